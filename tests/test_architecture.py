@@ -1,0 +1,196 @@
+"""The rooms of the package, and who may import whom."""
+
+from __future__ import annotations
+
+import ast
+from importlib.util import resolve_name
+from pathlib import Path
+
+import pytest
+
+import sktransfer
+
+PACKAGE = Path(sktransfer.__file__).parent
+ROOT = PACKAGE.parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+PLUGIN_FILES = sorted(
+    file
+    for file in (ROOT / "plugins").rglob("*.py")
+    if not {"build", ".venv", "node_modules"} & set(file.parts)
+)
+
+# A room imports from rooms that stand below it, and from itself.
+FLOORS = [
+    {"cli"},
+    {"tuning", "inspection"},
+    {"estimators"},
+    {"training", "persistence"},
+    {"features", "backbones", "freezing", "heads", "alignment"},
+    {"weights", "datasets"},
+    {"plugins"},
+    {"_registry", "_cache", "_process"},
+]
+# Beside the house: used by none of the rooms above, and knows only the contracts.
+ALONE = {"testing": {"plugins"}}
+OPTIONAL = {"optuna", "pandas", "pyarrow", "polars", "peft", "captum"}
+MAX_LINES = 450
+
+
+def room_of(module):
+    """Give the first part below the package; empty for the package itself."""
+    first = module.removeprefix("sktransfer").removeprefix(".").partition(".")[0]
+    # A public name is imported from the package, and lives in a room.
+    if first in sktransfer._PUBLIC:
+        return room_of(sktransfer._PUBLIC[first])
+    return "" if first.startswith("__") else first
+
+
+def module_of(file):
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(file):
+    """Yield (line, module, whether at import time) of everything that a file imports."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    package = module_of(file) if file.name == "__init__.py" else module_of(file).rpartition(".")[0]
+
+    def visit(node, now):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name, now
+        elif isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), package)
+            for alias in node.names:
+                # What is imported may be a module of its own: from sktransfer import weights.
+                yield node.lineno, f"{base}.{alias.name}", now
+        elif isinstance(node, ast.Call) and node.args and is_import_call(node.func):
+            name = node.args[0]
+            if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                yield node.lineno, name.value, now
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            for child in [*node.body, *node.orelse]:
+                yield from visit(child, child in node.orelse and now)
+            return
+        function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for child in ast.iter_child_nodes(node):
+            yield from visit(child, now and not function)
+
+    yield from visit(tree, True)
+
+
+def is_import_call(function):
+    return ast.unparse(function).rpartition(".")[2].lstrip("_") in ("import_module", "import__")
+
+
+def floor_of(room):
+    return next((i for i, rooms in enumerate(FLOORS) if room in rooms), None)
+
+
+def may_import(room, other):
+    """Say whether one room may import another; the registry's strings are no imports."""
+    if room in ("", other) or other == "":
+        return True
+    if room in ALONE:
+        return other in ALONE[room]
+    if other in ALONE or floor_of(other) is None:
+        return False
+    # The registry hands out plugins, so it has to name the contract and the reader of paths.
+    if room == "_registry":
+        return other in ("plugins", "backbones", "_cache")
+    return floor_of(other) > floor_of(room)
+
+
+def test_there_is_something_to_check():
+    assert len(FILES) > 30
+    assert PLUGIN_FILES
+    rooms = {room_of(module_of(file)) for file in FILES} - {""}
+    assert {"estimators", "training", "features", "persistence", "testing"} <= rooms
+
+
+def test_every_room_has_its_place():
+    rooms = {room_of(module_of(file)) for file in FILES} - {""}
+    unknown = {room for room in rooms if floor_of(room) is None and room not in ALONE}
+    assert not unknown, f"{unknown} has no floor: say in FLOORS whom it may import"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_no_room_imports_upwards(file):
+    room = room_of(module_of(file))
+    wrong = [
+        f"{file.relative_to(ROOT)}:{line} imports {module}"
+        for line, module, _ in imports(file)
+        if module.partition(".")[0] == "sktransfer" and not may_import(room, room_of(module))
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("file", PLUGIN_FILES, ids=lambda file: file.name)
+def test_plugins_import_the_contracts_and_in_their_tests_the_kit(file):
+    allowed = {"plugins", "testing", ""} if "tests" in file.parts else {"plugins"}
+    wrong = [
+        f"{file.name}:{line} imports {module}"
+        for line, module, _ in plugin_imports(file)
+        if module.partition(".")[0] == "sktransfer" and room_of(module) not in allowed
+    ]
+    assert not wrong
+
+
+def plugin_imports(file):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name, True) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.lineno, node.module, True
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_heavy_optional_libraries_are_imported_where_they_are_used(file):
+    wrong = [
+        f"{file.relative_to(ROOT)}:{line} imports {module} at the top"
+        for line, module, now in imports(file)
+        if now and module.partition(".")[0] in OPTIONAL
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    "file", [*FILES, *PLUGIN_FILES], ids=lambda file: str(file.relative_to(ROOT))
+)
+def test_files_are_short_enough_to_read(file):
+    n_lines = len(file.read_text(encoding="utf-8").splitlines())
+    assert n_lines <= MAX_LINES, f"{n_lines} lines; at most {MAX_LINES}"
+
+
+def test_no_file_is_named_after_nothing():
+    vague = {"utils", "util", "helpers", "helper", "misc", "common", "tools"}
+    assert not [file for file in [*FILES, *PLUGIN_FILES] if file.stem.lstrip("_") in vague]
+
+
+# --- the checks themselves ----------------------------------------------------------------------
+
+
+def test_imports_are_found_wherever_they_stand(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    file = tmp_path / "sktransfer" / "features" / "deep.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        "import optuna\n"
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    import pandas\n"
+        "try:\n    import polars\nexcept ImportError:\n    pass\n"
+        "class A:\n    from ..training import net\n"
+        "def f():\n    from sktransfer.estimators.files import load\n"
+        "    import_module('sktransfer.cli')\n"
+    )
+    found = {module: now for _, module, now in imports(file)}
+    assert found["optuna"]
+    assert found["polars"]
+    assert not found["pandas"]
+    assert found["sktransfer.training.net"]
+    assert not found["sktransfer.estimators.files.load"]
+    assert not found["sktransfer.cli"]
+    upwards = [
+        m for m in found if m.startswith("sktransfer") and not may_import("features", room_of(m))
+    ]
+    assert len(upwards) == 3
