@@ -1,0 +1,9 @@
+"""What threads of one process share, and who may change it."""
+
+from __future__ import annotations
+
+import threading
+
+# Held by whoever seeds torch's global generator or changes settings of a library, until it is
+# restored. Dropout and initialisation draw from that generator, so trainings in threads take turns.
+GLOBAL_STATE = threading.RLock()

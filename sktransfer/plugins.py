@@ -1,0 +1,415 @@
+"""What a plugin author imports: the contracts, and the registry that finds what fulfils them.
+
+A plugin is a scikit-learn *parameter object*: its constructor stores parameters and does nothing
+else, so ``clone``, ``repr``, ``set_params`` and every search tool work on it. Heavy work happens in
+one named method, and torch is imported there and not before.
+
+================  ============================================  ============================
+kind              decides                                       entry-point group
+================  ============================================  ============================
+`Backbone`        which encoder turns inputs into features      sktransfer.backbones
+`FreezeStrategy`  which blocks train, when, and how fast        sktransfer.freeze_strategies
+`Head`            outputs, the loss, the probabilities          sktransfer.heads
+`Alignment`       how source and target are pulled together     sktransfer.alignments
+================  ============================================  ============================
+
+Hold a plugin to its contract with `sktransfer.testing.parametrize_with_contracts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+
+from sklearn.base import BaseEstimator
+
+from sktransfer._registry import PluginInfo, available, register, resolve
+
+if TYPE_CHECKING:
+    import torch
+    from optuna.distributions import BaseDistribution
+
+__all__ = [
+    "Alignment",
+    "Backbone",
+    "Decision",
+    "Encoder",
+    "FreezeStrategy",
+    "Head",
+    "Plugin",
+    "PluginInfo",
+    "available",
+    "register",
+    "resolve",
+]
+
+
+class Plugin(BaseEstimator):
+    """A parameter object that the registry can find.
+
+    Subclasses take all settings as constructor parameters with defaults, and store them unchanged.
+    """
+
+    def search_space(self) -> dict[str, BaseDistribution]:
+        """Say what is worth tuning.
+
+        Returns
+        -------
+        space : dict of str to optuna.distributions.BaseDistribution
+            Keys are names of own parameters. Empty where nothing is worth tuning.
+        """
+        return {}
+
+    @classmethod
+    def test_params(cls) -> list[dict[str, Any]]:
+        """Give constructor parameters of small offline instances, for the conformance kit.
+
+        Returns
+        -------
+        params : list of dict
+            At least one entry; each builds an instance that loads in well under a second.
+        """
+        return [{}]
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """The runtime object that `Backbone.load` returns.
+
+    Attributes
+    ----------
+    module : torch.nn.Module
+        Everything that has parameters. The estimator trains and stores this and nothing else.
+    dim : int
+        Width of the features.
+    blocks : dict of str to list of str
+        Block name to the names of its parameters in ``module``, input side first. The blocks are
+        disjoint and cover all parameters.
+    fingerprint : str
+        The same weights and preprocessing give the same string, other ones another. What
+        precedes a ``+``, if there is one, is about the weights alone: a model that was trained
+        may go on with other preprocessing, not with other weights.
+
+    Notes
+    -----
+    An encoder may offer ``forward_until(batch, block)``, which stops before that block, and
+    ``forward_from(state, block)``, which begins with it; together they equal ``forward``. The state
+    stays valid while the block and all above it train, so that what lies below is computed once.
+    """
+
+    module: Any
+    dim: int
+    blocks: dict[str, list[str]]
+    fingerprint: str
+
+    def prepare(self, X: Sequence[Any]) -> list[Any]:
+        """Turn inputs into rows, one by one and without state: tokenize, decode, resize.
+
+        Parameters
+        ----------
+        X : sequence of n inputs
+            As `Backbone.modality` says.
+
+        Returns
+        -------
+        rows : list of n rows
+            ``len(row)`` is the cost of a row, since batches are made of rows of similar length.
+        """
+        ...
+
+    def collate(self, rows: Sequence[Any]) -> dict[str, torch.Tensor]:
+        """Put rows into one batch.
+
+        Parameters
+        ----------
+        rows : sequence of n rows
+            What `prepare` returned.
+
+        Returns
+        -------
+        batch : dict of str to torch.Tensor
+            The first axis of each has n entries.
+        """
+        ...
+
+    def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Compute features; gradients flow to ``module``.
+
+        Parameters
+        ----------
+        batch : mapping of str to torch.Tensor
+            What `collate` returned.
+
+        Returns
+        -------
+        features : torch.Tensor of shape (n, dim)
+        """
+        ...
+
+
+class Backbone(Plugin):
+    """A pretrained encoder, as parameters.
+
+    Attributes
+    ----------
+    modality : {"text", "image", "tokens"}
+        What `Encoder.prepare` accepts: str; arrays of shape (height, width, 3), uint8; lists of
+        str.
+    pretrained : bool
+        False where the weights are random, so that there is nothing to keep by freezing.
+    lr : float
+        Learning rate of the body with ``lr="auto"``.
+    """
+
+    modality: ClassVar[str] = "text"
+    pretrained: ClassVar[bool] = True
+    lr: ClassVar[float] = 1e-4
+
+    def load(self, *, device: str, random_state: int) -> Encoder:
+        """Build the encoder; all heavy work happens here.
+
+        Parameters
+        ----------
+        device : str
+            Where ``module`` has to be, as torch names devices.
+        random_state : int
+            Seeds every weight that is not pretrained. The global random state is left alone.
+
+        Returns
+        -------
+        encoder : Encoder
+            A fresh one: a second call shares no memory that training could change.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.load")
+
+    def export(self, encoder: Encoder, folder: Path) -> Backbone:
+        """Write what `load` needs into an existing empty folder.
+
+        Parameters
+        ----------
+        encoder : Encoder
+            What `load` of this backbone returned, with its weights as loaded.
+        folder : pathlib.Path
+            Where to write. Nothing outside is touched.
+
+        Returns
+        -------
+        backbone : Backbone
+            A parameter object that loads from ``folder`` alone, with the same ``random_state``.
+            The default suits backbones that need no files.
+        """
+        return self
+
+
+class Decision(NamedTuple):
+    """What a freeze strategy settled on, and why, in a sentence for people."""
+
+    strategy: FreezeStrategy
+    reason: str
+
+
+class FreezeStrategy(Plugin):
+    """Which blocks train at which epoch, and at which fraction of the learning rate.
+
+    Pure functions of names and numbers: no torch, no state. So the whole plan is known before
+    training starts, and what never trains is computed once.
+
+    Attributes
+    ----------
+    lr_factor : float
+        The backbone's default learning rate is multiplied by this with ``lr="auto"``.
+    """
+
+    lr_factor: ClassVar[float] = 1.0
+
+    def trainable(
+        self, blocks: Sequence[str], epoch: int, n_epochs: int, stage: str
+    ) -> frozenset[str]:
+        """Name the blocks that train.
+
+        Parameters
+        ----------
+        blocks : sequence of str
+            All blocks of the encoder, input side first.
+        epoch : int
+            0 to ``n_epochs - 1``, counted within the stage.
+        n_epochs : int
+            Epochs of the stage.
+        stage : {"source", "target"}
+            What the training is for.
+
+        Returns
+        -------
+        names : frozenset of str
+            Empty when only the head trains, which it always does.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.trainable")
+
+    def lr_scale(self, blocks: Sequence[str]) -> tuple[float, ...]:
+        """Give each block's fraction of the learning rate.
+
+        Parameters
+        ----------
+        blocks : sequence of str
+            All blocks of the encoder, input side first.
+
+        Returns
+        -------
+        scales : tuple of float
+            One for each block, in (0, 1].
+        """
+        return (1.0,) * len(blocks)
+
+    def trains_parameter(self, name: str) -> bool:
+        """Say whether a parameter of a block that trains takes part; all do by default.
+
+        Parameters
+        ----------
+        name : str
+            Name in the encoder's module, such as ``"layer.0.output.dense.bias"``.
+
+        Returns
+        -------
+        trains : bool
+        """
+        return True
+
+    def min_epochs(self, n_blocks: int) -> int:
+        """Give the fewest epochs in which every block that ever trains gets its turn.
+
+        Parameters
+        ----------
+        n_blocks : int
+            Number of blocks of the encoder.
+
+        Returns
+        -------
+        n_epochs : int
+            ``max_epochs="auto"`` trains at least as long.
+        """
+        return 1
+
+    def decide(self, *, rows_per_class: float, pretrained: bool, stage: str) -> Decision:
+        """Settle on a strategy once the data is known; by default, on this one.
+
+        Parameters
+        ----------
+        rows_per_class : float
+            Labelled training rows divided by classes.
+        pretrained : bool
+            Whether the backbone's weights are worth keeping.
+        stage : {"source", "target"}
+            What the training is for.
+
+        Returns
+        -------
+        decision : Decision
+        """
+        return Decision(self, "as asked for")
+
+
+class Head(Plugin):
+    """Features to outputs; owns its loss and its probabilities.
+
+    Attributes
+    ----------
+    C : float
+        Inverse regularisation strength when the head is fitted to convergence, as in
+        scikit-learn's LogisticRegression.
+    lr_scale : float
+        The head's learning rate as a multiple of a pretrained body's: it starts from nothing.
+    """
+
+    C: float = 1.0
+    lr_scale: float = 1.0
+
+    def build(self, in_features: int, n_outputs: int) -> torch.nn.Module:
+        """Make a new module that maps (n, in_features) to (n, n_outputs).
+
+        Parameters
+        ----------
+        in_features : int
+            Width of the features.
+        n_outputs : int
+            Number of outputs.
+
+        Returns
+        -------
+        module : torch.nn.Module
+            Its last two parameters are the weight (n_outputs, width) and bias (n_outputs,) of the
+            output layer, whose rows are carried over when the label set changes. Initialised from
+            torch's global generator, which the caller seeds.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.build")
+
+    def loss(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Compute the loss of each row.
+
+        Parameters
+        ----------
+        output : torch.Tensor of shape (n, n_outputs)
+            What the module returned.
+        target : torch.Tensor of shape (n,)
+            Codes of the labels, int64.
+
+        Returns
+        -------
+        loss : torch.Tensor of shape (n,)
+            Not reduced: weights are the caller's business.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.loss")
+
+    def to_proba(self, output: torch.Tensor) -> torch.Tensor:
+        """Turn outputs into probabilities.
+
+        Parameters
+        ----------
+        output : torch.Tensor of shape (n, n_outputs)
+            What the module returned.
+
+        Returns
+        -------
+        proba : torch.Tensor of shape (n, n_outputs)
+            Rows sum to 1.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.to_proba")
+
+
+class Alignment(Plugin):
+    """A loss that pulls the features of source and target together."""
+
+    def build(self, dim: int, n_classes: int) -> torch.nn.Module | None:
+        """Make the module that the loss needs, such as a domain classifier.
+
+        Parameters
+        ----------
+        dim : int
+            Width of the features.
+        n_classes : int
+            Number of labels.
+
+        Returns
+        -------
+        module : torch.nn.Module or None
+            None where the loss has no parameters of its own.
+        """
+        return None
+
+    def loss(self, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Compute the distance between two samples.
+
+        Parameters
+        ----------
+        source : torch.Tensor of shape (n, dim)
+            Features of source rows.
+        target : torch.Tensor of shape (m, dim)
+            Features of target rows.
+
+        Returns
+        -------
+        loss : torch.Tensor of shape ()
+            0 at equal distributions, and not negative elsewhere. A loss that can be negative says
+            "negative" in the docstring of its class.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.loss")
