@@ -1,0 +1,227 @@
+"""The runtime side of `TransformerBackbone`: tokens in, pooled features out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from sktransfer.weights import file_sha256
+
+_POOLINGS = ("mean", "cls", "max", "pooler")
+_LONGEST = 512
+
+
+class TransformerEncoder:
+    """What `TransformerBackbone.load` returns; see `sktransfer.plugins.Encoder`."""
+
+    def __init__(
+        self, backbone: Any, module: Any, tokenizer: Any, folder: Path, device: str, drawn: str = ""
+    ) -> None:
+        self.module = module
+        self.folder = folder
+        self.dim = int(module.config.hidden_size)
+        self._tokenizer = tokenizer
+        self._device = device
+        self._prefix = backbone.prefix
+        pooling, normalize, length = _sentence_settings(folder)
+        self._pooling = pooling if backbone.pooling == "auto" else backbone.pooling
+        if self._pooling not in _POOLINGS:
+            raise ValueError(
+                f"pooling has to be 'auto' or one of {_POOLINGS}, got {backbone.pooling!r}."
+            )
+        self._normalize = normalize if backbone.normalize == "auto" else bool(backbone.normalize)
+        self._max_length = _max_length(backbone.max_length, length, tokenizer, module.config)
+        if self._pooling == "pooler":
+            if getattr(module, "pooler", None) is None:
+                raise ValueError(f"{folder} has no pooler; pooling can be 'mean', 'cls' or 'max'.")
+        elif getattr(module, "pooler", None) is not None:
+            # Unused, often not even in the file, and it would count as a trained block.
+            module.pooler = None
+        self.blocks = blocks_of(module)
+        self.fingerprint = self._fingerprint(drawn)
+
+    def prepare(self, X: Sequence[str]) -> list[list[int]]:
+        """Tokenize each text and cut it to the maximum length.
+
+        Parameters
+        ----------
+        X : sequence of str
+            Texts. What looks like a special token is read as ordinary text.
+
+        Returns
+        -------
+        rows : list of list of int
+            Token ids, special tokens included.
+        """
+        if not len(X):
+            return []
+        # The tokenizer reads a text to its end and cuts then: a million words take seconds. Cut
+        # first, far behind where any text of words is cut by tokens.
+        longest = 64 * self._max_length
+        texts = [
+            self._prefix + (text if len(text) <= longest else text.lstrip()[:longest]) for text in X
+        ]
+        return self._tokenizer(
+            texts,
+            truncation=True,
+            max_length=self._max_length,
+            split_special_tokens=True,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )["input_ids"]
+
+    def collate(self, rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
+        """Pad rows on the right to the longest of them.
+
+        Parameters
+        ----------
+        rows : sequence of list of int
+            What `prepare` returned.
+
+        Returns
+        -------
+        batch : dict of str to torch.Tensor
+            ``input_ids`` and ``attention_mask`` of shape (n, longest row).
+        """
+        longest = max(len(row) for row in rows)
+        pad = self._tokenizer.pad_token_id or 0
+        ids = torch.full((len(rows), longest), pad, dtype=torch.int64)
+        mask = torch.zeros((len(rows), longest), dtype=torch.int64)
+        for i, row in enumerate(rows):
+            ids[i, : len(row)] = torch.tensor(row, dtype=torch.int64)
+            mask[i, : len(row)] = 1
+        return {"input_ids": ids.to(self._device), "attention_mask": mask.to(self._device)}
+
+    def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Run the encoder and pool its last states.
+
+        Parameters
+        ----------
+        batch : mapping of str to torch.Tensor
+            What `collate` returned.
+
+        Returns
+        -------
+        features : torch.Tensor of shape (n, dim)
+            Single precision.
+        """
+        output = self.module(**batch)
+        if self._pooling == "pooler":
+            features = output.pooler_output.float()
+        else:
+            features = _pool(
+                output.last_hidden_state.float(), batch["attention_mask"], self._pooling
+            )
+        return nn.functional.normalize(features, dim=1) if self._normalize else features
+
+    def _fingerprint(self, drawn: str) -> str:
+        """Hash everything that features depend on: files and settings."""
+        weights, preprocessing = hashlib.sha256(drawn.encode()), hashlib.sha256()
+        config = self.folder / "config.json"
+        for path in [config, *sorted(self.folder.glob("*.safetensors"))]:
+            weights.update(file_sha256(path).encode())
+        # Which of its files a tokenizer reads depends on its class, so all of them count.
+        for pattern in ("*.json", "*.txt", "*.model"):
+            for path in sorted(self.folder.glob(pattern)):
+                if path != config and not path.name.endswith(".safetensors.index.json"):
+                    preprocessing.update(f"{path.name}:{file_sha256(path)}".encode())
+        settings = [self._pooling, self._normalize, self._max_length, self._prefix]
+        preprocessing.update(json.dumps(settings).encode())
+        return f"transformer:{weights.hexdigest()}+{preprocessing.hexdigest()}"
+
+
+def blocks_of(module: nn.Module) -> dict[str, list[str]]:
+    """Group an encoder's parameters into embeddings and layers, input side first.
+
+    The layers are the longest list of modules. What stands before it, and embeddings wherever
+    they stand, are ``embeddings``; what follows, such as a last normalisation, belongs to the last
+    layer.
+    """
+    names = [name for name, _ in module.named_parameters()]
+    lists = [(name, m) for name, m in module.named_modules() if isinstance(m, nn.ModuleList)]
+    if not lists:
+        return {"embeddings": names}
+    stem, layers = max(lists, key=lambda item: len(item[1]))
+    blocks: dict[str, list[str]] = {"embeddings": []}
+    blocks |= {f"layer.{i}": [] for i in range(len(layers))}
+    last = f"layer.{len(layers) - 1}"
+    behind = False
+    for name in names:
+        if name.startswith(f"{stem}."):
+            behind = True
+            blocks["layer." + name[len(stem) + 1 :].split(".")[0]].append(name)
+        else:
+            blocks[last if behind and "embed" not in name else "embeddings"].append(name)
+    return {block: members for block, members in blocks.items() if members}
+
+
+def _pool(states: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:
+    if how == "cls":
+        return states[:, 0]
+    weight = mask.unsqueeze(-1).to(states.dtype)
+    if how == "max":
+        return states.masked_fill(weight == 0, torch.finfo(states.dtype).min).max(dim=1).values
+    return (states * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1.0)
+
+
+def _sentence_settings(folder: Path) -> tuple[str, bool, int | None]:
+    """Read pooling, normalisation and length from a model's sentence-transformers files."""
+    modules = folder / "modules.json"
+    if not modules.is_file():
+        return "mean", False, None
+    pooling, normalize = "mean", False
+    for entry in json.loads(modules.read_text(encoding="utf-8")):
+        kind = str(entry.get("type", "")).rpartition(".")[2]
+        if kind == "Pooling":
+            config = json.loads((folder / entry["path"] / "config.json").read_text("utf-8"))
+            pooling = _named_pooling(config, folder)
+        elif kind == "Normalize":
+            normalize = True
+        elif kind != "Transformer":
+            raise ValueError(
+                f"{folder / 'modules.json'} asks for a {kind} module, which is not supported; "
+                "pass pooling= and normalize= explicitly on a copy without modules.json."
+            )
+    length = None
+    config_file = folder / "sentence_bert_config.json"
+    if config_file.is_file():
+        length = json.loads(config_file.read_text(encoding="utf-8")).get("max_seq_length")
+    return pooling, normalize, length
+
+
+def _named_pooling(config: Mapping[str, Any], folder: Path) -> str:
+    named = {
+        "pooling_mode_mean_tokens": "mean",
+        "pooling_mode_cls_token": "cls",
+        "pooling_mode_max_tokens": "max",
+    }
+    modes = [
+        named.get(key, key) for key, on in config.items() if key.startswith("pooling_mode_") and on
+    ]
+    if isinstance(config.get("pooling_mode"), str):
+        modes = [config["pooling_mode"]]
+    if len(modes) != 1 or modes[0] not in _POOLINGS:
+        raise ValueError(
+            f"The pooling {modes} that the files of {folder} ask for is not supported; "
+            "pass pooling='mean', 'cls' or 'max'."
+        )
+    return modes[0]
+
+
+def _max_length(asked: int | None, own: int | None, tokenizer: Any, config: Any) -> int:
+    positions = getattr(config, "max_position_embeddings", None) or _LONGEST
+    # RoBERTa's positions start behind the padding index, so two of them are never used.
+    if getattr(config, "model_type", "") in ("roberta", "xlm-roberta", "camembert", "mpnet"):
+        positions -= 2
+    limit = min(int(tokenizer.model_max_length), int(positions))
+    if asked is None:
+        return min(own or _LONGEST, limit)
+    if not 3 <= asked <= limit:
+        raise ValueError(f"max_length has to be from 3 to {limit} for this model, got {asked}.")
+    return asked

@@ -1,0 +1,228 @@
+"""Hashed n-grams: a backbone that needs no weights."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sktransfer.plugins import Backbone
+
+if TYPE_CHECKING:
+    import torch
+    from optuna.distributions import BaseDistribution
+
+__all__ = ["HashingBackbone"]
+
+# Enough for any text that a classifier is given, and a bound on what one row can cost.
+_MAX_CHARS = 20_000
+
+
+class HashingBackbone(Backbone):
+    """Embed hashed word and character n-grams, and average them.
+
+    The weights are random, so there is nothing to transfer: this is the honest baseline beside
+    pretrained backbones, and what runs where no weights may be installed.
+
+    Parameters
+    ----------
+    dim : int, default=64
+        Width of the features.
+    n_buckets : int, default=16384
+        Rows of the embedding; n-grams that fall into the same bucket share one.
+    word_ngrams : tuple of (int, int), default=(1, 2)
+        Shortest and longest word n-gram.
+    char_ngrams : tuple of (int, int), default=(3, 5)
+        Shortest and longest character n-gram, within words.
+
+    References
+    ----------
+    Bojanowski, P., Grave, E., Joulin, A. and Mikolov, T. (2017). Enriching word vectors with
+    subword information. TACL 5. arXiv:1607.04606.
+
+    Examples
+    --------
+    >>> from sktransfer.backbones.hashing import HashingBackbone
+    >>> encoder = HashingBackbone(dim=8).load(device="cpu", random_state=0)
+    >>> rows = encoder.prepare(["a good film", ""])
+    >>> encoder.forward(encoder.collate(rows)).shape
+    torch.Size([2, 8])
+    """
+
+    modality: ClassVar[str] = "text"
+    pretrained: ClassVar[bool] = False
+    lr: ClassVar[float] = 2e-3
+
+    def __init__(
+        self,
+        dim: int = 64,
+        n_buckets: int = 2**14,
+        word_ngrams: tuple[int, int] = (1, 2),
+        char_ngrams: tuple[int, int] = (3, 5),
+    ) -> None:
+        self.dim = dim
+        self.n_buckets = n_buckets
+        self.word_ngrams = word_ngrams
+        self.char_ngrams = char_ngrams
+
+    @classmethod
+    def test_params(cls) -> list[dict[str, Any]]:
+        """Give constructor parameters of small instances.
+
+        Returns
+        -------
+        params : list of dict
+        """
+        return [{"dim": 8, "n_buckets": 64}, {"dim": 4, "n_buckets": 32, "word_ngrams": (1, 1)}]
+
+    def search_space(self) -> dict[str, BaseDistribution]:
+        """Say what is worth tuning.
+
+        Returns
+        -------
+        space : dict of str to optuna.distributions.BaseDistribution
+        """
+        from optuna.distributions import CategoricalDistribution
+
+        return {"dim": CategoricalDistribution([32, 64, 128, 256])}
+
+    def load(self, *, device: str, random_state: int) -> HashingEncoder:
+        """Draw the weights.
+
+        Parameters
+        ----------
+        device : str
+            Where the module has to be.
+        random_state : int
+            Seeds the weights.
+
+        Returns
+        -------
+        encoder : HashingEncoder
+        """
+        return HashingEncoder(self, device, random_state)
+
+
+class HashingEncoder:
+    """What `HashingBackbone.load` returns; see `sktransfer.plugins.Encoder`."""
+
+    def __init__(self, backbone: HashingBackbone, device: str, random_state: int) -> None:
+        import numpy as np
+        import torch
+        from sklearn.feature_extraction.text import HashingVectorizer
+        from torch import nn
+
+        self.dim = backbone.dim
+        self._n_buckets = backbone.n_buckets
+        self._device = device
+        shared = {"n_features": backbone.n_buckets, "alternate_sign": False, "norm": None}
+        self._vectorizers = [
+            HashingVectorizer(
+                ngram_range=tuple(backbone.word_ngrams), token_pattern=r"\w+|[^\w\s]", **shared
+            ),
+            HashingVectorizer(
+                analyzer="char_wb", ngram_range=tuple(backbone.char_ngrams), **shared
+            ),
+        ]
+        rng = np.random.RandomState(random_state % 2**32)
+        with torch.device("meta"):
+            module = nn.ModuleDict(
+                {
+                    "embeddings": nn.EmbeddingBag(
+                        backbone.n_buckets + 1, self.dim, mode="sum", padding_idx=0
+                    ),
+                    "projection": nn.Linear(self.dim, self.dim),
+                }
+            )
+        table = rng.standard_normal((backbone.n_buckets + 1, self.dim)) / self.dim**0.5
+        table[0] = 0.0
+        # A rotation keeps all distances, so the second block costs frozen features nothing.
+        rotation, _ = np.linalg.qr(rng.standard_normal((self.dim, self.dim)))
+        state = {
+            "embeddings.weight": table,
+            "projection.weight": rotation,
+            "projection.bias": np.zeros(self.dim),
+        }
+        module.load_state_dict(
+            {name: torch.tensor(value, dtype=torch.float32) for name, value in state.items()},
+            assign=True,
+        )
+        for parameter in module.parameters():
+            parameter.requires_grad_(True)
+        self.module = module.to(device)
+        self.blocks = {
+            "embeddings": ["embeddings.weight"],
+            "projection": ["projection.weight", "projection.bias"],
+        }
+        digest = hashlib.sha256(repr(backbone.get_params()).encode())
+        for name, value in module.state_dict().items():
+            digest.update(name.encode())
+            digest.update(value.cpu().numpy().tobytes())
+        self.fingerprint = f"hashing:{digest.hexdigest()}"
+
+    def prepare(self, X: Sequence[str]) -> list[list[int]]:
+        """Hash each text into the buckets of its distinct n-grams.
+
+        Parameters
+        ----------
+        X : sequence of str
+            Texts. What follows the first 20,000 characters of one is not read.
+
+        Returns
+        -------
+        rows : list of list of int
+            Buckets from 1 on, in ascending order.
+        """
+        texts = [text[:_MAX_CHARS] for text in X]
+        if not texts:
+            return []
+        counts = sum(vectorizer.transform(texts) for vectorizer in self._vectorizers).tocsr()
+        counts.sort_indices()
+        return [
+            (counts.indices[start:end] + 1).tolist()
+            for start, end in zip(counts.indptr[:-1], counts.indptr[1:], strict=True)
+        ]
+
+    def collate(self, rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
+        """Pad rows with bucket 0, which counts for nothing.
+
+        Parameters
+        ----------
+        rows : sequence of list of int
+            What `prepare` returned.
+
+        Returns
+        -------
+        batch : dict of str to torch.Tensor
+            ``buckets`` of shape (n, longest row).
+        """
+        import torch
+        from torch.nn.utils.rnn import pad_sequence
+
+        buckets = [torch.tensor([*row, 0], dtype=torch.int64) for row in rows]
+        return {"buckets": pad_sequence(buckets, batch_first=True).to(self._device)}
+
+    def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Average the embeddings, scaled so that length does not change their size.
+
+        Parameters
+        ----------
+        batch : mapping of str to torch.Tensor
+            What `collate` returned.
+
+        Returns
+        -------
+        features : torch.Tensor of shape (n, dim)
+        """
+        import torch
+
+        buckets = batch["buckets"]
+        count = (buckets != 0).sum(dim=1, keepdim=True).clamp(min=1)
+        summed = self.module["embeddings"](buckets) / count.sqrt()
+        # Half precision gains nothing on a layer this small. Double precision costs little, and
+        # makes the product the same whichever rows stand beside a row.
+        projection: Any = self.module["projection"]
+        with torch.autocast(buckets.device.type, enabled=False):
+            return torch.nn.functional.linear(
+                summed.double(), projection.weight.double(), projection.bias.double()
+            ).float()

@@ -1,0 +1,298 @@
+"""Any encoder of the transformers library, by name, folder or hub id."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sktransfer._process import GLOBAL_STATE
+from sktransfer.plugins import Backbone, Encoder
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+    from sktransfer.backbones._transformer_encoder import TransformerEncoder
+
+__all__ = ["TransformerBackbone", "parse_model"]
+
+
+class TransformerBackbone(Backbone):
+    """A transformers encoder with its tokenizer and pooling.
+
+    Parameters
+    ----------
+    model : str or pathlib.Path, default="minilm"
+        Known weights by name (see `sktransfer.weights.KNOWN_WEIGHTS`), a hub id ``owner/name``,
+        or a folder as a ``pathlib.Path`` or a string that begins with ``./`` or ``/``.
+    pooling : {"auto", "mean", "cls", "max", "pooler"}, default="auto"
+        How token states become one vector. ``"auto"`` reads the model's own
+        sentence-transformers files, and is the mean where there are none.
+    normalize : bool or "auto", default="auto"
+        Whether features are scaled to unit length. ``"auto"`` reads the model's own
+        sentence-transformers files, and is False where there are none.
+    max_length : int or None, default=None
+        Longest text in tokens; what follows is not read. None takes what the model's files say,
+        at most 512.
+    prefix : str, default=""
+        Put before each text, for models that were trained with one, such as ``"query: "``.
+    revision : str or None, default=None
+        Branch, tag or commit on the hub.
+    trust_remote_code : bool, default=False
+        Whether code that comes with the model may run. Read it first.
+
+    Examples
+    --------
+    >>> from sktransfer.backbones.transformer import TransformerBackbone
+    >>> TransformerBackbone("sentence-transformers/all-mpnet-base-v2", max_length=128)
+    TransformerBackbone(max_length=128,
+                        model='sentence-transformers/all-mpnet-base-v2')
+    """
+
+    modality: ClassVar[str] = "text"
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] = "minilm",
+        pooling: str = "auto",
+        normalize: bool | str = "auto",
+        max_length: int | None = None,
+        prefix: str = "",
+        revision: str | None = None,
+        trust_remote_code: bool = False,
+    ) -> None:
+        self.model = model
+        self.pooling = pooling
+        self.normalize = normalize
+        self.max_length = max_length
+        self.prefix = prefix
+        self.revision = revision
+        self.trust_remote_code = trust_remote_code
+
+    def search_space(self) -> dict[str, BaseDistribution]:
+        """Say what is worth tuning.
+
+        Returns
+        -------
+        space : dict of str to optuna.distributions.BaseDistribution
+        """
+        from optuna.distributions import CategoricalDistribution
+
+        return {"pooling": CategoricalDistribution(["auto", "mean", "cls", "max"])}
+
+    def load(self, *, device: str, random_state: int) -> TransformerEncoder:
+        """Find the files, verify what is known by hash, and load them in single precision.
+
+        Parameters
+        ----------
+        device : str
+            Where the module has to be.
+        random_state : int
+            Seeds weights that the file lacks; a warning counts them.
+
+        Returns
+        -------
+        encoder : TransformerEncoder
+
+        Raises
+        ------
+        OSError
+            If the model is not on this machine and cannot be downloaded, or a file is damaged.
+        ValueError
+            If the folder is no model, or the model needs code that is not trusted.
+        """
+        import torch
+        from safetensors import SafetensorError
+
+        folder = self._folder()
+        self._check_folder(folder)
+        with GLOBAL_STATE, _quiet_transformers(), torch.random.fork_rng(devices=[]):
+            # Seeding the generator of the CPU alone leaves accelerators' generators untouched.
+            torch.default_generator.manual_seed(random_state)
+            try:
+                module, tokenizer, incomplete = self._from_pretrained(folder)
+            except SafetensorError as error:
+                raise ValueError(
+                    f"A weight file in {folder} is damaged or cut short: {error}. Download the "
+                    "model again."
+                ) from error
+        from sktransfer.backbones._transformer_encoder import TransformerEncoder
+
+        # Weights that are drawn here belong to what the encoder is, as those in the file do.
+        drawn = f"random_state={random_state}" if incomplete else ""
+        return TransformerEncoder(self, module.to(device), tokenizer, folder, device, drawn)
+
+    def export(self, encoder: Encoder, folder: Path) -> TransformerBackbone:
+        """Copy the model's files.
+
+        Parameters
+        ----------
+        encoder : TransformerEncoder
+            What `load` returned.
+        folder : pathlib.Path
+            An existing empty folder.
+
+        Returns
+        -------
+        backbone : TransformerBackbone
+            Loads from ``folder``, with all other parameters as here.
+        """
+        source: Path = encoder.folder  # type: ignore[attr-defined]
+        for pattern in ("*.json", "*.txt", "*.model", "*.safetensors", "*/config.json"):
+            for path in sorted(source.glob(pattern)):
+                target = folder / path.relative_to(source)
+                target.parent.mkdir(exist_ok=True)
+                # The hub's cache is made of links; what is wanted is the file.
+                shutil.copyfile(path.resolve(), target)
+        return type(self)(**{**self.get_params(), "model": folder, "revision": None})
+
+    def _folder(self) -> Path:
+        from sktransfer.weights import KNOWN_WEIGHTS, find_known, find_on_hub
+
+        if isinstance(self.model, str) and not _is_path(self.model):
+            if self.model in KNOWN_WEIGHTS:
+                return find_known(self.model)
+            _check_hub_id(self.model)
+            return find_on_hub(self.model, self.revision)
+        return Path(self.model)
+
+    def _check_folder(self, folder: Path) -> None:
+        config = folder / "config.json"
+        if not config.is_file():
+            raise ValueError(
+                f"{folder} is no transformers model: "
+                + ("it has no config.json." if folder.is_dir() else "there is no such folder.")
+                + " A model of the hub is written 'owner/name'."
+            )
+        if not any(folder.glob("*.safetensors")):
+            raise ValueError(
+                f"{folder} has no *.safetensors file. Pickled weights (*.bin) are not loaded, "
+                "since a pickle can run code; convert them with model.save_pretrained(...)."
+            )
+        if not self.trust_remote_code:
+            for name in ("config.json", "tokenizer_config.json"):
+                if "auto_map" in _read_json(folder / name):
+                    raise ValueError(
+                        f"{folder / name} has an auto_map: the model comes with code of its own, "
+                        "which is not run. Read that code, then pass "
+                        "TransformerBackbone(..., trust_remote_code=True)."
+                    )
+
+    def _from_pretrained(self, folder: Path) -> tuple[Any, Any, bool]:
+        import torch
+        from transformers import AutoModel, AutoTokenizer
+
+        shared = {"trust_remote_code": self.trust_remote_code, "local_files_only": True}
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder, **shared)
+            module, report = AutoModel.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                use_safetensors=True,
+                output_loading_info=True,
+                **shared,
+            )
+        except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ValueError(
+                f"{folder} cannot be loaded as a transformers model: {error}"
+            ) from error
+        missing = [name for name in report["missing_keys"] if "pooler" not in name]
+        if missing:
+            warnings.warn(
+                f"{len(missing)} weights of the encoder are not in the files of {folder} and start "
+                f"at random (the first is {missing[0]!r}): is this the right model?",
+                stacklevel=4,
+            )
+        if getattr(module.config, "is_encoder_decoder", False):
+            module = module.get_encoder()
+        return module, tokenizer, bool(missing)
+
+
+def parse_model(spec: Any) -> TransformerBackbone | None:
+    """Read a backbone that is not a registered name: a folder or a hub id.
+
+    Parameters
+    ----------
+    spec : object
+        What the user gave.
+
+    Returns
+    -------
+    backbone : TransformerBackbone or None
+        None if it is neither, so that it is a name that nobody has registered.
+
+    Raises
+    ------
+    ValueError
+        If it looks like a path or an address, but not like one that is accepted.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from sktransfer.backbones.transformer import parse_model
+    >>> parse_model("intfloat/e5-small-v2")
+    TransformerBackbone(model='intfloat/e5-small-v2')
+    >>> parse_model("minlim") is None
+    True
+    """
+    if isinstance(spec, os.PathLike):
+        return TransformerBackbone(model=Path(spec).absolute())
+    if not isinstance(spec, str):
+        return None
+    if _is_path(spec):
+        # What is fitted now has to find the folder later, from wherever it is loaded then.
+        return TransformerBackbone(model=Path(spec).absolute())
+    if "/" in spec or "\\" in spec or ":" in spec or spec.startswith("~") or not spec.strip():
+        _check_hub_id(spec)
+        return TransformerBackbone(model=spec)
+    return None
+
+
+def _is_path(model: str) -> bool:
+    return model.startswith(("./", ".\\")) or os.path.isabs(model)
+
+
+def _check_hub_id(model: str) -> None:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(model)
+        if model.startswith("~") or "/" not in model:
+            raise HFValidationError("no owner")
+    except HFValidationError:
+        raise ValueError(
+            f"{model!r} is no backbone: a model of the hub is written 'owner/name', and a folder "
+            "is given as pathlib.Path(...) or as a string that begins with './' or '/'."
+        ) from None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not valid JSON: {error}") from error
+    return value if isinstance(value, dict) else {}
+
+
+@contextlib.contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Silence loading, and leave the caller's settings as they were."""
+    from transformers.utils import logging
+
+    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
