@@ -1,0 +1,1 @@
+"""Built-in freeze strategies: pure functions of block names, without torch."""

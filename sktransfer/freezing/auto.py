@@ -1,0 +1,44 @@
+"""The rule that picks a strategy from the amount of labelled data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sktransfer.freezing.strategies import Full, LinearProbeFineTune
+from sktransfer.plugins import Decision, FreezeStrategy
+
+__all__ = ["Auto"]
+
+_FEW = 32
+
+
+class Auto(FreezeStrategy):
+    """Pick a strategy by the labelled rows per class; `decide` holds the rule.
+
+    Before the data is known it acts as the strategy for many rows, `Full`.
+
+    Examples
+    --------
+    >>> from sktransfer.freezing.auto import Auto
+    >>> Auto().decide(rows_per_class=64, pretrained=True, stage="source").strategy
+    Full()
+    """
+
+    def trainable(
+        self, blocks: Sequence[str], epoch: int, n_epochs: int, stage: str
+    ) -> frozenset[str]:
+        """Name all blocks."""
+        return frozenset(blocks)
+
+    def decide(self, *, rows_per_class: float, pretrained: bool, stage: str) -> Decision:
+        """Settle on a strategy."""
+        rows = f"{rows_per_class:.3g} labelled rows per class"
+        if not pretrained:
+            return Decision(Full(), "the backbone has no pretrained weights to keep")
+        if rows_per_class < _FEW:
+            return Decision(
+                LinearProbeFineTune(),
+                f"{rows}, fewer than {_FEW}: fit the head first, so that its random start does "
+                "not disturb the encoder",
+            )
+        return Decision(Full(), f"{rows}, at least {_FEW}: train everything")
