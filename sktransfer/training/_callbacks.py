@@ -1,0 +1,157 @@
+"""The skorch callbacks that a stage consists of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback
+
+from sktransfer.plugins import FreezeStrategy
+from sktransfer.training.errors import TrainingDivergedError
+from sktransfer.training.module import TransferModule
+from sktransfer.training.plan import Plan
+
+Score = Callable[[torch.Tensor, np.ndarray], float]
+
+
+def parameters_to_open(
+    module: TransferModule, strategy: FreezeStrategy, blocks: frozenset[str]
+) -> list[str]:
+    """Name the encoder's parameters that train when these blocks do."""
+    return [
+        name
+        for block, names in module.encoder.blocks.items()
+        if block in blocks
+        for name in names
+        if strategy.trains_parameter(name)
+    ]
+
+
+class OpenBlocks(Callback):
+    """Open the blocks of each epoch as it begins."""
+
+    def __init__(self, plan: Plan, strategy: FreezeStrategy) -> None:
+        self.plan = plan
+        self.strategy = strategy
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        blocks = self.plan.epochs[net.epoch_offset + len(net.history) - 1]
+        net.module_.open(parameters_to_open(net.module_, self.strategy, blocks))
+        net.history.record("blocks", [b for b in net.module_.encoder.blocks if b in blocks])
+
+
+class WarmupThenDecay(Callback):
+    """Raise the learning rate linearly in the first steps, then lower it linearly to zero."""
+
+    def __init__(self, n_steps: int, warmup: float) -> None:
+        self.n_steps = n_steps
+        self.n_warm = max(1, round(warmup * n_steps)) if warmup else 0
+
+    def initialize(self) -> WarmupThenDecay:
+        self.step_ = 0
+        return self
+
+    def on_batch_begin(
+        self, net: Any, batch: Any = None, training: bool = False, **kw: Any
+    ) -> None:
+        if not training:
+            return
+        if self.step_ < self.n_warm:
+            factor = (self.step_ + 1) / self.n_warm
+        else:
+            factor = (self.n_steps - self.step_) / max(1, self.n_steps - self.n_warm)
+        for group in net.optimizer_.param_groups:
+            group["lr"] = group["peak_lr"] * factor
+        self.step_ += 1
+
+
+class KeepBest(Callback):
+    """Score the held-out rows before and after each epoch, stop in time, restore the best."""
+
+    def __init__(self, score: Score, patience: int) -> None:
+        self.score = score
+        self.patience = patience
+
+    def initialize(self) -> KeepBest:
+        self.best_ = (-math.inf, -math.inf)
+        self.improved_ = 0
+        self.weights_: dict[str, torch.Tensor] = {}
+        self._clear()
+        return self
+
+    def _clear(self) -> None:
+        self.outputs_: list[torch.Tensor] = []
+        self.codes_: list[torch.Tensor] = []
+
+    def on_batch_end(
+        self, net: Any, batch: Any = None, training: bool = False, y_pred: Any = None, **kw: Any
+    ) -> None:
+        if not training:
+            self.outputs_.append(y_pred.detach().float().cpu())
+            self.codes_.append(batch[1][0].cpu())
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        # The probe, or an earlier training, may be better than anything that follows.
+        losses = []
+        for batch in net.get_iterator(net.valid):
+            step = net.validation_step(batch)
+            losses.append((float(step["loss"]), len(step["y_pred"])))
+            self.on_batch_end(net, batch, training=False, y_pred=step["y_pred"])
+        self.start_score_ = self._score()
+        loss = sum(value * n for value, n in losses) / sum(n for _, n in losses)
+        self.best_ = (self.start_score_, -loss)
+        self.weights_ = _trained_weights(net.module_)
+
+    def _score(self) -> float:
+        score = self.score(torch.cat(self.outputs_), torch.cat(self.codes_).numpy())
+        self._clear()
+        return score
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        score = self._score()
+        net.history.record("valid_score", score)
+        epoch = len(net.history)
+        # Small held-out sets give many equal scores; the lower loss decides between them.
+        result = (score, -float(net.history[-1]["valid_loss"]))
+        if result > self.best_:
+            if score > self.best_[0]:
+                self.improved_ = epoch
+            self.best_ = result
+            self.weights_ = _trained_weights(net.module_)
+        if epoch - self.improved_ >= self.patience:
+            net.stop_requested = True
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        current = dict(net.module_.named_parameters())
+        with torch.no_grad():
+            for name, value in self.weights_.items():
+                current[name].copy_(value)
+
+
+class CheckFinite(Callback):
+    """Refuse weights that the last step made infinite; earlier ones show in the next loss."""
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        for name, value in _trained_weights(net.module_).items():
+            if not torch.isfinite(value).all():
+                raise TrainingDivergedError(
+                    f"The weights {name!r} are not finite after stage {net.stage!r}. Lower lr."
+                )
+
+
+def _trained_weights(module: TransferModule) -> dict[str, torch.Tensor]:
+    wanted = {f"body.{name}" for name in module.trained}
+    return {
+        name: value.detach().clone()
+        for name, value in module.named_parameters()
+        if name in wanted or name.startswith("head.")
+    }
+
+
+def named(callbacks: Sequence[tuple[str, Callback]]) -> list[tuple[str, Callback]]:
+    """Prefix names so that a user's callbacks cannot collide with ours."""
+    return [(f"sktransfer_{name}", callback) for name, callback in callbacks]

@@ -1,0 +1,146 @@
+"""Fit a head to convergence on features that do not change."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.optimize import minimize
+from sklearn.exceptions import ConvergenceWarning
+from torch import nn
+
+from sktransfer.plugins import Head
+from sktransfer.training.errors import TrainingDivergedError
+
+_MAX_ITER = 2000
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """What the solver reports.
+
+    Attributes
+    ----------
+    n_iter : int
+        Iterations of L-BFGS.
+    loss : float
+        Weighted mean loss at the solution, without the penalty.
+    """
+
+    n_iter: int
+    loss: float
+
+
+def fit_to_convergence(
+    head: Head,
+    module: nn.Module,
+    features: torch.Tensor,
+    target: torch.Tensor,
+    weight: torch.Tensor,
+    anchor: list[torch.Tensor] | None = None,
+) -> Convergence:
+    r"""Minimise the regularised loss over all of the head's parameters, in place.
+
+    Parameters
+    ----------
+    head : Head
+        Owns the loss, and ``C``.
+    module : torch.nn.Module
+        What ``head.build`` returned; its parameters are where the search starts.
+    features : torch.Tensor of shape (n, dim)
+        Of the training rows.
+    target : torch.Tensor of shape (n,)
+        Codes of the labels.
+    weight : torch.Tensor of shape (n,)
+        Weight of each row; not normalised, as in scikit-learn's LogisticRegression.
+    anchor : list of torch.Tensor or None, default=None
+        Where the penalty is centred, one for each parameter; None is the origin.
+
+    Returns
+    -------
+    convergence : Convergence
+
+    Raises
+    ------
+    ValueError
+        If ``head.C`` is not positive.
+    TrainingDivergedError
+        If features or the solution are not finite.
+
+    Notes
+    -----
+    With :math:`\theta_0` the anchor the objective is
+
+    .. math:: C \sum_i w_i \ell_i(\theta) + \tfrac{\lambda}{2} \|\theta - \theta_0\|^2
+
+    over weights, not biases. :math:`\lambda` is 1, and 2 for two outputs: a softmax over two
+    rows spreads the one vector of the binary logistic regression over both, so this makes the
+    solution that of `sklearn.linear_model.LogisticRegression` in both cases.
+    """
+    if not float(head.C) > 0:
+        raise ValueError(f"The head's C has to be positive, got {head.C!r}.")
+    bad = ~torch.isfinite(features).all(dim=1)
+    if bad.any():
+        raise TrainingDivergedError(
+            f"The encoder gives features that are not finite for {int(bad.sum())} of {len(bad)} "
+            f"training rows (first at index {int(bad.nonzero()[0])}): its weights may be damaged."
+        )
+    module.eval().double()
+    parameters = list(module.parameters())
+    shapes = [parameter.shape for parameter in parameters]
+    if anchor is None:
+        anchor = [torch.zeros_like(parameter) for parameter in parameters]
+    centre = [value.double() for value in anchor]
+    x, w = features.double(), weight.double()
+    total = float(w.sum())
+    n_outputs = parameters[-1].shape[0]
+    penalty = (2.0 if n_outputs == 2 else 1.0) / (2.0 * float(head.C) * total)
+
+    def assign(flat: np.ndarray) -> None:
+        start = 0
+        with torch.no_grad():
+            for parameter, shape in zip(parameters, shapes, strict=True):
+                size = shape.numel()
+                parameter.copy_(torch.from_numpy(flat[start : start + size]).view(shape))
+                start += size
+
+    def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        assign(flat)
+        for parameter in parameters:
+            parameter.grad = None
+        with torch.enable_grad():
+            value = (w * head.loss(module(x), target)).sum() / total
+            for parameter, mid in zip(parameters, centre, strict=True):
+                if parameter.ndim > 1:
+                    value = value + penalty * (parameter - mid).square().sum()
+            value.backward()
+        gradient = torch.cat([parameter.grad.reshape(-1) for parameter in parameters])  # type: ignore[union-attr]
+        return float(value.detach()), gradient.numpy()
+
+    start = torch.cat([parameter.detach().reshape(-1) for parameter in parameters]).numpy()
+    result = minimize(
+        objective,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": _MAX_ITER, "maxfun": 2 * _MAX_ITER, "gtol": 1e-8, "ftol": 1e-15},
+    )
+    if not (np.isfinite(result.fun) and np.isfinite(result.x).all()):
+        raise TrainingDivergedError(
+            "The head's loss or weights are not finite; lower the head's C."
+        )
+    if result.nit >= _MAX_ITER:
+        warnings.warn(
+            f"The head did not converge in {_MAX_ITER} iterations; lower the head's C.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    assign(result.x)
+    with torch.no_grad():
+        loss = float((w * head.loss(module(x), target)).sum() / total)
+    for parameter in parameters:
+        parameter.grad = None
+    module.float()
+    return Convergence(n_iter=int(result.nit), loss=loss)

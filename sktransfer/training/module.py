@@ -1,0 +1,84 @@
+"""Encoder and head as one module, and what of it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import nn
+
+from sktransfer.features.precision import autocast
+from sktransfer.plugins import Encoder
+
+
+class TransferModule(nn.Module):
+    """An encoder and a head.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Fresh from `Backbone.load`.
+    head : torch.nn.Module
+        From `Head.build`.
+    precision : {"bf16", "fp32"}
+        In which the encoder runs; the head always runs in single precision.
+
+    Attributes
+    ----------
+    trained : set of str
+        Names of the encoder's parameters that any stage has trained: what differs from the
+        pretrained weights, and all that has to be stored.
+    """
+
+    def __init__(self, encoder: Encoder, head: nn.Module, precision: str) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.body = encoder.module
+        self.head = head
+        self.precision = precision
+        self.trained: set[str] = set()
+
+    @property
+    def device(self) -> str:
+        """Where the parameters are."""
+        return str(next(self.body.parameters()).device)
+
+    def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Compute outputs of shape (n, n_outputs)."""
+        with autocast(self.precision, self.device):
+            features = self.encoder.forward(batch)
+        return self.head(features.float())
+
+    def open(self, names: Iterable[str]) -> None:
+        """Train these parameters of the encoder from now on, and no others of it."""
+        wanted = frozenset(names)
+        for name, parameter in self.body.named_parameters():
+            parameter.requires_grad_(name in wanted)
+            if name not in wanted:
+                parameter.grad = None
+        self.trained |= wanted
+
+    def put(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Take over parameters of the encoder that an earlier stage has trained, by name."""
+        parameters = dict(self.body.named_parameters())
+        with torch.no_grad():
+            for name, value in weights.items():
+                parameters[name].copy_(value)
+        self.trained |= set(weights)
+
+    def train(self, mode: bool = True) -> TransferModule:
+        """Set the mode; what does not train stays in evaluation mode, without dropout."""
+        super().train(mode)
+        if mode:
+            _settle(self.body)
+        return self
+
+
+def _settle(module: nn.Module) -> None:
+    """Put every part whose parameters are all frozen into evaluation mode."""
+    parameters = list(module.parameters())
+    if parameters and not any(parameter.requires_grad for parameter in parameters):
+        module.eval()
+        return
+    for child in module.children():
+        _settle(child)

@@ -1,0 +1,218 @@
+"""The skorch net that trains a `TransferModule`.
+
+skorch gives the loop, history, callbacks and printing. What differs: batches are made of rows of
+similar length, the loss is weighted row by row, parameters are grouped by block, Ctrl-C reaches
+the caller, and a loss that diverges is an error. The net ends with its stage; what is kept is a
+`sktransfer.training.state.FittedNet`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from torch import nn
+from torch.utils.data import Dataset
+
+from sktransfer.features.batches import shuffled_batches, sorted_batches
+from sktransfer.plugins import Head
+from sktransfer.training.errors import TrainingDivergedError
+
+# Cross entropy over any number of labels starts below 20; what is beyond this does not come back.
+_DIVERGED = 1e4
+
+
+@dataclass
+class Rows(Dataset):
+    """Prepared rows with codes and weights.
+
+    Attributes
+    ----------
+    rows : list
+        What ``encoder.prepare`` returned.
+    codes : ndarray of int64 of shape (n,)
+        Codes of the labels.
+    weights : ndarray of float64 of shape (n,)
+        With mean 1.
+    total_weight : float
+        Sum of the weights before they were normalised.
+    """
+
+    rows: Sequence[Any]
+    codes: np.ndarray
+    weights: np.ndarray
+    total_weight: float
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, i: int) -> tuple[Any, tuple[int, float]]:
+        return self.rows[i], (int(self.codes[i]), float(self.weights[i]))
+
+
+class _Batches:
+    """Iterates over collated batches; shuffled anew each time when it is for training."""
+
+    def __init__(self, data: Rows, net: TransferNet, training: bool) -> None:
+        self._data = data
+        self._net = net
+        self._training = training
+
+    def __iter__(self) -> Iterator[tuple[Any, tuple[torch.Tensor, torch.Tensor]]]:
+        data, net = self._data, self._net
+        if self._training:
+            batches = shuffled_batches(data.rows, net.batch_size, net.rng)
+        else:
+            batches = sorted_batches(data.rows, max(net.batch_size, 64))
+        device = net.module_.device
+        for batch in batches:
+            codes = torch.as_tensor(data.codes[batch], device=device)
+            weights = torch.as_tensor(data.weights[batch], dtype=torch.float32, device=device)
+            yield net.module_.encoder.collate([data.rows[i] for i in batch]), (codes, weights)
+
+
+class _RowLoss(nn.Module):
+    def __init__(self, head: Head) -> None:
+        super().__init__()
+        self._head = head
+
+    def forward(self, output: torch.Tensor, target: Any) -> torch.Tensor:
+        codes, weights = target
+        return (weights * self._head.loss(output, codes)).mean()
+
+
+class TransferNet(NeuralNet):
+    """Train encoder and head for one stage.
+
+    Parameters
+    ----------
+    module : TransferModule
+        Trained in place.
+    head : Head
+        Owns the loss.
+    groups : list of dict
+        Parameter groups of the optimizer.
+    rng : numpy.random.Generator or None
+        Shuffles.
+    valid : Rows or None
+        Held-out rows.
+    stage : str
+        For messages.
+    epoch_offset : int
+        Epochs of the stage before the first of this net.
+    **kwargs : dict
+        Parameters of `skorch.NeuralNet`.
+    """
+
+    def __init__(
+        self,
+        module: Any,
+        *,
+        head: Any = None,
+        groups: Any = None,
+        rng: Any = None,
+        valid: Any = None,
+        stage: str = "source",
+        epoch_offset: int = 0,
+        criterion: Any = _RowLoss,
+        optimizer: Any = torch.optim.AdamW,
+        train_split: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            module,
+            criterion=criterion,
+            optimizer=optimizer,
+            train_split=train_split,
+            **kwargs,
+        )
+        self.head = head
+        self.groups = groups
+        self.rng = rng
+        self.valid = valid
+        self.stage = stage
+        self.epoch_offset = epoch_offset
+
+    stop_requested = False
+
+    def initialize_criterion(self) -> TransferNet:
+        """Weigh the head's loss row by row."""
+        self.criterion_ = _RowLoss(self.head)
+        return self
+
+    def initialize_optimizer(self, triggered_directly: Any = None) -> TransferNet:
+        """Give each block its own learning rate."""
+        # One pass over parameters and moments, not several: a step of few rows is mostly this.
+        fused = torch.device(self.module_.device).type in ("cpu", "cuda")
+        self.optimizer_ = self.optimizer(self.groups, fused=fused)
+        return self
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
+        """Make batches of rows of similar length."""
+        return _Batches(dataset, self, training)
+
+    def infer(self, x: Any, **fit_params: Any) -> torch.Tensor:
+        """Run the module on a collated batch."""
+        return self.module_(x)
+
+    def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+        """Compute loss and gradients; stop at the batch where the loss diverges."""
+        step = super().train_step_single(batch, **fit_params)
+        loss = float(step["loss"].detach())
+        if not math.isfinite(loss) or loss > _DIVERGED:
+            epoch = self.epoch_offset + len(self.history)
+            number = len(self.history[-1]["batches"])
+            raise TrainingDivergedError(
+                f"The loss became {loss:.3g} in stage {self.stage!r}, epoch {epoch}, batch "
+                f"{number}. Lower lr, which was {self.optimizer_.param_groups[0]['lr']:.3g} there."
+            )
+        return step
+
+    def fit_loop(
+        self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any
+    ) -> TransferNet:
+        """Train until the epochs are over or a callback asks to stop."""
+        data = {"dataset_train": X, "dataset_valid": self.valid}
+        train = self.get_iterator(X, training=True)
+        valid = None if self.valid is None else self.get_iterator(self.valid)
+        for _ in range(self.max_epochs if epochs is None else epochs):
+            self.notify("on_epoch_begin", **data)
+            self.run_single_epoch(train, training=True, prefix="train", step_fn=self.train_step)
+            self.run_single_epoch(
+                valid, training=False, prefix="valid", step_fn=self.validation_step
+            )
+            try:
+                self.notify("on_epoch_end", **data)
+            except KeyboardInterrupt as interrupt:
+                if not _raised_by_skorch(interrupt):
+                    raise
+                self.stop_requested = True
+            if self.stop_requested:
+                break
+        return self
+
+    def partial_fit(
+        self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any
+    ) -> TransferNet:
+        """Train; unlike skorch's own method this lets Ctrl-C reach the caller."""
+        if not self.initialized_:
+            self.initialize()
+        self.notify("on_train_begin", X=X, y=y)
+        self.fit_loop(X, y)
+        self.notify("on_train_end", X=X, y=y)
+        return self
+
+
+def _raised_by_skorch(interrupt: KeyboardInterrupt) -> bool:
+    """Tell skorch's way to end a training early from somebody pressing Ctrl-C."""
+    trace = interrupt.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith(
+        "skorch.callbacks"
+    )

@@ -1,0 +1,139 @@
+"""What trains when and how fast, settled before the training starts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sktransfer.plugins import Backbone, FreezeStrategy, Head
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole of a stage, as a freeze strategy sees it.
+
+    Attributes
+    ----------
+    stage : {"source", "target"}
+        What the training is for.
+    epochs : tuple of frozenset of str
+        The blocks that train, epoch by epoch.
+    lr_scale : dict of str to float
+        Block to its fraction of the learning rate.
+    lr : float
+        Learning rate of the body.
+    head_lr : float
+        Learning rate of the head, on features of unit length.
+    """
+
+    stage: str
+    epochs: tuple[frozenset[str], ...]
+    lr_scale: dict[str, float]
+    lr: float
+    head_lr: float
+
+    @property
+    def blocks(self) -> frozenset[str]:
+        """All blocks that train at some epoch."""
+        return frozenset().union(*self.epochs)
+
+    @property
+    def n_probe(self) -> int:
+        """Leading epochs in which only the head trains; it is fitted to convergence instead."""
+        return next((i for i, names in enumerate(self.epochs) if names), len(self.epochs))
+
+
+def make_plan(
+    strategy: FreezeStrategy,
+    backbone: Backbone,
+    head: Head,
+    blocks: Sequence[str],
+    *,
+    stage: str,
+    n_rows: int,
+    max_epochs: int | str,
+    lr: float | str,
+) -> Plan:
+    """Ask a strategy for every epoch, and settle what is ``"auto"``.
+
+    Parameters
+    ----------
+    strategy : FreezeStrategy
+        What is asked.
+    backbone : Backbone
+        Knows the learning rate that suits it.
+    head : Head
+        Knows how much faster it learns than a pretrained body.
+    blocks : sequence of str
+        All blocks of the encoder, input side first.
+    stage : {"source", "target"}
+        What the training is for.
+    n_rows : int
+        Training rows.
+    max_epochs : int or "auto"
+        Epochs; see `default_epochs`.
+    lr : float or "auto"
+        Learning rate of the body.
+
+    Returns
+    -------
+    plan : Plan
+    """
+    if max_epochs == "auto":
+        n_epochs = max(default_epochs(n_rows), strategy.min_epochs(len(blocks)))
+    else:
+        n_epochs = int(max_epochs)
+    rate = backbone.lr * strategy.lr_factor if lr == "auto" else float(lr)
+    epochs = tuple(strategy.trainable(blocks, epoch, n_epochs, stage) for epoch in range(n_epochs))
+    scales = tuple(strategy.lr_scale(blocks))
+    _check_answers(strategy, blocks, epochs, scales)
+    return Plan(
+        stage=stage,
+        epochs=tuple(frozenset(names) for names in epochs),
+        lr_scale=dict(zip(blocks, scales, strict=True)),
+        lr=rate,
+        # A body that starts from nothing, as the head does, is not the slower of the two.
+        head_lr=rate * (head.lr_scale if backbone.pretrained else 1.0),
+    )
+
+
+def _check_answers(
+    strategy: FreezeStrategy,
+    blocks: Sequence[str],
+    epochs: Sequence[Collection[str]],
+    scales: Sequence[float],
+) -> None:
+    """Refuse a plan that would silently train something else than it says."""
+    if any(isinstance(names, str) for names in epochs):
+        raise TypeError(f"{strategy!r}.trainable has to return a frozenset of names, got a str.")
+    unknown = sorted(set().union(*epochs) - set(blocks))
+    if unknown:
+        raise ValueError(f"{strategy!r} names the blocks {unknown}; there are {list(blocks)}.")
+    if len(scales) != len(blocks) or not all(0 < scale <= 1 for scale in scales):
+        raise ValueError(
+            f"{strategy!r}.lr_scale has to return a number in (0, 1] for each of the "
+            f"{len(blocks)} blocks, got {scales}."
+        )
+
+
+def default_epochs(n_rows: int) -> int:
+    """Give the number of epochs of ``max_epochs="auto"``.
+
+    Parameters
+    ----------
+    n_rows : int
+        Training rows.
+
+    Returns
+    -------
+    n_epochs : int
+        10 up to 500 rows, then falling with the square root of the rows to 3: few rows need
+        many passes to take enough steps, many rows need few.
+
+    Examples
+    --------
+    >>> [default_epochs(n) for n in (16, 500, 2000, 10_000)]
+    [10, 10, 5, 3]
+    """
+    return max(3, min(10, round(10 * math.sqrt(500 / max(n_rows, 1)))))

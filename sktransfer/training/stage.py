@@ -1,0 +1,252 @@
+"""One uninterrupted training of a module: probe, then epochs."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from skorch.callbacks import GradientNormClipping
+from torch import nn
+
+from sktransfer.features.encode import encode_rows
+from sktransfer.plugins import FreezeStrategy, Head
+from sktransfer.training._callbacks import (
+    CheckFinite,
+    KeepBest,
+    OpenBlocks,
+    Score,
+    WarmupThenDecay,
+    named,
+    parameters_to_open,
+)
+from sktransfer.training.convergence import fit_to_convergence
+from sktransfer.training.module import TransferModule
+from sktransfer.training.net import Rows, TransferNet
+from sktransfer.training.plan import Plan
+
+_CLIP = 1.0
+
+
+@dataclass
+class StageSettings:
+    """How a stage is trained.
+
+    Attributes
+    ----------
+    batch_size : int
+        Rows of a training batch.
+    weight_decay : float
+        Of AdamW, on weights; biases and norms have none.
+    warmup : float
+        Fraction of the steps in which the learning rate rises.
+    patience : int
+        Epochs without a better score before the training stops; used where rows are held out.
+    callbacks : sequence
+        The user's skorch callbacks; copied.
+    verbose : int
+        skorch's verbosity.
+    """
+
+    batch_size: int = 16
+    weight_decay: float = 0.01
+    warmup: float = 0.1
+    patience: int = 3
+    callbacks: Sequence[Any] = ()
+    verbose: int = 0
+
+
+@dataclass
+class StageResult:
+    """What a stage did.
+
+    Attributes
+    ----------
+    history : list of dict
+        One for each epoch; the probe counts as one.
+    n_iter : int
+        Epochs trained; iterations of the solver where the head alone was fitted.
+    lr : dict of str to float
+        Peak learning rate of each group of parameters.
+    """
+
+    history: list[dict[str, Any]] = field(default_factory=list)
+    n_iter: int = 0
+    lr: dict[str, float] = field(default_factory=dict)
+
+
+def run_stage(
+    module: TransferModule,
+    head: Head,
+    strategy: FreezeStrategy,
+    plan: Plan,
+    settings: StageSettings,
+    train: Rows,
+    *,
+    anchor: list[torch.Tensor] | None,
+    seed: int,
+    valid: Rows | None = None,
+    score: Score | None = None,
+) -> StageResult:
+    """Train a module in place.
+
+    Parameters
+    ----------
+    module : TransferModule
+        What is trained.
+    head : Head
+        Owns the loss.
+    strategy : FreezeStrategy
+        Says which parameters of an open block train.
+    plan : Plan
+        Which blocks train when.
+    settings : StageSettings
+        How.
+    train : Rows
+        What is trained on. The penalty of a head that is fitted to convergence is relative to
+        the total weight.
+    anchor : list of torch.Tensor or None
+        Earlier weights of the head, on which that penalty is centred.
+    seed : int
+        Of the order of rows. Dropout draws from torch's global generator, which the caller seeds.
+    valid : Rows or None, default=None
+        Held-out rows for early stopping.
+    score : callable or None, default=None
+        ``score(outputs, codes)``, higher is better; needed with ``valid``.
+
+    Returns
+    -------
+    result : StageResult
+    """
+    result = StageResult()
+    features = None
+    if plan.n_probe:
+        features = encode_rows(module.encoder, train.rows, module.precision)
+        _probe(module, head, features, train, anchor, plan, result)
+    if plan.n_probe < len(plan.epochs):
+        if features is None:
+            features = encode_rows(module.encoder, train.rows[:64], module.precision)
+        # The step that suits the head depends on the size of what it multiplies.
+        size = float(features.norm(dim=1).mean())
+        _train(module, head, strategy, plan, settings, train, size, seed, valid, score, result)
+    module.eval()
+    return result
+
+
+def _probe(
+    module: TransferModule,
+    head: Head,
+    features: torch.Tensor,
+    train: Rows,
+    anchor: list[torch.Tensor] | None,
+    plan: Plan,
+    result: StageResult,
+) -> None:
+    """Fit the head alone, to convergence."""
+    device = module.device
+    module.head.cpu()
+    weights = torch.as_tensor(train.weights * (train.total_weight / train.weights.sum()))
+    fitted = fit_to_convergence(
+        head, module.head, features, torch.as_tensor(train.codes), weights, anchor
+    )
+    module.head.to(device)
+    result.n_iter = fitted.n_iter
+    result.history.append(
+        {
+            "stage": plan.stage,
+            "epoch": 1,
+            "blocks": [],
+            "train_loss": fitted.loss,
+            "solver_iterations": fitted.n_iter,
+        }
+    )
+
+
+def _train(
+    module: TransferModule,
+    head: Head,
+    strategy: FreezeStrategy,
+    plan: Plan,
+    settings: StageSettings,
+    train: Rows,
+    feature_size: float,
+    seed: int,
+    valid: Rows | None,
+    score: Score | None,
+    result: StageResult,
+) -> None:
+    """Train the remaining epochs."""
+    module.open(parameters_to_open(module, strategy, plan.blocks))
+    head_lr = plan.head_lr / max(1.0, feature_size)
+    groups, result.lr = _parameter_groups(module, strategy, plan, head_lr, settings.weight_decay)
+    n_epochs = len(plan.epochs) - plan.n_probe
+    n_steps = n_epochs * math.ceil(len(train) / settings.batch_size)
+    best = KeepBest(score, settings.patience) if valid is not None and score else None
+    ours = [
+        ("open_blocks", OpenBlocks(plan, strategy)),
+        ("lr", WarmupThenDecay(n_steps, settings.warmup)),
+        ("clip", GradientNormClipping(_CLIP)),
+        *([] if best is None else [("best", best)]),
+        ("finite", CheckFinite()),
+    ]
+    net = TransferNet(
+        module,
+        head=head,
+        groups=groups,
+        rng=np.random.default_rng(seed),
+        valid=valid,
+        stage=plan.stage,
+        epoch_offset=plan.n_probe,
+        max_epochs=n_epochs,
+        batch_size=settings.batch_size,
+        device=module.device,
+        verbose=settings.verbose,
+        callbacks=[*named(ours), *copy.deepcopy(list(settings.callbacks))],
+    )
+    net.fit(train)
+    result.n_iter = len(net.history)
+    if best is not None and result.history:
+        result.history[-1]["valid_score"] = best.start_score_
+    for epoch, record in enumerate(net.history, start=plan.n_probe + 1):
+        values = {k: _plain(v) for k, v in record.items() if _is_kept(k)}
+        result.history.append({"stage": plan.stage, **values, "epoch": epoch})
+
+
+def _parameter_groups(
+    module: TransferModule,
+    strategy: FreezeStrategy,
+    plan: Plan,
+    head_lr: float,
+    weight_decay: float,
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """Group parameters by block, and by whether they decay."""
+    body = dict(module.body.named_parameters())
+    owners: dict[str, tuple[float, list[nn.Parameter]]] = {}
+    for block in module.encoder.blocks:
+        names = parameters_to_open(module, strategy, plan.blocks & {block})
+        if names:
+            owners[block] = (plan.lr * plan.lr_scale[block], [body[name] for name in names])
+    owners["head"] = (head_lr, list(module.head.parameters()))
+    groups = []
+    for rate, parameters in owners.values():
+        for decays in (True, False):
+            members = [p for p in parameters if (p.ndim > 1) == decays]
+            if members:
+                decay = weight_decay if decays else 0.0
+                groups.append(
+                    {"params": members, "lr": rate, "peak_lr": rate, "weight_decay": decay}
+                )
+    return groups, {owner: rate for owner, (rate, _) in owners.items()}
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _is_kept(name: str) -> bool:
+    """Tell what belongs into a history that is compared, stored and printed."""
+    return name not in ("batches", "dur") and not name.endswith(("_best", "_batch_count"))

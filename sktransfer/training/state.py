@@ -1,0 +1,171 @@
+"""What has to be kept of a fitted model: a reference to the backbone, and what was trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from sktransfer._process import GLOBAL_STATE
+from sktransfer.plugins import Backbone, Head
+from sktransfer.training.module import TransferModule
+
+
+@dataclass
+class ModelState:
+    """A fitted model without its pretrained weights.
+
+    Attributes
+    ----------
+    backbone : Backbone
+        Loads the pretrained encoder again.
+    backbone_seed : int
+        What it was loaded with.
+    fingerprint : str
+        Of the encoder as loaded.
+    head : Head
+        Builds the head again.
+    n_outputs : int
+        Outputs of the head.
+    body : dict of str to torch.Tensor
+        The encoder's parameters that were trained.
+    head_weights : dict of str to torch.Tensor
+        All of the head.
+    """
+
+    backbone: Backbone
+    backbone_seed: int
+    fingerprint: str
+    head: Head
+    n_outputs: int
+    body: dict[str, torch.Tensor]
+    head_weights: dict[str, torch.Tensor]
+
+    @classmethod
+    def of(cls, module: TransferModule, backbone: Backbone, seed: int, head: Head) -> ModelState:
+        """Copy what was trained, to the CPU."""
+        body = dict(module.body.named_parameters())
+        weights = {name: _copy(value) for name, value in module.head.state_dict().items()}
+        return cls(
+            backbone=backbone,
+            backbone_seed=seed,
+            fingerprint=module.encoder.fingerprint,
+            head=head,
+            n_outputs=list(module.head.parameters())[-1].shape[0],
+            body={name: _copy(body[name]) for name in sorted(module.trained)},
+            head_weights=weights,
+        )
+
+    def build(self, device: str, precision: str) -> TransferModule:
+        """Load the backbone and put what was trained on top.
+
+        Parameters
+        ----------
+        device : str
+            Where the module has to be.
+        precision : {"bf16", "fp32"}
+            In which the encoder runs.
+
+        Returns
+        -------
+        module : TransferModule
+            In evaluation mode.
+
+        Raises
+        ------
+        ValueError
+            If the backbone's weights or preprocessing are not those of the fit.
+        """
+        encoder = self.backbone.load(device=device, random_state=self.backbone_seed)
+        if encoder.fingerprint != self.fingerprint:
+            raise ValueError(
+                f"The files of {self.backbone!r} are not those that this model was fitted with: "
+                f"their fingerprint is {encoder.fingerprint}, expected {self.fingerprint}. Restore "
+                "them, or fit again. (save(path, embed_backbone=True) keeps a copy.)"
+            )
+        with torch.device("meta"):
+            head = self.head.build(encoder.dim, self.n_outputs)
+        weights = {name: value.clone().to(device) for name, value in self.head_weights.items()}
+        head.load_state_dict(weights, assign=True)
+        module = TransferModule(encoder, head, precision)
+        module.put(self.body)
+        return module.eval()
+
+
+class FittedNet:
+    """What an estimator keeps of a training: the module, and how to get it back by reference.
+
+    A pickle, copy or clone of it holds no pretrained weights; the backbone is loaded again when
+    the module is next needed.
+
+    Parameters
+    ----------
+    state : ModelState or None
+        What to build the module from; None where it is given.
+    module : TransferModule or None
+        The module, right after training.
+    backbone : Backbone or None
+        What the module's encoder was loaded from.
+    backbone_seed : int
+        What it was loaded with.
+    head : Head or None
+        What the module's head was built from.
+    """
+
+    def __init__(
+        self,
+        state: ModelState | None = None,
+        *,
+        module: TransferModule | None = None,
+        backbone: Backbone | None = None,
+        backbone_seed: int = 0,
+        head: Head | None = None,
+    ) -> None:
+        self._state = state
+        self._module = module
+        self._made_of = (backbone, backbone_seed, head)
+
+    @property
+    def state(self) -> ModelState:
+        """What was trained, and the reference to the rest."""
+        if self._state is None:
+            assert self._module is not None
+            backbone, seed, head = self._made_of
+            assert backbone is not None
+            assert head is not None
+            self._state = ModelState.of(self._module, backbone, seed, head)
+        return self._state
+
+    @property
+    def module_(self) -> TransferModule:
+        """The module, on the device where it is or was last used."""
+        return self._module if self._module is not None else self.on("cpu", "fp32")
+
+    def on(self, device: str, precision: str) -> TransferModule:
+        """Get the module on a device, in evaluation mode; loads the backbone where it has to.
+
+        Parameters
+        ----------
+        device : str
+            Where the module has to be.
+        precision : {"bf16", "fp32"}
+            In which the encoder runs.
+
+        Returns
+        -------
+        module : TransferModule
+        """
+        with GLOBAL_STATE:
+            if self._module is None or torch.device(self._module.device).type != (
+                torch.device(device).type
+            ):
+                self._module = self.state.build(device, precision)
+            self._module.precision = precision
+            return self._module.eval()
+
+    def __reduce__(self) -> tuple[type[FittedNet], tuple[ModelState]]:
+        return FittedNet, (self.state,)
+
+
+def _copy(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.detach().cpu().clone().contiguous()
