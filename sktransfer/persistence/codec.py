@@ -1,0 +1,133 @@
+"""Parameters and fitted attributes as JSON, and back without running code.
+
+What JSON lacks is written as ``{"$": kind, ...}``. A plugin is written by its registered name, so
+reading one uses what is installed and registered here, and never a path from the file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sktransfer._registry import ENTRY_POINT_GROUPS, available, find
+from sktransfer.plugins import Plugin
+
+
+def encode(value: Any) -> Any:
+    """Turn a value into what JSON can hold.
+
+    Parameters
+    ----------
+    value : None, bool, int, float, str, list, tuple, dict, Path, NumPy value or Plugin
+        Nested as you like.
+
+    Returns
+    -------
+    encoded : object
+
+    Raises
+    ------
+    TypeError
+        If it is of another type, or a plugin that is not registered.
+
+    Examples
+    --------
+    >>> from sktransfer.persistence.codec import decode, encode
+    >>> encode((1, 2))
+    {'$': 'tuple', 'items': [1, 2]}
+    >>> decode(encode({("a", 1): 0.5}))
+    {('a', 1): 0.5}
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if isinstance(value, list):
+        return [encode(item) for item in value]
+    if isinstance(value, tuple):
+        return {"$": "tuple", "items": [encode(item) for item in value]}
+    if isinstance(value, dict):
+        return {"$": "dict", "items": [[encode(k), encode(v)] for k, v in value.items()]}
+    if isinstance(value, Path):
+        return {"$": "path", "value": str(value)}
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        items = [encode(item) for item in value.tolist()]
+        return {"$": "array", "dtype": value.dtype.str, "items": items}
+    if isinstance(value, Plugin):
+        return _encode_plugin(value)
+    raise TypeError(f"{value!r} of type {type(value).__name__} cannot be written as JSON.")
+
+
+def decode(value: Any) -> Any:
+    """Turn what `encode` made back into the value.
+
+    Parameters
+    ----------
+    value : object
+        Read from JSON.
+
+    Returns
+    -------
+    decoded : object
+
+    Raises
+    ------
+    ValueError
+        If it is not of the form that `encode` writes.
+    """
+    try:
+        return _decode(value)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"A value in the manifest is malformed: {error!r}.") from error
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decode(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kind = value.get("$")
+    if kind == "tuple":
+        return tuple(_decode(item) for item in value["items"])
+    if kind == "dict":
+        return {_decode(k): _decode(v) for k, v in value["items"]}
+    if kind == "path":
+        return Path(value["value"])
+    if kind == "array":
+        dtype = np.dtype(value["dtype"])
+        array = np.empty(len(value["items"]), dtype=dtype)
+        array[:] = [_decode(item) for item in value["items"]]
+        return array
+    if kind == "plugin":
+        return _decode_plugin(value)
+    raise ValueError(f"The manifest has a value of an unknown kind: {kind!r}.")
+
+
+def _encode_plugin(plugin: Plugin) -> dict[str, Any]:
+    for info in available():
+        # Only where the class can come from is imported: other plugins may be broken or slow.
+        target = info.target if isinstance(info.target, str) else ""
+        cls = type(plugin)
+        if info.shadowed_by or target.partition(":")[0] not in ("", cls.__module__):
+            continue
+        if type(info.load()) is cls:
+            params = {k: encode(v) for k, v in plugin.get_params(deep=False).items()}
+            return {"$": "plugin", "kind": info.kind, "name": info.name, "params": params}
+    raise TypeError(
+        f"{plugin!r} cannot be saved: {type(plugin).__name__} has no registered name by which it "
+        "could be found again. Call sktransfer.plugins.register first."
+    )
+
+
+def _decode_plugin(value: dict[str, Any]) -> Plugin:
+    kind, name = str(value["kind"]), str(value["name"])
+    info = find(kind, name) if kind in ENTRY_POINT_GROUPS else None
+    if info is None:
+        raise ValueError(
+            f"The model uses the {kind} {name!r}, which is not installed here: install the plugin "
+            "that has it."
+        )
+    params = {str(k): _decode(v) for k, v in value["params"].items()}
+    return type(info.load())(**params)
