@@ -1,0 +1,1 @@
+"""What users construct: the estimators, and the fit story that they share."""

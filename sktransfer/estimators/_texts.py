@@ -1,0 +1,117 @@
+"""Inputs as users have them, checked once and turned into a list of str."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from sktransfer.estimators._missing import is_missing
+
+
+def check_texts(X: Any, *, fitting: bool = False) -> list[str]:
+    """Check texts and turn them into a list of str.
+
+    Parameters
+    ----------
+    X : list, tuple, ndarray, Series, one-column frame or other iterable of n str
+        pandas, polars and pyarrow are understood.
+    fitting : bool, default=False
+        Whether the texts are for training: then blank ones warn, and only blank ones are an error.
+
+    Returns
+    -------
+    texts : list of n str
+        Lone surrogates, which no encoder can read, are replaced.
+
+    Raises
+    ------
+    ValueError
+        If X is one string, has several columns, is empty, or has missing values.
+    TypeError
+        If X is no collection, or something in it is neither text nor missing.
+    """
+    values = _flatten(X)
+    if not values:
+        raise ValueError("X is empty: found 0 texts while a minimum of 1 is required.")
+    missing = [i for i, value in enumerate(values) if is_missing(value)]
+    if missing:
+        raise ValueError(
+            f"X has {len(missing)} missing value(s) among {len(values)} texts (first at index "
+            f"{missing[0]}: {values[missing[0]]!r}). Drop these rows or replace them by ''."
+        )
+    wrong = [i for i, value in enumerate(values) if not isinstance(value, str)]
+    if wrong:
+        kind = type(values[wrong[0]]).__name__
+        raise TypeError(
+            f"X has to hold str, but {len(wrong)} of {len(values)} are not (first at index "
+            f"{wrong[0]}: {kind}). Convert them, for example with [str(x) for x in X]"
+            + (" or x.decode()." if kind == "bytes" else ".")
+        )
+    if fitting:
+        _check_blank(values)
+    return [_clean(value) for value in values]
+
+
+def _flatten(X: Any) -> list[Any]:
+    import narwhals as nw
+    from scipy.sparse import issparse
+
+    if isinstance(X, str | bytes):
+        raise ValueError(
+            f"X has to be a collection of texts, got one {type(X).__name__}. For a single text "
+            "pass [text]."
+        )
+    if X is None or issparse(X) or isinstance(X, dict | set | frozenset):
+        raise TypeError(
+            f"X has to be a list, array, Series or one-column frame of str, got {type(X).__name__}."
+        )
+    native = nw.from_native(X, pass_through=True, allow_series=True, eager_only=True)
+    if isinstance(native, nw.DataFrame):
+        if native.shape[1] != 1:
+            raise ValueError(
+                f"X has {native.shape[1]} columns ({', '.join(map(str, native.columns))}), but one "
+                "column of texts is expected: pass X['...']."
+            )
+        return native[native.columns[0]].to_list()
+    if isinstance(native, nw.Series):
+        return native.to_list()
+    if isinstance(X, np.ndarray):
+        if X.ndim == 2 and X.shape[1] == 1:
+            X = X[:, 0]
+        if X.ndim != 1:
+            raise ValueError(
+                f"X has to be one-dimensional, got an array of shape {X.shape}: one text a row."
+            )
+        return X.tolist()
+    if hasattr(X, "to_pylist"):
+        return X.to_pylist()
+    if not isinstance(X, Iterable):
+        raise TypeError(
+            f"X has to be a list, array, Series or one-column frame of str, got {type(X).__name__}."
+        )
+    return list(X)
+
+
+def _check_blank(values: list[str]) -> None:
+    blank = [i for i, value in enumerate(values) if not value.strip()]
+    if len(blank) == len(values):
+        raise ValueError(
+            f"X has no text: all {len(values)} are empty or blank (first at index {blank[0]})."
+        )
+    if blank:
+        warnings.warn(
+            f"{len(blank)} of {len(values)} texts in X are empty or blank (first at index "
+            f"{blank[0]}); they are trained on as they are.",
+            stacklevel=4,
+        )
+
+
+def _clean(text: str) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return str(text)
