@@ -1,0 +1,139 @@
+"""Which checks a plugin has to pass, and the ways to run them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sktransfer.plugins import Alignment, Backbone, FreezeStrategy, Head, Plugin
+from sktransfer.testing import (
+    _checks_alignment,
+    _checks_backbone,
+    _checks_common,
+    _checks_freeze,
+    _checks_head,
+)
+
+Check = Callable[[Any], None]
+
+_CHECKS_OF_KIND: dict[type[Plugin], tuple[Check, ...]] = {
+    Backbone: _checks_backbone.CHECKS,
+    FreezeStrategy: _checks_freeze.CHECKS,
+    Head: _checks_head.CHECKS,
+    Alignment: _checks_alignment.CHECKS,
+}
+
+
+def contract_checks(plugin: Plugin) -> list[Check]:
+    """List what a plugin is held to.
+
+    Parameters
+    ----------
+    plugin : Plugin
+        An instance that works offline.
+
+    Returns
+    -------
+    checks : list of callable
+        Each takes the plugin, and raises if it breaks its contract.
+
+    Examples
+    --------
+    >>> from sktransfer.plugins import resolve
+    >>> from sktransfer.testing import contract_checks
+    >>> [check.__name__ for check in contract_checks(resolve("freeze", "full"))][:2]
+    ['check_parameters_have_defaults', 'check_constructor_only_stores']
+    """
+    for kind, checks in _CHECKS_OF_KIND.items():
+        if isinstance(plugin, kind):
+            return [*_checks_common.CHECKS, *checks]
+    kinds = ", ".join(kind.__name__ for kind in _CHECKS_OF_KIND)
+    raise TypeError(f"An instance of one of {kinds} is wanted, got {plugin!r}.")
+
+
+def check_plugin(plugin: Plugin | type[Plugin]) -> None:
+    """Hold a plugin to its contract, without pytest.
+
+    Parameters
+    ----------
+    plugin : Plugin or class
+        An instance that works offline; a class stands for one instance per entry of
+        ``test_params()``.
+
+    Raises
+    ------
+    AssertionError
+        At the first check that fails; says what was got, what is expected and what to change.
+
+    Examples
+    --------
+    >>> from sktransfer.plugins import resolve
+    >>> from sktransfer.testing import check_plugin
+    >>> check_plugin(resolve("freeze", "full"))
+    """
+    for instance in _instances([plugin]):
+        for check in contract_checks(instance):
+            try:
+                check(instance)
+            except Exception as error:
+                error.add_note(f"in {check.__name__}({_name_of(instance)})")
+                raise
+
+
+def parametrize_with_contracts(plugins: Iterable[Plugin | type[Plugin]]) -> Any:
+    """Make a pytest decorator that runs every check on every plugin.
+
+    Parameters
+    ----------
+    plugins : iterable of Plugin or class
+        Instances that work offline; a class stands for one instance per entry of
+        ``test_params()``.
+
+    Returns
+    -------
+    decorator : pytest.MarkDecorator
+        For a test function with the arguments ``plugin`` and ``check``.
+
+    See Also
+    --------
+    check_plugin : The same without pytest.
+
+    Examples
+    --------
+    >>> from sktransfer.freezing.strategies import Gradual
+    >>> from sktransfer.testing import parametrize_with_contracts
+    >>> @parametrize_with_contracts([Gradual, Gradual(every=2)])
+    ... def test_contract(plugin, check):
+    ...     check(plugin)
+    """
+    import pytest
+
+    return pytest.mark.parametrize(
+        ("plugin", "check"),
+        [
+            pytest.param(plugin, check, id=f"{_name_of(plugin)}-{check.__name__}")
+            for plugin in _instances(plugins)
+            for check in contract_checks(plugin)
+        ],
+    )
+
+
+def _instances(plugins: Iterable[Any]) -> list[Plugin]:
+    instances: list[Plugin] = []
+    for plugin in plugins:
+        if isinstance(plugin, type) and issubclass(plugin, Plugin):
+            instances += [plugin(**params) for params in plugin.test_params()]
+        elif isinstance(plugin, Plugin):
+            instances.append(plugin)
+        else:
+            raise TypeError(f"A plugin class or instance is wanted, got {plugin!r}.")
+    return instances
+
+
+def _name_of(plugin: Plugin) -> str:
+    """Give a one-line name; a broken repr is for a check to report, not for collection."""
+    try:
+        return re.sub(r"\s+", " ", repr(plugin))
+    except Exception:
+        return type(plugin).__name__

@@ -1,0 +1,80 @@
+"""Every plugin of this repository is held to the public contract, documented and tunable."""
+
+import re
+from pathlib import Path
+
+import pytest
+from optuna.distributions import IntDistribution
+
+from sktransfer.plugins import Plugin, available
+from sktransfer.testing import parametrize_with_contracts
+
+# What others have installed beside is theirs to test.
+ENTRIES = [info for info in available() if re.fullmatch("sktransfer(-.+)?", info.distribution)]
+
+# Their weights may not be here; the class is tested with a small model of its own.
+OFFLINE = [info for info in ENTRIES if not str(info.target).endswith(":TransformerBackbone")]
+
+
+def name_of(info):
+    return f"{info.kind}-{info.name}"
+
+
+def settings_to_tune(cls):
+    """Give instances at the upper ends of whole numbers: two epochs each, three layers, ..."""
+    return [
+        cls(**{name: distribution.high})
+        for name, distribution in cls().search_space().items()
+        if isinstance(distribution, IntDistribution)
+    ]
+
+
+def plugins_that_load():
+    """Give each entry as users get it, and the instances that its class gives for tests."""
+    found = {}
+    for info in OFFLINE:
+        try:
+            plugin = info.load()
+        except ImportError:
+            continue  # test_entry_loads tells.
+        cls = type(plugin)
+        instances = [cls(**params) for params in cls.test_params()]
+        # The defaults of a backbone may be large, and so may what is worth tuning.
+        if info.kind != "backbone":
+            instances += [plugin, *settings_to_tune(cls)]
+        found.update({(cls, repr(instance)): instance for instance in instances})
+    return list(found.values())
+
+
+@parametrize_with_contracts(plugins_that_load())
+def test_contract(plugin, check):
+    check(plugin)
+
+
+@pytest.mark.parametrize("info", ENTRIES, ids=name_of)
+def test_entry_loads(info):
+    assert isinstance(info.load(), Plugin)
+    assert not info.shadowed_by
+
+
+@pytest.mark.parametrize("info", ENTRIES, ids=name_of)
+def test_entry_is_documented(info):
+    page = Path(__file__).parents[1] / "docs" / "plugins.md"
+    assert f"`{info.name}`" in page.read_text("utf-8"), f"{page} lacks `{info.name}`"
+
+
+@pytest.mark.parametrize("info", ENTRIES, ids=name_of)
+def test_entry_with_parameters_has_a_search_space(info):
+    plugin = info.load()
+    if plugin.get_params(deep=False):
+        assert type(plugin).search_space is not Plugin.search_space
+        assert plugin.search_space()
+
+
+@pytest.mark.parametrize("info", OFFLINE, ids=name_of)
+def test_entry_has_instances_for_tests(info):
+    cls = type(info.load())
+    assert cls.test_params()
+    # A backbone's defaults are made for use; what is tested over and over has to be small.
+    if info.kind == "backbone":
+        assert cls.test_params.__func__ is not Plugin.test_params.__func__

@@ -1,0 +1,253 @@
+"""The checks of heads and alignments, each with a plugin that fails it and no other check."""
+
+import functools
+
+import pytest
+
+from sktransfer.plugins import Alignment, Head
+from sktransfer.testing import contract_checks
+from sktransfer.testing._checks_common import CHECKS
+
+COMMON = {check.__name__ for check in CHECKS}
+
+DEFECTS = []
+
+
+def breaks(*names, **params):
+    """Say which checks a plugin class fails when it is built with these parameters."""
+
+    def add(cls):
+        cls.__doc__ = cls.__doc__ or cls.__base__.__doc__
+        DEFECTS.append(pytest.param(cls, params, set(names), id=cls.__name__))
+        return cls
+
+    return add
+
+
+# --- heads --------------------------------------------------------------------------------------
+
+
+class Linear(Head):
+    """A linear layer.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Inverse regularisation strength.
+    """
+
+    def __init__(self, C=1.0):
+        self.C = C
+
+    def build(self, in_features, n_outputs):
+        from torch import nn
+
+        return nn.Linear(in_features, n_outputs)
+
+    def loss(self, output, target):
+        from torch.nn.functional import cross_entropy
+
+        return cross_entropy(output, target, reduction="none")
+
+    def to_proba(self, output):
+        return output.softmax(dim=1)
+
+
+@breaks("check_constants_are_positive", C=0.0)
+class Unbounded(Linear):
+    pass
+
+
+@breaks("check_constants_are_positive")
+class StandingHead(Linear):
+    lr_scale = -1.0
+
+
+@breaks("check_build_maps_features_to_outputs")
+class DividesByZero(Linear):
+    def build(self, in_features, n_outputs):
+        from torch import nn
+
+        class Unit(nn.Module):
+            def forward(self, x):
+                return x / x.norm(dim=1, keepdim=True)
+
+        return nn.Sequential(Unit(), nn.Linear(in_features, n_outputs))
+
+
+@breaks("check_build_follows_torch_seed")
+class DrawsElsewhere(Linear):
+    def build(self, in_features, n_outputs):
+        import numpy as np
+        import torch
+
+        layer = super().build(in_features, n_outputs)
+        weight = np.random.default_rng().normal(size=layer.weight.shape)
+        layer.weight.data = torch.tensor(weight, dtype=torch.float32)
+        return layer
+
+
+@breaks("check_build_follows_torch_seed")
+class BuildsOnce(Linear):
+    @staticmethod
+    @functools.cache
+    def layer(in_features, n_outputs):
+        from torch import nn
+
+        return nn.Linear(in_features, n_outputs)
+
+    def build(self, in_features, n_outputs):
+        return self.layer(in_features, n_outputs)
+
+
+@breaks("check_output_layer_comes_last")
+class NoBias(Linear):
+    def build(self, in_features, n_outputs):
+        from torch import nn
+
+        return nn.Linear(in_features, n_outputs, bias=False)
+
+
+@breaks("check_output_layer_comes_last")
+class NormComesLast(Linear):
+    def build(self, in_features, n_outputs):
+        from torch import nn
+
+        return nn.Sequential(nn.Linear(in_features, n_outputs), nn.LayerNorm(n_outputs))
+
+
+@breaks("check_loss_is_per_row")
+class Reduces(Linear):
+    def loss(self, output, target):
+        return super().loss(output, target).mean()
+
+
+@breaks("check_loss_is_per_row")
+class CountsRows(Linear):
+    def loss(self, output, target):
+        return super().loss(output, target) / len(target)
+
+
+@breaks("check_loss_is_per_row")
+class BelowZero(Linear):
+    def loss(self, output, target):
+        return super().loss(output, target) - 1
+
+
+@breaks("check_loss_is_differentiable")
+class Detaches(Linear):
+    def loss(self, output, target):
+        return super().loss(output.detach(), target)
+
+
+@breaks("check_loss_prefers_right_answers")
+class WrongSign(Linear):
+    def loss(self, output, target):
+        return super().loss(-output, target)
+
+
+@breaks("check_to_proba_gives_probabilities")
+class TurnsRound(Linear):
+    def to_proba(self, output):
+        return (-output).softmax(dim=1)
+
+
+@breaks("check_to_proba_gives_probabilities", "check_to_proba_stays_finite")
+class OneByOne(Linear):
+    def to_proba(self, output):
+        return output.sigmoid()
+
+
+@breaks("check_to_proba_keeps_precision")
+class HalvesPrecision(Linear):
+    def to_proba(self, output):
+        return output.float().softmax(dim=1)
+
+
+@breaks("check_to_proba_stays_finite")
+class Overflows(Linear):
+    def to_proba(self, output):
+        return output.exp() / output.exp().sum(dim=1, keepdim=True)
+
+
+# --- alignments ---------------------------------------------------------------------------------
+
+
+class Moments(Alignment):
+    """Compare means and covariances."""
+
+    def loss(self, source, target):
+        mean = (source.mean(dim=0) - target.mean(dim=0)).square().sum()
+        return mean + (source.T.cov() - target.T.cov()).square().sum()
+
+
+@breaks("check_build_gives_module_or_none")
+class BuildsWord(Moments):
+    def build(self, dim, n_classes):
+        return "module"
+
+
+@breaks("check_loss_is_finite_number")
+class KeepsAxis(Moments):
+    def loss(self, source, target):
+        return super().loss(source, target).reshape(1)
+
+
+@breaks("check_loss_is_not_negative")
+class BelowZeroWhenNear(Moments):
+    def loss(self, source, target):
+        loss = super().loss(source, target)
+        return loss * (loss - 100)
+
+
+@breaks("check_loss_vanishes_for_equal_samples")
+class NeverZero(Moments):
+    def loss(self, source, target):
+        return super().loss(source, target) + 1
+
+
+@breaks("check_loss_grows_with_distance")
+class TooFlat(Moments):
+    def loss(self, source, target):
+        return 1e-12 * super().loss(source, target)
+
+
+@breaks("check_loss_is_differentiable")
+class DetachesFeatures(Moments):
+    def loss(self, source, target):
+        return super().loss(source.detach(), target.detach())
+
+
+@breaks("check_loss_is_differentiable")
+class RootOfZero(Moments):
+    def loss(self, source, target):
+        return super().loss(source, target).sqrt()
+
+
+class SaysSo(Moments):
+    """Compare means and covariances; negative for samples that are closer than by chance."""
+
+    def loss(self, source, target):
+        return BelowZeroWhenNear().loss(source, target)
+
+
+# --- the tests ----------------------------------------------------------------------------------
+
+SOUND = [Linear(), Moments(), SaysSo()]
+
+
+@pytest.mark.parametrize("plugin", SOUND, ids=repr)
+def test_sound_plugin_passes(plugin, failures):
+    assert failures(plugin, every=True) == {}
+
+
+@pytest.mark.parametrize(("cls", "params", "names"), DEFECTS)
+def test_defect_is_caught(cls, params, names, failures):
+    assert failures(cls(**params), *names).keys() == names
+
+
+def test_every_check_catches_a_defect():
+    known = set().union(*(defect.values[2] for defect in DEFECTS))
+    checks = {check.__name__ for plugin in SOUND for check in contract_checks(plugin)}
+    # What all kinds have in common is tried on freeze strategies.
+    assert {name for name in checks if name not in COMMON} == known
