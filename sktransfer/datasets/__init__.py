@@ -1,0 +1,28 @@
+"""Small public data sets, fetched once and verified, with scikit-learn's ``fetch_*`` manners."""
+
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
+if _TYPE_CHECKING:
+    from sktransfer.datasets.bbc_news import fetch_bbc_news
+    from sktransfer.datasets.review_snippets import fetch_review_snippets
+
+_PUBLIC = {
+    "fetch_bbc_news": "sktransfer.datasets.bbc_news",
+    "fetch_review_snippets": "sktransfer.datasets.review_snippets",
+}
+
+__all__ = ["fetch_bbc_news", "fetch_review_snippets"]
+
+
+def __getattr__(name: str) -> _Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'sktransfer.datasets' has no attribute {name!r}")
+    value = getattr(_import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
