@@ -1,0 +1,283 @@
+"""What the demo measures, without a word printed."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import Any, Literal, NamedTuple
+
+__all__ = ["SOURCES", "Estimate", "Score", "Sizes", "Task", "load_tasks", "measure", "verdict"]
+
+SOURCES = {"bbc": "BBC news topics", "movie": "movie reviews"}
+Method = Literal["tfidf", "target", "source", "transfer"]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much of everything; settled by the time that the demo may take, not by its outcome.
+
+    Attributes
+    ----------
+    seeds : int
+        Repetitions. Each draws other labelled target texts and source texts, and seeds training.
+    shots : int
+        Labelled target texts a class.
+    test : int
+        Target texts that accuracy is measured on; the same for all seeds and methods.
+    bbc, movie : int
+        Labelled source texts.
+    source_epochs : int
+        Passes over the source texts.
+    max_length : int
+        Tokens of a text that are read.
+    """
+
+    seeds: int = 3
+    shots: int = 16
+    test: int = 500
+    bbc: int = 400
+    movie: int = 1000
+    source_epochs: int = 1
+    max_length: int = 64
+
+
+class Task(NamedTuple):
+    """Texts with labels, none twice."""
+
+    texts: list[str]
+    labels: list[str]
+
+    def rows(self, index: Any) -> Task:
+        """Give some of the rows."""
+        return Task([self.texts[i] for i in index], [self.labels[i] for i in index])
+
+
+class Score(NamedTuple):
+    """What one method reached with one seed.
+
+    Attributes
+    ----------
+    method : {"tfidf", "target", "source", "transfer"}
+        What was trained on what.
+    source : str
+        Key of ``SOURCES``; empty where no source is used.
+    seed : int
+        Equal seeds share the labelled target texts, so their scores are paired.
+    accuracy : float
+        On the held-out target texts.
+    seconds : float
+        All training and prediction that led to it, that on the source included.
+    """
+
+    method: Method
+    source: str
+    seed: int
+    accuracy: float
+    seconds: float
+
+
+class Estimate(NamedTuple):
+    """A mean over seeds and its standard error, which is NaN for one seed."""
+
+    mean: float
+    error: float
+
+    @classmethod
+    def of(cls, values: list[float]) -> Estimate:
+        """Estimate from one value a seed."""
+        error = stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+        return cls(mean(values), error)
+
+    @property
+    def sign(self) -> int:
+        """1 or -1 if the mean is more than two standard errors from 0, else 0."""
+        # Comparisons with NaN are False, so one seed never shows anything.
+        return int(self.mean > 2 * self.error) - int(self.mean < -2 * self.error)
+
+
+def load_tasks() -> dict[str, Task]:
+    """Fetch the texts, and make sure that the pretrained weights are there.
+
+    Returns
+    -------
+    tasks : dict of str to Task
+        ``"bbc"``, ``"movie"`` and the target, ``"amazon"``.
+
+    Raises
+    ------
+    OSError
+        If something is not on this machine and cannot be downloaded.
+    """
+    from sktransfer.datasets import fetch_bbc_news, fetch_review_snippets
+    from sktransfer.weights import find_known
+
+    find_known("minilm")
+    texts, topics = fetch_bbc_news(return_X_y=True)
+    # Some articles are there twice; the second copy goes.
+    news = {text: str(topic) for text, topic in reversed(list(zip(texts, topics, strict=True)))}
+    tasks = {"bbc": Task(list(news), list(news.values()))}
+    for domain in ("movie", "amazon"):
+        snippets, signs = fetch_review_snippets(domain, return_X_y=True)
+        tasks[domain] = Task(list(snippets), signs.tolist())
+    return tasks
+
+
+def n_steps(sizes: Sizes) -> int:
+    """Count what `measure` announces."""
+    return sizes.seeds * (2 + 2 * len(SOURCES))
+
+
+def measure(
+    tasks: dict[str, Task], sizes: Sizes, announce: Callable[[str], None]
+) -> Iterator[Score]:
+    """Run all methods with all seeds.
+
+    Parameters
+    ----------
+    tasks : dict of str to Task
+        What `load_tasks` gave.
+    sizes : Sizes
+        How much of it is used.
+    announce : callable
+        Called with a few words before each step.
+
+    Yields
+    ------
+    score : Score
+    """
+    import numpy as np
+
+    target = tasks["amazon"]
+    # Not seeded by the repetition: all of them are tested on the same texts.
+    order = np.random.default_rng(0).permutation(len(target.texts))
+    test, pool = target.rows(order[: sizes.test]), target.rows(order[sizes.test :])
+    for seed in range(sizes.seeds):
+        rng = np.random.default_rng(seed)
+        shots = _draw_shots(pool, sizes.shots, rng)
+        announce(f"seed {seed}: TF-IDF")
+        yield _tfidf(shots, test, seed)
+        announce(f"seed {seed}: target only")
+        yield _target_only(shots, test, sizes, seed)
+        for source in SOURCES:
+            task = tasks[source]
+            chosen = task.rows(rng.permutation(len(task.texts))[: getattr(sizes, source)])
+            yield from _with_source(source, chosen, shots, test, sizes, seed, announce)
+
+
+def verdict(source: str, transfer: list[float], target: list[float], tfidf: list[float]) -> str:
+    """Say whether a source helped, and where that leaves us against TF-IDF.
+
+    Parameters
+    ----------
+    source : str
+        What the source is called.
+    transfer, target, tfidf : list of float
+        Accuracies of source then target, of target only, and of TF-IDF; one a seed, in the same
+        order.
+
+    Returns
+    -------
+    sentence : str
+        "Helped" and "hurt" are for differences beyond two standard errors, paired over seeds.
+
+    Examples
+    --------
+    >>> from sktransfer.cli._demo_tasks import verdict
+    >>> print(verdict("news", [0.80, 0.82], [0.70, 0.71], [0.60, 0.60]))
+    From news to Amazon reviews: transfer helped (accuracy +0.105 ± 0.005 against target only),
+    and the result is better than TF-IDF (+0.210 ± 0.010).
+    """
+    gain = Estimate.of([a - b for a, b in zip(transfer, target, strict=True)])
+    lead = Estimate.of([a - b for a, b in zip(transfer, tfidf, strict=True)])
+    # One seed has no standard error, so it can show neither.
+    cannot = "cannot be shown with one seed" if len(transfer) == 1 else "cannot be shown"
+    helped = {
+        1: "transfer helped",
+        -1: "transfer hurt",
+        0: f"an effect of transfer {cannot}",
+    }[gain.sign]
+    better = {
+        1: "the result is better than TF-IDF",
+        -1: "the result is worse than TF-IDF",
+        0: f"a difference from TF-IDF {cannot}",
+    }[lead.sign]
+    return (
+        f"From {source} to Amazon reviews: {helped} (accuracy {_signed(gain)} against target "
+        f"only), and {better} ({_signed(lead)})."
+    )
+
+
+def _signed(difference: Estimate) -> str:
+    error = "" if math.isnan(difference.error) else f" ± {difference.error:.3f}"
+    return f"{difference.mean:+.3f}{error}"
+
+
+def _draw_shots(pool: Task, shots: int, rng: Any) -> Task:
+    order = rng.permutation(len(pool.texts))
+    index = [
+        i
+        for label in sorted(set(pool.labels))
+        for i in [j for j in order if pool.labels[j] == label][:shots]
+    ]
+    return pool.rows(index)
+
+
+def _tfidf(shots: Task, test: Task, seed: int) -> Score:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    clock = _Clock()
+    clf = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    accuracy = clf.fit(shots.texts, shots.labels).score(test.texts, test.labels)
+    return Score("tfidf", "", seed, float(accuracy), clock.seconds())
+
+
+def _target_only(shots: Task, test: Task, sizes: Sizes, seed: int) -> Score:
+    clock = _Clock()
+    clf = _classifier(sizes, seed).fit(shots.texts, shots.labels)
+    accuracy = clf.score(test.texts, test.labels)
+    return Score("target", "", seed, float(accuracy), clock.seconds())
+
+
+def _with_source(
+    name: str,
+    source: Task,
+    shots: Task,
+    test: Task,
+    sizes: Sizes,
+    seed: int,
+    announce: Callable[[str], None],
+) -> Iterator[Score]:
+    clock = _Clock()
+    announce(f"seed {seed}: {SOURCES[name]}")
+    clf = _classifier(sizes, seed).set_params(max_epochs=sizes.source_epochs)
+    clf.fit(source.texts, source.labels)
+    trained = clock.seconds()
+    labels = sorted(set(shots.labels))
+    if clf.classes_.tolist() == labels:
+        accuracy = clf.score(test.texts, test.labels)
+        yield Score("source", name, seed, float(accuracy), clock.seconds())
+    announce(f"seed {seed}: {SOURCES[name]}, then target")
+    clock = _Clock()
+    clf.set_params(max_epochs="auto")
+    clf.partial_fit(shots.texts, shots.labels, classes=labels)
+    accuracy = clf.score(test.texts, test.labels)
+    yield Score("transfer", name, seed, float(accuracy), trained + clock.seconds())
+
+
+def _classifier(sizes: Sizes, seed: int) -> Any:
+    from sktransfer import TransferTextClassifier
+
+    return TransferTextClassifier(max_length=sizes.max_length, random_state=seed)
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+
+    def seconds(self) -> float:
+        return time.perf_counter() - self._start
