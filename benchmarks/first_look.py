@@ -141,7 +141,7 @@ def run_cell(record: Record, name: str, size: int, seed: int) -> None:
     index = shots(y, size, seed) if size else np.arange(len(y))
     X, y = train.text.to_numpy()[index].tolist(), y[index]
     decision = resolve("freeze", "auto").decide(
-        rows_per_class=len(y) / len(np.unique(y)), pretrained=True, stage="source"
+        rows=len(y) / len(np.unique(y)), per="class", pretrained=True, stage="source"
     )
     for method in METHODS:
         key = (name, size or "all", method, seed)

@@ -115,6 +115,8 @@ class Encoder(Protocol):
         -------
         rows : list of n rows
             ``len(row)`` is the cost of a row, since batches are made of rows of similar length.
+            Where long inputs are cut, a row has the attributes ``tokens``, how many the input
+            has, and ``cut``, how many of them are left out.
         """
         ...
 
@@ -158,12 +160,15 @@ class Backbone(Plugin):
         str.
     pretrained : bool
         False where the weights are random, so that there is nothing to keep by freezing.
+    reads_pairs : bool
+        Whether `Encoder.prepare` also accepts pairs, each a tuple of two inputs.
     lr : float
         Learning rate of the body with ``lr="auto"``.
     """
 
     modality: ClassVar[str] = "text"
     pretrained: ClassVar[bool] = True
+    reads_pairs: ClassVar[bool] = False
     lr: ClassVar[float] = 1e-4
 
     def load(self, *, device: str, random_state: int) -> Encoder:
@@ -290,13 +295,15 @@ class FreezeStrategy(Plugin):
         """
         return 1
 
-    def decide(self, *, rows_per_class: float, pretrained: bool, stage: str) -> Decision:
+    def decide(self, *, rows: float, per: str, pretrained: bool, stage: str) -> Decision:
         """Settle on a strategy once the data is known; by default, on this one.
 
         Parameters
         ----------
-        rows_per_class : float
-            Labelled training rows divided by classes.
+        rows : float
+            Labelled training rows for each of what ``per`` names.
+        per : {"class", "label", "target"}
+            Classes of which one is right, labels of which several may be, numbers to predict.
         pretrained : bool
             Whether the backbone's weights are worth keeping.
         stage : {"source", "target"}

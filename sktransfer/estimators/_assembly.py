@@ -37,7 +37,7 @@ class Assembly:
 
 def assemble(
     backbone: Backbone,
-    head: Head,
+    head: Head | None,
     n_outputs: int,
     start: Start | None,
     labels: LabelChange,
@@ -52,8 +52,8 @@ def assemble(
     ----------
     backbone : Backbone
         Loads the encoder.
-    head : Head
-        Builds the head.
+    head : Head or None
+        Builds the head; None for an encoder alone.
     n_outputs : int
         Outputs of the head.
     start : Start or None
@@ -76,16 +76,19 @@ def assemble(
     ValueError
         If ``start`` has another encoder.
     """
+    from torch import nn
+
     from sktransfer.training.module import TransferModule
 
     backbone_seed = seed if start is None else start.state.backbone_seed
     encoder = backbone.load(device=device, random_state=backbone_seed)
-    module = TransferModule(encoder, head.build(encoder.dim, n_outputs).to(device), precision)
+    built = nn.Identity() if head is None else head.build(encoder.dim, n_outputs).to(device)
+    module = TransferModule(encoder, built, precision)
     if start is None:
         return Assembly(module, None, backbone_seed)
     _check_same_weights(encoder, backbone, start)
     module.put(start.state.body)
-    anchor = _transplant_head(module.head, start, labels)
+    anchor = None if head is None else _transplant_head(module.head, start, labels)
     return Assembly(module, anchor, backbone_seed)
 
 

@@ -6,58 +6,69 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import check_scoring
 
+from sktransfer.estimators._reading import NumbersReading, Reading
 
-class _Outputs(ClassifierMixin, BaseEstimator):
-    """A fitted classifier whose predictions are given."""
 
-    def __init__(self, classes: Any = None, proba: Any = None) -> None:
-        self.classes = classes
-        self.proba = proba
+class _Read(BaseEstimator):
+    """A fitted estimator whose outputs are given."""
 
-    @property
-    def classes_(self) -> np.ndarray:
-        return self.classes
+    def __init__(self, reading: Any = None, outputs: Any = None) -> None:
+        self.reading = reading
+        self.outputs = outputs
 
-    def fit(self, X: Any, y: Any) -> _Outputs:
+    def fit(self, X: Any, y: Any) -> _Read:
         return self
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
     def predict(self, X: Any) -> np.ndarray:
-        return self.classes[self.proba.argmax(axis=1)]
+        return self.reading.predict(self.outputs)
+
+
+class _ReadRegressor(RegressorMixin, _Read):
+    pass
+
+
+class _ReadClassifier(ClassifierMixin, _Read):
+    @property
+    def classes_(self) -> np.ndarray:
+        return self.reading.classes
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        return self.proba
+        return self.reading.proba(self.outputs)
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        return self.reading.decision(self.outputs)
 
 
-def output_scorer(
-    scoring: Any, classes: np.ndarray, to_proba: Callable[[Any], np.ndarray]
-) -> Callable[[Any, np.ndarray], float]:
+def output_scorer(scoring: Any, reading: Reading) -> Callable[[Any, np.ndarray], float]:
     """Make a function that scores a head's outputs.
 
     Parameters
     ----------
     scoring : str, callable or None
-        As in scikit-learn; None is the accuracy.
-    classes : ndarray of shape (n_classes,)
-        The label set.
-    to_proba : callable
-        Turns outputs into probabilities of shape (n, n_classes).
+        As in scikit-learn; None is the estimator's own score, accuracy or R2.
+    reading : Reading
+        From outputs to predictions.
 
     Returns
     -------
     score : callable
-        ``score(outputs, codes) -> float``, higher is better.
+        ``score(outputs, values) -> float``, higher is better.
     """
+    kind = _ReadRegressor if isinstance(reading, NumbersReading) else _ReadClassifier
 
-    def score(outputs: Any, codes: np.ndarray) -> float:
-        estimator = _Outputs(classes, to_proba(outputs))
-        scorer = check_scoring(estimator, scoring="accuracy" if scoring is None else scoring)
-        value = scorer(estimator, np.zeros((len(codes), 1)), classes[codes])
+    def score(outputs: Any, values: np.ndarray) -> float:
+        estimator = kind(reading, outputs)
+        scorer = check_scoring(estimator, scoring=scoring)
+        value = scorer(estimator, np.zeros((len(values), 1)), reading.truth(values))
         if not np.isfinite(value):
             raise ValueError(
-                f"The score {scoring!r} is {value} on the {len(codes)} held-out rows; it may need "
+                f"The score {scoring!r} is {value} on the {len(values)} held-out rows; it may need "
                 "more rows or all labels: raise validation_fraction or choose another scoring."
             )
         return float(value)

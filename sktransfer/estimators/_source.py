@@ -23,26 +23,29 @@ class Start:
     ----------
     state : ModelState
         Body and head.
-    classes : ndarray or None
-        The labels that the head's rows stand for.
+    kind : str
+        Kind of the targets; empty where there is no head.
+    names : ndarray or None
+        What the head's rows stand for.
     """
 
     state: ModelState
-    classes: np.ndarray | None
+    kind: str = ""
+    names: np.ndarray | None = None
 
 
-def start_of_source(source: Any) -> Start | None:
+def start_of_source(source: Any) -> Start:
     """Read the ``source`` parameter.
 
     Parameters
     ----------
-    source : FrozenEstimator, path or None
+    source : FrozenEstimator or path
         A fitted estimator that `clone` keeps, or a folder that ``save`` wrote.
 
     Returns
     -------
-    start : Start or None
-        None without a source.
+    start : Start
+        Encoder and head.
 
     Raises
     ------
@@ -51,8 +54,6 @@ def start_of_source(source: Any) -> Start | None:
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
     """
-    if source is None:
-        return None
     if isinstance(source, str | os.PathLike):
         from sktransfer.estimators.files import load
 
@@ -65,16 +66,29 @@ def start_of_source(source: Any) -> Start | None:
             f"{type(source).__name__}. A fitted estimator has to be wrapped, since clone would "
             "reset it: source=sklearn.frozen.FrozenEstimator(fitted)."
         )
-    if isinstance(source, Pipeline):
-        source = source[-1]
-    check_is_fitted(source)
-    if not hasattr(source, "net_"):
-        raise TypeError(
-            f"source has to wrap an estimator of sktransfer, got {type(source).__name__}."
-        )
-    return start_of_fitted(source)
+    return start_of_fitted(_of_ours(source, "source"))
+
+
+def start_of_encoder(frozen: FrozenEstimator) -> Start:
+    """Read a ``backbone`` that is a fitted estimator: its encoder, without its head."""
+    return Start(_of_ours(frozen.estimator, "backbone").net_.state)
 
 
 def start_of_fitted(estimator: Any) -> Start:
     """Start from what an estimator has learned."""
-    return Start(estimator.net_.state, getattr(estimator, "classes_", None))
+    reading = estimator._reading()
+    if reading is None:
+        return Start(estimator.net_.state)
+    return Start(estimator.net_.state, reading.kind, reading.names)
+
+
+def _of_ours(estimator: Any, parameter: str) -> Any:
+    """Check that an estimator is one that learned something here."""
+    if isinstance(estimator, Pipeline):
+        estimator = estimator[-1]
+    check_is_fitted(estimator)
+    if not hasattr(estimator, "net_"):
+        raise TypeError(
+            f"{parameter} has to wrap an estimator of sktransfer, got {type(estimator).__name__}."
+        )
+    return estimator

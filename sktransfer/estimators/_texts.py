@@ -11,7 +11,7 @@ import numpy as np
 from sktransfer.estimators._missing import is_missing
 
 
-def check_texts(X: Any, *, fitting: bool = False) -> list[str]:
+def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False) -> list[Any]:
     """Check texts and turn them into a list of str.
 
     Parameters
@@ -20,10 +20,12 @@ def check_texts(X: Any, *, fitting: bool = False) -> list[str]:
         pandas, polars and pyarrow are understood.
     fitting : bool, default=False
         Whether the texts are for training: then blank ones warn, and only blank ones are an error.
+    pairs : bool, default=False
+        Whether a frame of two columns is accepted.
 
     Returns
     -------
-    texts : list of n str
+    texts : list of n str, or of n (str, str)
         Lone surrogates, which no encoder can read, are replaced.
 
     Raises
@@ -33,7 +35,14 @@ def check_texts(X: Any, *, fitting: bool = False) -> list[str]:
     TypeError
         If X is no collection, or something in it is neither text nor missing.
     """
-    values = _flatten(X)
+    columns = _columns(X)
+    if columns is not None and len(columns) == 2 and pairs:
+        first, second = (
+            check_texts(column, fitting=fitting and i == 0)
+            for i, column in enumerate(columns.values())
+        )
+        return list(zip(first, second, strict=True))
+    values = _flatten(X, columns)
     if not values:
         raise ValueError("X is empty: found 0 texts while a minimum of 1 is required.")
     missing = [i for i, value in enumerate(values) if is_missing(value)]
@@ -55,7 +64,22 @@ def check_texts(X: Any, *, fitting: bool = False) -> list[str]:
     return [_clean(value) for value in values]
 
 
-def _flatten(X: Any) -> list[Any]:
+def _columns(X: Any) -> dict[str, list[Any]] | None:
+    """Give the one or two columns of a frame; None for what is no frame."""
+    import narwhals as nw
+
+    native = nw.from_native(X, pass_through=True, eager_only=True)
+    if not isinstance(native, nw.DataFrame):
+        return None
+    if native.shape[1] not in (1, 2):
+        raise ValueError(
+            f"X has {native.shape[1]} columns ({', '.join(map(str, native.columns))}), but one "
+            "column of texts is expected: pass X['...']."
+        )
+    return {str(name): native[name].to_list() for name in native.columns}
+
+
+def _flatten(X: Any, columns: dict[str, list[Any]] | None) -> list[Any]:
     import narwhals as nw
     from scipy.sparse import issparse
 
@@ -68,14 +92,14 @@ def _flatten(X: Any) -> list[Any]:
         raise TypeError(
             f"X has to be a list, array, Series or one-column frame of str, got {type(X).__name__}."
         )
-    native = nw.from_native(X, pass_through=True, allow_series=True, eager_only=True)
-    if isinstance(native, nw.DataFrame):
-        if native.shape[1] != 1:
+    if columns is not None:
+        if len(columns) != 1:
             raise ValueError(
-                f"X has {native.shape[1]} columns ({', '.join(map(str, native.columns))}), but one "
-                "column of texts is expected: pass X['...']."
+                f"X has 2 columns ({', '.join(columns)}), but one column of texts is "
+                "expected: pass X['...']. (Pairs of texts need a backbone that reads pairs.)"
             )
-        return native[native.columns[0]].to_list()
+        return next(iter(columns.values()))
+    native = nw.from_native(X, pass_through=True, allow_series=True, eager_only=True)
     if isinstance(native, nw.Series):
         return native.to_list()
     if isinstance(X, np.ndarray):
@@ -83,7 +107,8 @@ def _flatten(X: Any) -> list[Any]:
             X = X[:, 0]
         if X.ndim != 1:
             raise ValueError(
-                f"X has to be one-dimensional, got an array of shape {X.shape}: one text a row."
+                f"X has to be one-dimensional, got an array of shape {X.shape}: one text a row. "
+                "(Pairs of texts are a frame of two columns, such as pandas.DataFrame(X).)"
             )
         return X.tolist()
     if hasattr(X, "to_pylist"):

@@ -13,14 +13,19 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sktransfer.estimators._assembly import assemble
-from sktransfer.estimators._labels import LabelChange, row_weights, to_codes
+from sktransfer.estimators._assembly import Assembly, assemble
+from sktransfer.estimators._labels import LabelChange
+from sktransfer.estimators._reading import Reading
 from sktransfer.estimators._scoring import output_scorer
-from sktransfer.estimators._source import Start, start_of_source
+from sktransfer.estimators._source import Start, start_of_encoder, start_of_source
+from sktransfer.estimators._targets import Targets, check_trainable
+from sktransfer.estimators._watching import Watch
 from sktransfer.plugins import Backbone, FreezeStrategy, Head, resolve
 
 
@@ -30,17 +35,27 @@ class Parts:
 
     backbone: Backbone
     freeze: FreezeStrategy
-    head: Head
+    head: Head | None
 
 
-class BaseTransfer(BaseEstimator):
+@dataclass(frozen=True)
+class Trained:
+    """A training that succeeded, before anything of it is kept."""
+
+    made: Assembly
+    reading: Reading | None
+    attributes: dict[str, Any]
+
+
+class BaseTransfer(CallbackSupportMixin, BaseEstimator):
     """Source-then-target training of an encoder and a head."""
 
+    net_: Any
     history_: list[dict[str, Any]]
     stages_: list[dict[str, Any]]
 
     _parameter_constraints: dict[str, Any] = {
-        "backbone": [str, os.PathLike, Backbone],
+        "backbone": [str, os.PathLike, Backbone, FrozenEstimator],
         "freeze": [str, FreezeStrategy],
         "head": [str, Head],
         "source": "no_validation",  # its own error says how to wrap an estimator
@@ -49,11 +64,11 @@ class BaseTransfer(BaseEstimator):
         "lr": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "warmup": [Interval(Real, 0, 1, closed="left")],
+        "average": [StrOptions({"ema", "soup"}), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
-        "max_length": [Interval(Integral, 1, None, closed="left"), None],
         "precision": [StrOptions({"auto", "bf16", "fp32"})],
         "device": [str],
         "random_state": ["random_state"],
@@ -64,56 +79,82 @@ class BaseTransfer(BaseEstimator):
     def _resolve(self) -> Parts:
         """Check parameters and find plugins, before data is touched or torch is imported."""
         self._validate_params()
-        backbone = resolve("backbone", self.backbone)
-        if self.max_length is not None:
-            if "max_length" not in backbone.get_params(deep=False):
-                raise ValueError(
-                    f"max_length={self.max_length} is given, but {type(backbone).__name__} has no "
-                    "such parameter."
-                )
-            backbone.set_params(max_length=int(self.max_length))
-        return Parts(backbone, resolve("freeze", self.freeze), resolve("head", self.head))
+        if isinstance(self.backbone, FrozenEstimator):
+            backbone = start_of_encoder(self.backbone).state.backbone
+        else:
+            backbone = self.backbone
+        backbone = resolve("backbone", backbone)
+        self._set_up_inputs(backbone)
+        head = getattr(self, "head", None)
+        return Parts(
+            backbone,
+            resolve("freeze", self.freeze),
+            None if head is None else resolve("head", head),
+        )
+
+    def _set_up_inputs(self, backbone: Backbone) -> None:
+        """Hand the parameters about inputs on to the backbone."""
+
+    def _start(self) -> tuple[Start | None, str]:
+        """Give the weights that `fit` starts from, if not the pretrained ones, and the stage."""
+        if self.source is not None:
+            return start_of_source(self.source), "target"
+        tuned = isinstance(self.backbone, FrozenEstimator)
+        return (start_of_encoder(self.backbone) if tuned else None), "source"
 
     def _train(
         self,
         parts: Parts,
         X: list[Any],
-        y: np.ndarray,
-        sample_weight: Any,
-        classes: np.ndarray,
+        targets: Targets,
         start: Start | None,
         stage: str,
         *,
         restart: bool,
     ) -> None:
         """Train one stage on checked data, and keep what came of it."""
+        trained = self._trained(parts, X, targets, start, stage, restart)
+        self._keep(trained, parts)
+
+    def _trained(
+        self,
+        parts: Parts,
+        X: list[Any],
+        targets: Targets,
+        start: Start | None,
+        stage: str,
+        restart: bool,
+    ) -> Trained:
         from sktransfer.features.precision import resolve_precision
         from sktransfer.training.device import resolve_device
         from sktransfer.training.plan import make_plan
         from sktransfer.training.seeding import draw_seed, isolated_rng
         from sktransfer.training.stage import StageSettings, run_stage
-        from sktransfer.training.state import FittedNet
 
-        codes = to_codes(y, classes)
-        weights = row_weights(codes, classes, self.class_weight, sample_weight)
-        if not weights.all():
-            used = np.flatnonzero(weights)
-            X, codes, weights = [X[i] for i in used], codes[used], weights[used]
+        assert parts.head is not None
+        if not targets.weights.all():
+            used = np.flatnonzero(targets.weights)
+            X, targets = [X[i] for i in used], targets.take(used)
         if restart:
-            self._check_trainable(codes, classes)
+            check_trainable(targets)
         device = resolve_device(self.device)
         precision = resolve_precision(self.precision, device)
         seed = draw_seed(self.random_state)
-        labels = LabelChange.between(None if start is None else start.classes, classes)
-        rows_per_class = len(codes) / len(classes)
+        reading = targets.reading
+        labels = LabelChange.between(
+            None if start is None or start.kind != reading.kind else start.names, reading.names
+        )
         decision = parts.freeze.decide(
-            rows_per_class=rows_per_class, pretrained=parts.backbone.pretrained, stage=stage
+            rows=targets.rows_each,
+            per=targets.per,
+            pretrained=parts.backbone.pretrained,
+            stage=stage,
         )
         with isolated_rng(seed, device):
             made = assemble(
                 parts.backbone,
                 parts.head,
-                len(classes),
+                targets.n_outputs,
                 start,
                 labels,
                 device=device,
@@ -126,14 +167,19 @@ class BaseTransfer(BaseEstimator):
                 parts.head,
                 list(made.module.encoder.blocks),
                 stage=stage,
-                n_rows=len(codes),
+                n_rows=len(targets),
                 max_epochs=self.max_epochs,
                 lr=self.lr,
             )
-            train, valid = self._rows(made.module.encoder, X, codes, weights, plan, seed)
+            inputs = made.module.encoder.prepare(X)
+            report = self._report_on_inputs(X, inputs)
+            stops = self.early_stopping and plan.n_probe < len(plan.epochs)
+            train, valid = self._rows(inputs, targets, stops or self._wants_held_out(), seed)
+            watch = Watch(self, made, parts, reading, plan, X, targets)
+            watch.begin_fit()
             result = run_stage(
                 made.module,
-                parts.head,
+                targets.objective,
                 decision.strategy,
                 plan,
                 StageSettings(
@@ -143,99 +189,130 @@ class BaseTransfer(BaseEstimator):
                     patience=int(self.n_iter_no_change),
                     callbacks=self.callbacks or (),
                     verbose=int(self.verbose),
+                    average=self.average,
                 ),
                 train,
+                C=float(parts.head.C),
                 anchor=made.anchor,
                 seed=seed,
-                valid=valid,
-                score=output_scorer(
-                    self.scoring, classes, lambda outputs: _proba(parts.head, outputs)
-                ),
+                valid=valid if stops else None,
+                score=output_scorer(self.scoring, reading),
+                watcher=watch,
             )
-        self.history_ = [*([] if restart else getattr(self, "history_", [])), *result.history]
-        self.stages_ = [
-            *([] if restart else getattr(self, "stages_", [])),
-            {
-                "stage": stage,
-                "rows": len(train),
-                "rows_held_out": 0 if valid is None else len(valid),
-                "epochs": len(result.history),
-                "strategy": repr(decision.strategy),
-                "blocks": [b for b in made.module.encoder.blocks if b in plan.blocks],
-                "labels_kept": labels.kept,
-                "labels_added": labels.added,
-                "labels_dropped": labels.dropped,
-                "head": "new" if made.anchor is None else "kept",
+            if valid is not None:
+                reading = self._settle(reading, made.module, valid)
+            watch.end_fit(reading)
+        blocks = list(made.module.encoder.blocks)
+        attributes = {
+            "history_": [*([] if restart else getattr(self, "history_", [])), *result.history],
+            "stages_": [
+                *([] if restart else getattr(self, "stages_", [])),
+                {
+                    "stage": stage,
+                    "rows": len(train),
+                    "rows_held_out": 0 if valid is None else len(valid),
+                    "epochs": len(result.history),
+                    "strategy": repr(decision.strategy),
+                    "blocks": [block for block in blocks if block in plan.blocks],
+                    "labels_kept": labels.kept,
+                    "labels_added": labels.added,
+                    "labels_dropped": labels.dropped,
+                    "head": "new" if made.anchor is None else "kept",
+                },
+            ],
+            "decision_": {
+                "freeze": repr(decision.strategy),
+                "reason": decision.reason,
+                f"rows_per_{targets.per}": round(targets.rows_each, 2),
+                "max_epochs": len(plan.epochs),
+                "lr": result.lr,
+                "batch_size": int(self.batch_size),
+                "precision": precision,
+                "device": device,
             },
-        ]
-        self.decision_ = {
-            "freeze": repr(decision.strategy),
-            "reason": decision.reason,
-            "rows_per_class": round(rows_per_class, 2),
-            "max_epochs": len(plan.epochs),
-            "lr": result.lr,
-            "batch_size": int(self.batch_size),
-            "precision": precision,
-            "device": device,
+            "freeze_": decision.strategy,
+            "n_iter_": result.n_iter,
+            **report,
         }
-        self.freeze_ = decision.strategy
-        self.n_iter_ = result.n_iter
-        self.classes_ = classes
-        self.net_ = FittedNet(
-            module=made.module,
-            backbone=parts.backbone,
-            backbone_seed=made.backbone_seed,
-            head=parts.head,
+        return Trained(made, reading, attributes)
+
+    def _keep(self, trained: Trained, parts: Parts) -> None:
+        """Set the fitted attributes."""
+        from sktransfer.training.state import FittedNet
+
+        made = trained.made
+        n_parameters = sum(p.numel() for p in made.module.body.parameters())
+        n_trained = sum(
+            p.numel() for n, p in made.module.body.named_parameters() if n in made.module.trained
         )
+        attributes = {
+            **trained.attributes,
+            **({} if trained.reading is None else trained.reading.attributes()),
+            "backbone_": parts.backbone,
+            "n_parameters_": {"trained": n_trained, "frozen": n_parameters - n_trained},
+            "net_": FittedNet(
+                module=made.module,
+                backbone=parts.backbone,
+                backbone_seed=made.backbone_seed,
+                head=parts.head,
+            ),
+        }
+        self._replace_fitted(attributes)
+
+    def _replace_fitted(self, attributes: dict[str, Any]) -> None:
+        # What this fit does not set was of an earlier one.
+        for name in [n for n in vars(self) if n.endswith("_") and not n.startswith("_")]:
+            delattr(self, name)
+        for name, value in attributes.items():
+            setattr(self, name, value)
 
     def _rows(
-        self,
-        encoder: Any,
-        X: list[Any],
-        codes: np.ndarray,
-        weights: np.ndarray,
-        plan: Any,
-        seed: int,
+        self, inputs: list[Any], targets: Targets, hold_some_out: bool, seed: int
     ) -> tuple[Any, Any]:
-        """Prepare inputs, and hold some out where early stopping has something to stop."""
+        """Put prepared inputs and targets together, and hold some out where that is wanted."""
         from sktransfer.training.holdout import hold_out
         from sktransfer.training.net import Rows
 
-        rows = encoder.prepare(X)
-
         def part(index: np.ndarray) -> Any:
-            own = weights[index]
+            own = targets.weights[index]
             total = float(own.sum())
-            return Rows([rows[i] for i in index], codes[index], own / own.mean(), total)
+            return Rows([inputs[i] for i in index], targets.values[index], own / own.mean(), total)
 
-        if not self.early_stopping or plan.n_probe == len(plan.epochs):
-            return part(np.arange(len(rows))), None
-        train, valid = hold_out(codes, float(self.validation_fraction), seed)
+        if not hold_some_out:
+            return part(np.arange(len(targets))), None
+        train, valid = hold_out(len(targets), targets.strata, float(self.validation_fraction), seed)
         return part(train), part(valid)
 
-    def _check_trainable(self, codes: np.ndarray, classes: np.ndarray) -> None:
-        """Refuse data that nothing can be learned from."""
+    def _wants_held_out(self) -> bool:
+        """Say whether something else than early stopping needs held-out rows."""
+        return False
 
-    def _source_start(self) -> Start | None:
-        return start_of_source(self.source)
+    def _settle(self, reading: Reading, module: Any, valid: Any) -> Reading:
+        """Tune on held-out rows how outputs are read."""
+        return reading
 
-    def _outputs(self, X: list[Any]) -> Any:
-        """Compute the head's outputs in double precision."""
-        import copy
+    def _report_on_inputs(self, X: list[Any], rows: list[Any]) -> dict[str, Any]:
+        """Give fitted attributes about inputs, and about what they were prepared as."""
+        return {}
 
-        import torch
+    def _reading(self) -> Reading | None:
+        """Build the reading of the last fit again; None for an encoder alone."""
+        raise NotImplementedError(f"{type(self).__name__}._reading")
 
-        from sktransfer.features.encode import encode
+    def _module(self) -> Any:
+        """Get the fitted module on the device and in the precision that are asked for."""
         from sktransfer.features.precision import resolve_precision
         from sktransfer.training.device import resolve_device
 
         device = resolve_device(self.device)
-        module = self.net_.on(device, resolve_precision(self.precision, device))
-        features = encode(module.encoder, X, module.precision)
-        # In double precision no output depends on which rows stand beside it.
-        head = copy.deepcopy(module.head).cpu().double()
-        with torch.inference_mode():
-            return head(features.double())
+        return self.net_.on(device, resolve_precision(self.precision, device))
+
+    def _outputs(self, X: list[Any]) -> Any:
+        """Compute the head's outputs in double precision."""
+        from sktransfer.features.encode import encode
+
+        module = self._module()
+        return module.outputs(encode(module.encoder, X, module.precision))
 
     def save(self, path: str | os.PathLike[str], *, embed_backbone: bool = False) -> None:
         """Write the fitted estimator into a folder; `sktransfer.load` reads it.
@@ -262,9 +339,3 @@ class BaseTransfer(BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")
-
-
-def _proba(head: Head, outputs: Any) -> np.ndarray:
-    """Turn outputs into probabilities that sum to 1 in double precision."""
-    proba = head.to_proba(outputs.double()).numpy()
-    return proba / proba.sum(axis=1, keepdims=True)

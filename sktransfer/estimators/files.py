@@ -24,11 +24,18 @@ from sktransfer.plugins import Backbone
 __all__ = ["load", "save"]
 
 # The only classes that a folder can name.
-_ESTIMATORS = {"TransferTextClassifier": "sktransfer.estimators.text_classifier"}
+_ESTIMATORS = {
+    "TransferTextClassifier": "sktransfer.estimators.text_classifier",
+    "TransferTextEncoder": "sktransfer.estimators.text_encoder",
+    "TransferTextRegressor": "sktransfer.estimators.text_regressor",
+}
 _LIBRARIES = ("sktransfer", "scikit-learn", "torch", "transformers", "safetensors")
 # Parameters that can hold live objects; they only matter to the next fit.
 _LIVE = ("callbacks", "random_state", "scoring")
 _WEIGHTS = "weights.safetensors"
+_PRETRAINED = "pretrained"
+# Written apart from the other fitted attributes.
+_MODEL = ("net_", "backbone_")
 
 
 def save(estimator: Any, path: str | os.PathLike[str], *, embed_backbone: bool = False) -> None:
@@ -104,9 +111,9 @@ def _write(estimator: Any, folder: Path, embed_backbone: bool) -> None:
     state = estimator.net_.state
     backbone = state.backbone
     if embed_backbone:
-        (folder / "backbone").mkdir()
+        (folder / _PRETRAINED).mkdir()
         encoder = backbone.load(device="cpu", random_state=state.backbone_seed)
-        backbone = backbone.export(encoder, folder / "backbone")
+        backbone = backbone.export(encoder, folder / _PRETRAINED)
     tensors = {f"body.{name}": value for name, value in state.body.items()}
     tensors |= {f"head.{name}": value for name, value in state.head_weights.items()}
     try:
@@ -120,7 +127,7 @@ def _write(estimator: Any, folder: Path, embed_backbone: bool) -> None:
         "fitted": {
             name: encode(value)
             for name, value in vars(estimator).items()
-            if name.endswith("_") and not name.startswith("_") and name != "net_"
+            if name.endswith("_") and not name.startswith("_") and name not in _MODEL
         },
         "model": {
             "backbone": _relative(encode(backbone), folder),
@@ -183,7 +190,7 @@ def _read(folder: Path, trust_remote_code: bool) -> Any:
             body={},
             head_weights={},
         )
-        if model["backbone_embedded"]:
+        if model["backbone_embedded"] and not isinstance(params["backbone"], FrozenEstimator):
             params["backbone"] = state.backbone
         for backbone in (state.backbone, params["backbone"]):
             if _wants_remote_code(backbone) and not trust_remote_code:
@@ -192,13 +199,18 @@ def _read(folder: Path, trust_remote_code: bool) -> Any:
                     "then pass load(..., trust_remote_code=True)"
                 )
         fitted = {k: decode(v) for k, v in manifest["fitted"].items()}
-        strange = [k for k in fitted if not k.endswith("_") or k.startswith("_") or hasattr(cls, k)]
+        strange = [
+            k
+            for k in fitted
+            if not k.endswith("_") or k.startswith("_") or k in _MODEL or hasattr(cls, k)
+        ]
         if strange:
             raise ValueError(f"it sets {strange}, which are no fitted attributes")
         if _WEIGHTS not in manifest["members"]:
             raise ValueError(f"it does not name {_WEIGHTS}")
-        if len(fitted["classes_"]) != state.n_outputs:
-            raise ValueError(f"{state.n_outputs} outputs for {len(fitted['classes_'])} labels")
+        n_named = len(fitted.get("classes_", fitted.get("target_mean_", ())))
+        if n_named != state.n_outputs:
+            raise ValueError(f"{state.n_outputs} outputs for {n_named} labels or targets")
         tensors = load_file(folder / _WEIGHTS)
         estimator = cls(**params)
     except (KeyError, TypeError, AttributeError, ValueError, SafetensorError) as error:
@@ -209,6 +221,7 @@ def _read(folder: Path, trust_remote_code: bool) -> Any:
         parts[part][name] = value
     for key, value in fitted.items():
         setattr(estimator, key, value)
+    estimator.backbone_ = state.backbone
     estimator.net_ = FittedNet(state)
     return estimator
 

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from sklearn.base import ClassifierMixin
-from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import check_is_fitted
-
-from sktransfer.estimators._labels import check_classes, check_labels
-from sktransfer.estimators._source import Start, start_of_fitted
-from sktransfer.estimators._texts import check_texts
-from sktransfer.estimators._transfer import BaseTransfer, _proba
+from sktransfer.estimators._classifier import BaseTransferClassifier
+from sktransfer.estimators._text_input import TextInput
+from sktransfer.estimators.text_encoder import TransferTextEncoder
 
 __all__ = ["TransferTextClassifier"]
 
 
-class TransferTextClassifier(ClassifierMixin, BaseTransfer):
+class TransferTextClassifier(TextInput, BaseTransferClassifier):
     """Classify texts with a pretrained encoder.
 
     Stands where ``make_pipeline(TfidfVectorizer(), LogisticRegression())`` stood: `fit` takes
@@ -26,9 +20,10 @@ class TransferTextClassifier(ClassifierMixin, BaseTransfer):
 
     Parameters
     ----------
-    backbone : str, path-like or Backbone, default="minilm"
+    backbone : str, path-like, Backbone or FrozenEstimator, default="minilm"
         The pretrained encoder: a registered name (``sktransfer plugins`` lists them), a hub id
-        ``"owner/name"``, a folder as a ``pathlib.Path``, or a parameter object.
+        ``"owner/name"``, a folder as a ``pathlib.Path``, or a parameter object; or what another
+        estimator's ``encoder_`` gave.
     freeze : str or FreezeStrategy, default="auto"
         Which blocks of the encoder train when: ``"frozen"`` fits the head alone, to convergence;
         ``"full"``, ``"top_layers"``, ``"bottom_layers"``, ``"lp_ft"``, ``"gradual"``,
@@ -52,20 +47,37 @@ class TransferTextClassifier(ClassifierMixin, BaseTransfer):
         Of AdamW, on weights; biases and norms have none.
     warmup : float, default=0.1
         Fraction of the steps in which the learning rate rises; then it falls to zero.
-    class_weight : dict, "balanced" or None, default=None
-        As in scikit-learn.
+    average : {"ema", "soup"} or None, default=None
+        Keep a mean of the weights along the training instead of the last ones: an exponential
+        moving average over steps, or the mean over the epochs of the second half. Without effect
+        where only the head is fitted.
+    class_weight : dict, "balanced", list of dict or None, default=None
+        As in scikit-learn. For an indicator matrix a dict ``{0: ..., 1: ...}`` for each label.
+    label_smoothing : float, default=0.0
+        Fraction of each row's label that is spread over all labels.
+    calibrate : {"temperature"} or None, default=None
+        Whether to hold rows out, and to scale the outputs by one number that makes the
+        probabilities right there. Predicted labels stay the same where one is right.
+    threshold : float or "auto", default=0.5
+        For indicator matrices: the probability from which a label is predicted. ``"auto"`` holds
+        rows out, and tunes it label by label for F1 there.
     early_stopping : bool, default=False
         Whether to hold rows out, score them after each epoch, stop when the score no longer
         improves, and restore the best weights. Without effect where only the head is fitted.
     validation_fraction : float, default=0.1
-        Fraction of rows that early stopping holds out.
+        Fraction of rows that early stopping, ``calibrate`` and ``threshold="auto"`` hold out.
     n_iter_no_change : int, default=3
         Epochs without a better score before the training stops.
     scoring : str, callable or None, default=None
         What early stopping scores by, as scikit-learn names it; None is the accuracy. A callable
         is given labels and predictions, as `sklearn.metrics.make_scorer` makes it, and no texts.
     max_length : int or None, default=None
-        Longest text in tokens; what follows is not read. None leaves it to the backbone.
+        Longest text in tokens; see ``long_text`` for longer ones. None leaves it to the backbone.
+    long_text : {"truncate", "head_tail", "window_mean", "window_max"}, default="truncate"
+        What is read of a longer text: its beginning; its beginning and end; or all of it, in
+        windows of ``max_length`` whose features are averaged, or maximised.
+    stride : int or None, default=None
+        Tokens from the beginning of a window to that of the next; None lets them not overlap.
     precision : {"auto", "bf16", "fp32"}, default="auto"
         In which the encoder runs. ``"auto"`` is bf16 where the hardware has it, and fp32
         elsewhere. Weights are always kept and updated in fp32.
@@ -81,7 +93,24 @@ class TransferTextClassifier(ClassifierMixin, BaseTransfer):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted.
+        The labels, sorted; for an indicator matrix the numbers of its columns.
+    multilabel_ : bool
+        Whether the labels were an indicator matrix.
+    thresholds_ : ndarray of shape (n_classes,)
+        Probabilities from which labels are predicted; only for indicator matrices.
+    temperature_ : float
+        What ``calibrate`` found; only with it.
+    encoder_ : FrozenEstimator
+        The tuned encoder as a fitted `TransferTextEncoder`: transforms texts, and is a valid
+        ``backbone`` for another task.
+    backbone_ : Backbone
+        What the encoder was loaded from.
+    n_parameters_ : dict
+        How many of the encoder's parameters were ``"trained"`` by any stage, and how many stayed
+        ``"frozen"``.
+    truncation_report_ : dict
+        Training ``texts``, how many of them were cut (``texts_cut``), their ``tokens``, and how
+        many of those are not read (``tokens_cut``); where the backbone has a longest text.
     net_ : FittedNet
         Holds the trained module as ``net_.module_``. Its pickle refers to the pretrained weights
         by hash, and contains only what was trained.
@@ -119,8 +148,8 @@ class TransferTextClassifier(ClassifierMixin, BaseTransfer):
     """
 
     _parameter_constraints = {
-        **BaseTransfer._parameter_constraints,
-        "class_weight": [dict, StrOptions({"balanced"}), None],
+        **BaseTransferClassifier._parameter_constraints,
+        **TextInput._parameter_constraints,
     }
 
     def __init__(
@@ -135,12 +164,18 @@ class TransferTextClassifier(ClassifierMixin, BaseTransfer):
         lr: Any = "auto",
         weight_decay: float = 0.01,
         warmup: float = 0.1,
+        average: str | None = None,
         class_weight: Any = None,
+        label_smoothing: float = 0.0,
+        calibrate: str | None = None,
+        threshold: float | str = 0.5,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 3,
         scoring: Any = None,
         max_length: int | None = None,
+        long_text: str = "truncate",
+        stride: int | None = None,
         precision: str = "auto",
         device: str = "auto",
         random_state: Any = None,
@@ -156,159 +191,25 @@ class TransferTextClassifier(ClassifierMixin, BaseTransfer):
         self.lr = lr
         self.weight_decay = weight_decay
         self.warmup = warmup
+        self.average = average
         self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self.calibrate = calibrate
+        self.threshold = threshold
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.scoring = scoring
         self.max_length = max_length
+        self.long_text = long_text
+        self.stride = stride
         self.precision = precision
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
         self.callbacks = callbacks
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TransferTextClassifier:
-        """Train from the pretrained weights, or from ``source``; forgets any earlier fit.
-
-        Parameters
-        ----------
-        X : list, array, Series or one-column frame of n str
-            Texts.
-        y : array-like of shape (n,)
-            Labels.
-        sample_weight : array-like of shape (n,) or None, default=None
-            Weights of the rows. Rows of weight 0 are left out.
-
-        Returns
-        -------
-        self : TransferTextClassifier
-
-        Raises
-        ------
-        ValueError
-            If a parameter or the data is not as described.
-        TypeError
-            If something among the texts is not text.
-        TrainingDivergedError
-            If the loss becomes NaN or explodes.
-        """
-        parts = self._resolve()
-        texts = check_texts(X, fitting=True)
-        labels = check_labels(y, len(texts))
-        classes = np.unique(labels)
-        start = self._source_start()
-        stage = "source" if start is None else "target"
-        self._train(parts, texts, labels, sample_weight, classes, start, stage, restart=True)
-        return self
-
-    def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
-    ) -> TransferTextClassifier:
-        """Go on training: the same weights, a new optimizer and schedule.
-
-        Parameters
-        ----------
-        X : list, array, Series or one-column frame of n str
-            Texts.
-        y : array-like of shape (n,)
-            Labels.
-        classes : array-like of shape (n_classes,) or None, default=None
-            The label set from now on: what the head knows of labels that stay is kept, others are
-            added or dropped. None keeps the label set. Needed in the first call without `fit`.
-        sample_weight : array-like of shape (n,) or None, default=None
-            Weights of the rows. Rows of weight 0 are left out.
-
-        Returns
-        -------
-        self : TransferTextClassifier
-
-        Raises
-        ------
-        ValueError
-            If a label is not in the label set, or a parameter or the data is not as described.
-            The estimator stays as it was.
-        TypeError
-            If something among the texts is not text.
-        TrainingDivergedError
-            If the loss becomes NaN or explodes.
-        """
-        parts = self._resolve()
-        fitted = self.__sklearn_is_fitted__()
-        if classes is not None:
-            label_set = check_classes(classes)
-        elif fitted:
-            label_set = self.classes_
-        else:
-            raise ValueError(
-                "classes must be passed on the first call to partial_fit: partial_fit(X, y, "
-                "classes=[...]) names the labels to begin with; a later call may name others."
-            )
-        texts = check_texts(X, fitting=True)
-        labels = check_labels(y, len(texts))
-        start: Start | None = start_of_fitted(self) if fitted else self._source_start()
-        stage = "source" if start is None else "target"
-        self._train(parts, texts, labels, sample_weight, label_set, start, stage, restart=False)
-        return self
-
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Compute the log-odds of labels.
-
-        Parameters
-        ----------
-        X : list, array, Series or one-column frame of n str
-            Texts.
-
-        Returns
-        -------
-        scores : ndarray of shape (n,) or (n, n_classes)
-            With two labels, of the second against the first.
-        """
-        proba = self.predict_proba(X)
-        log = np.log(np.maximum(proba, np.finfo(float).tiny))
-        return log[:, 1] - log[:, 0] if proba.shape[1] == 2 else log
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Predict labels.
-
-        Parameters
-        ----------
-        X : list, array, Series or one-column frame of n str
-            Texts.
-
-        Returns
-        -------
-        labels : ndarray of shape (n,)
-        """
-        proba = self.predict_proba(X)
-        return self.classes_[proba.argmax(axis=1)]
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Predict probabilities.
-
-        Parameters
-        ----------
-        X : list, array, Series or one-column frame of n str
-            Texts.
-
-        Returns
-        -------
-        proba : ndarray of float64 of shape (n, n_classes)
-            Columns follow ``classes_``; rows sum to 1.
-        """
-        check_is_fitted(self)
-        return _proba(self.net_.state.head, self._outputs(check_texts(X)))
-
-    def _check_trainable(self, codes: np.ndarray, classes: np.ndarray) -> None:
-        if len(np.unique(codes)) < 2:
-            raise ValueError(
-                f"y needs labels of at least 2 classes, but contains only one class: "
-                f"{classes.tolist()[codes[0]]!r}."
-            )
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.one_d_array = True
-        tags.input_tags.two_d_array = False
-        return tags
+    @property
+    def encoder_(self) -> Any:
+        """The tuned encoder, as a fitted transformer that `clone` keeps."""
+        return TransferTextEncoder._of_fitted(self)

@@ -13,14 +13,14 @@ _FEW = 32
 
 
 class Auto(FreezeStrategy):
-    """Pick a strategy by the labelled rows per class; `decide` holds the rule.
+    """Pick a strategy by the labelled rows per class, label or target; `decide` holds the rule.
 
     Before the data is known it acts as the strategy for many rows, `Full`.
 
     Examples
     --------
     >>> from sktransfer.freezing.auto import Auto
-    >>> Auto().decide(rows_per_class=64, pretrained=True, stage="source").strategy
+    >>> Auto().decide(rows=64, per="class", pretrained=True, stage="source").strategy
     Full()
     """
 
@@ -30,15 +30,15 @@ class Auto(FreezeStrategy):
         """Name all blocks."""
         return frozenset(blocks)
 
-    def decide(self, *, rows_per_class: float, pretrained: bool, stage: str) -> Decision:
+    def decide(self, *, rows: float, per: str, pretrained: bool, stage: str) -> Decision:
         """Settle on a strategy."""
-        rows = f"{rows_per_class:.3g} labelled rows per class"
+        found = f"{rows:.3g} labelled rows per {per}"
         if not pretrained:
             return Decision(Full(), "the backbone has no pretrained weights to keep")
-        if rows_per_class < _FEW:
+        if rows < _FEW:
             return Decision(
                 LinearProbeFineTune(),
-                f"{rows}, fewer than {_FEW}: fit the head first, so that its random start does "
+                f"{found}, fewer than {_FEW}: fit the head first, so that its random start does "
                 "not disturb the encoder",
             )
-        return Decision(Full(), f"{rows}, at least {_FEW}: train everything")
+        return Decision(Full(), f"{found}, at least {_FEW}: train everything")

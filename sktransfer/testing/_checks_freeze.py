@@ -156,8 +156,8 @@ def check_decide_settles(plugin: FreezeStrategy) -> None:
     for rows, pretrained, stage in itertools.product(
         (0.5, 1.0, 8.0, 64.0, 1e3, 1e6), (True, False), STAGES
     ):
-        asked = f"decide(rows_per_class={rows}, pretrained={pretrained}, stage={stage!r})"
-        decision = plugin.decide(rows_per_class=rows, pretrained=pretrained, stage=stage)
+        asked = f"decide(rows={rows}, per='class', pretrained={pretrained}, stage={stage!r})"
+        decision = plugin.decide(rows=rows, per="class", pretrained=pretrained, stage=stage)
         expect(
             isinstance(decision, Decision) and isinstance(decision.strategy, FreezeStrategy),
             got=f"{decision!r} from {asked}",
@@ -170,7 +170,7 @@ def check_decide_settles(plugin: FreezeStrategy) -> None:
             expected="a sentence",
             change="Say which numbers led to the choice.",
         )
-        again = plugin.decide(rows_per_class=rows, pretrained=pretrained, stage=stage)
+        again = plugin.decide(rows=rows, per="class", pretrained=pretrained, stage=stage)
         expect(
             repr(again) == repr(decision),
             got=f"{decision!r} and {again!r} from {asked}",
@@ -198,7 +198,7 @@ def use(plugin: FreezeStrategy) -> None:
     """Ask for everything that a stage of training asks for."""
     blocks = list(BLOCK_LISTS[-1])
     for stage in STAGES:
-        decision = plugin.decide(rows_per_class=20.0, pretrained=True, stage=stage)
+        decision = plugin.decide(rows=20.0, per="class", pretrained=True, stage=stage)
         strategy = decision.strategy
         for epoch in range(4):
             strategy.trainable(blocks, epoch, 4, stage)

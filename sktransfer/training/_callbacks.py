@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,6 +16,16 @@ from sktransfer.training.module import TransferModule
 from sktransfer.training.plan import Plan
 
 Score = Callable[[torch.Tensor, np.ndarray], float]
+
+
+class Watcher(Protocol):
+    """Who is told of the epochs of a stage, the probe among them."""
+
+    def begin(self) -> None:
+        """Hear that an epoch begins."""
+
+    def end(self) -> bool:
+        """Hear that it has ended; True ends the training."""
 
 
 def parameters_to_open(
@@ -85,14 +95,14 @@ class KeepBest(Callback):
 
     def _clear(self) -> None:
         self.outputs_: list[torch.Tensor] = []
-        self.codes_: list[torch.Tensor] = []
+        self.targets_: list[torch.Tensor] = []
 
     def on_batch_end(
         self, net: Any, batch: Any = None, training: bool = False, y_pred: Any = None, **kw: Any
     ) -> None:
         if not training:
             self.outputs_.append(y_pred.detach().float().cpu())
-            self.codes_.append(batch[1][0].cpu())
+            self.targets_.append(batch[1][0].cpu())
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         # The probe, or an earlier training, may be better than anything that follows.
@@ -104,10 +114,10 @@ class KeepBest(Callback):
         self.start_score_ = self._score()
         loss = sum(value * n for value, n in losses) / sum(n for _, n in losses)
         self.best_ = (self.start_score_, -loss)
-        self.weights_ = _trained_weights(net.module_)
+        self.weights_ = net.module_.trained_weights()
 
     def _score(self) -> float:
-        score = self.score(torch.cat(self.outputs_), torch.cat(self.codes_).numpy())
+        score = self.score(torch.cat(self.outputs_), torch.cat(self.targets_).numpy())
         self._clear()
         return score
 
@@ -121,35 +131,37 @@ class KeepBest(Callback):
             if score > self.best_[0]:
                 self.improved_ = epoch
             self.best_ = result
-            self.weights_ = _trained_weights(net.module_)
+            self.weights_ = net.module_.trained_weights()
         if epoch - self.improved_ >= self.patience:
             net.stop_requested = True
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
-        current = dict(net.module_.named_parameters())
-        with torch.no_grad():
-            for name, value in self.weights_.items():
-                current[name].copy_(value)
+        net.module_.put_trained(self.weights_)
+
+
+class Watch(Callback):
+    """Tell somebody outside of each epoch, and let them end the training."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self.watcher = watcher
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        self.watcher.begin()
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        if self.watcher.end():
+            net.stop_requested = True
 
 
 class CheckFinite(Callback):
     """Refuse weights that the last step made infinite; earlier ones show in the next loss."""
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
-        for name, value in _trained_weights(net.module_).items():
+        for name, value in net.module_.trained_weights().items():
             if not torch.isfinite(value).all():
                 raise TrainingDivergedError(
                     f"The weights {name!r} are not finite after stage {net.stage!r}. Lower lr."
                 )
-
-
-def _trained_weights(module: TransferModule) -> dict[str, torch.Tensor]:
-    wanted = {f"body.{name}" for name in module.trained}
-    return {
-        name: value.detach().clone()
-        for name, value in module.named_parameters()
-        if name in wanted or name.startswith("head.")
-    }
 
 
 def named(callbacks: Sequence[tuple[str, Callback]]) -> list[tuple[str, Callback]]:

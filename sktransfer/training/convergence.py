@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 
-from sktransfer.plugins import Head
+from sktransfer.heads.objectives import Objective
 from sktransfer.training.errors import TrainingDivergedError
 
 _MAX_ITER = 2000
@@ -34,27 +34,31 @@ class Convergence:
 
 
 def fit_to_convergence(
-    head: Head,
+    objective: Objective,
     module: nn.Module,
     features: torch.Tensor,
     target: torch.Tensor,
     weight: torch.Tensor,
+    *,
+    C: float,
     anchor: list[torch.Tensor] | None = None,
 ) -> Convergence:
     r"""Minimise the regularised loss over all of the head's parameters, in place.
 
     Parameters
     ----------
-    head : Head
-        Owns the loss, and ``C``.
+    objective : Objective
+        The loss.
     module : torch.nn.Module
-        What ``head.build`` returned; its parameters are where the search starts.
+        What ``Head.build`` returned; its parameters are where the search starts.
     features : torch.Tensor of shape (n, dim)
         Of the training rows.
-    target : torch.Tensor of shape (n,)
-        Codes of the labels.
+    target : torch.Tensor of shape (n,) or (n, n_outputs)
+        What the objective compares outputs with.
     weight : torch.Tensor of shape (n,)
         Weight of each row; not normalised, as in scikit-learn's LogisticRegression.
+    C : float
+        Inverse strength of the penalty, as in scikit-learn.
     anchor : list of torch.Tensor or None, default=None
         Where the penalty is centred, one for each parameter; None is the origin.
 
@@ -65,7 +69,7 @@ def fit_to_convergence(
     Raises
     ------
     ValueError
-        If ``head.C`` is not positive.
+        If ``C`` is not positive.
     TrainingDivergedError
         If features or the solution are not finite.
 
@@ -75,12 +79,12 @@ def fit_to_convergence(
 
     .. math:: C \sum_i w_i \ell_i(\theta) + \tfrac{\lambda}{2} \|\theta - \theta_0\|^2
 
-    over weights, not biases. :math:`\lambda` is 1, and 2 for two outputs: a softmax over two
-    rows spreads the one vector of the binary logistic regression over both, so this makes the
-    solution that of `sklearn.linear_model.LogisticRegression` in both cases.
+    over weights, not biases, with :math:`\lambda` from `Objective.penalty`. So the solution is that
+    of `sklearn.linear_model.LogisticRegression`, one for each label where several can be right,
+    and for the squared loss that of `sklearn.linear_model.Ridge` with ``alpha=1 / C``.
     """
-    if not float(head.C) > 0:
-        raise ValueError(f"The head's C has to be positive, got {head.C!r}.")
+    if not float(C) > 0:
+        raise ValueError(f"The head's C has to be positive, got {C!r}.")
     bad = ~torch.isfinite(features).all(dim=1)
     if bad.any():
         raise TrainingDivergedError(
@@ -96,7 +100,7 @@ def fit_to_convergence(
     x, w = features.double(), weight.double()
     total = float(w.sum())
     n_outputs = parameters[-1].shape[0]
-    penalty = (2.0 if n_outputs == 2 else 1.0) / (2.0 * float(head.C) * total)
+    penalty = objective.penalty(n_outputs) / (2.0 * float(C) * total)
 
     def assign(flat: np.ndarray) -> None:
         start = 0
@@ -106,12 +110,12 @@ def fit_to_convergence(
                 parameter.copy_(torch.from_numpy(flat[start : start + size]).view(shape))
                 start += size
 
-    def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
+    def value_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
         assign(flat)
         for parameter in parameters:
             parameter.grad = None
         with torch.enable_grad():
-            value = (w * head.loss(module(x), target)).sum() / total
+            value = (w * objective.loss(module(x), target)).sum() / total
             for parameter, mid in zip(parameters, centre, strict=True):
                 if parameter.ndim > 1:
                     value = value + penalty * (parameter - mid).square().sum()
@@ -121,7 +125,7 @@ def fit_to_convergence(
 
     start = torch.cat([parameter.detach().reshape(-1) for parameter in parameters]).numpy()
     result = minimize(
-        objective,
+        value_and_gradient,
         start,
         jac=True,
         method="L-BFGS-B",
@@ -139,7 +143,7 @@ def fit_to_convergence(
         )
     assign(result.x)
     with torch.no_grad():
-        loss = float((w * head.loss(module(x), target)).sum() / total)
+        loss = float((w * objective.loss(module(x), target)).sum() / total)
     for parameter in parameters:
         parameter.grad = None
     module.float()

@@ -1,4 +1,4 @@
-"""Rows that early stopping judges by."""
+"""Rows that are held out: what early stopping, calibration and thresholds go by."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 
-def hold_out(codes: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def hold_out(
+    n_rows: int, strata: np.ndarray | None, fraction: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Split rows into training and validation.
 
     Parameters
     ----------
-    codes : ndarray of int of shape (n,)
-        Codes of the labels.
+    n_rows : int
+        How many there are.
+    strata : ndarray of int of shape (n_rows,) or None
+        Codes of labels whose shares both parts keep; None where there is nothing of the kind.
     fraction : float
         Of the rows that are held out.
     seed : int
@@ -31,22 +35,22 @@ def hold_out(codes: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray,
     ValueError
         If either part would be empty.
     """
-    counts = np.unique(codes, return_counts=True)[1]
-    n_valid = int(np.ceil(fraction * len(codes)))
-    stratify: np.ndarray | None = codes
-    if counts.min() < 2 or n_valid < len(counts) or len(codes) - n_valid < len(counts):
-        stratify = None
-        warnings.warn(
-            f"The {n_valid} rows held out for early stopping cannot be stratified: the rarest "
-            f"label has {counts.min()} of {len(codes)} rows, and there are {len(counts)} labels.",
-            stacklevel=2,
-        )
-    if not 0 < n_valid < len(codes):
+    n_valid = int(np.ceil(fraction * n_rows))
+    if not 0 < n_valid < n_rows:
         raise ValueError(
             f"validation_fraction={fraction} leaves no rows to "
-            f"{'train on' if n_valid else 'hold out'} of {len(codes)}."
+            f"{'train on' if n_valid else 'hold out'} of {n_rows}."
         )
+    if strata is not None:
+        counts = np.unique(strata, return_counts=True)[1]
+        if counts.min() < 2 or n_valid < len(counts) or n_rows - n_valid < len(counts):
+            strata = None
+            warnings.warn(
+                f"The {n_valid} rows held out for validation cannot be stratified: the rarest "
+                f"label has {counts.min()} of {n_rows} rows, and there are {len(counts)} labels.",
+                stacklevel=2,
+            )
     train, valid = train_test_split(
-        np.arange(len(codes)), test_size=n_valid, stratify=stratify, random_state=seed
+        np.arange(n_rows), test_size=n_valid, stratify=strata, random_state=seed
     )
     return np.sort(train), np.sort(valid)

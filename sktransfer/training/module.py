@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 
 import torch
@@ -65,6 +66,31 @@ class TransferModule(nn.Module):
             for name, value in weights.items():
                 parameters[name].copy_(value)
         self.trained |= set(weights)
+
+    def trained_weights(self) -> dict[str, torch.Tensor]:
+        """Copy what differs from the pretrained weights, the head included, by full name."""
+        wanted = {f"body.{name}" for name in self.trained}
+        return {
+            name: value.detach().clone()
+            for name, value in self.named_parameters()
+            if name in wanted or name.startswith("head.")
+        }
+
+    def put_trained(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Put weights in place, by full name."""
+        parameters = dict(self.named_parameters())
+        with torch.no_grad():
+            for name, value in weights.items():
+                parameters[name].copy_(value)
+
+    def outputs(self, features: torch.Tensor) -> torch.Tensor:
+        """Compute the head's outputs in double precision, without dropout, on the CPU.
+
+        In double precision no output depends on which rows stand beside it.
+        """
+        head = copy.deepcopy(self.head).cpu().double().eval()
+        with torch.inference_mode():
+            return head(features.double())
 
     def train(self, mode: bool = True) -> TransferModule:
         """Set the mode; what does not train stays in evaluation mode, without dropout."""

@@ -20,7 +20,8 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from sktransfer.features.batches import shuffled_batches, sorted_batches
-from sktransfer.plugins import Head
+from sktransfer.heads.objectives import Objective
+from sktransfer.training.averaging import WeightAverage, averaging
 from sktransfer.training.errors import TrainingDivergedError
 
 # Cross entropy over any number of labels starts below 20; what is beyond this does not come back.
@@ -29,14 +30,14 @@ _DIVERGED = 1e4
 
 @dataclass
 class Rows(Dataset):
-    """Prepared rows with codes and weights.
+    """Prepared rows with targets and weights.
 
     Attributes
     ----------
     rows : list
         What ``encoder.prepare`` returned.
-    codes : ndarray of int64 of shape (n,)
-        Codes of the labels.
+    targets : ndarray of shape (n,) or (n, n_outputs)
+        What the objective compares outputs with: codes of labels as int64, or float32.
     weights : ndarray of float64 of shape (n,)
         With mean 1.
     total_weight : float
@@ -44,15 +45,15 @@ class Rows(Dataset):
     """
 
     rows: Sequence[Any]
-    codes: np.ndarray
+    targets: np.ndarray
     weights: np.ndarray
     total_weight: float
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, i: int) -> tuple[Any, tuple[int, float]]:
-        return self.rows[i], (int(self.codes[i]), float(self.weights[i]))
+    def __getitem__(self, i: int) -> tuple[Any, tuple[Any, float]]:
+        return self.rows[i], (self.targets[i], float(self.weights[i]))
 
 
 class _Batches:
@@ -71,19 +72,19 @@ class _Batches:
             batches = sorted_batches(data.rows, max(net.batch_size, 64))
         device = net.module_.device
         for batch in batches:
-            codes = torch.as_tensor(data.codes[batch], device=device)
+            targets = torch.as_tensor(data.targets[batch], device=device)
             weights = torch.as_tensor(data.weights[batch], dtype=torch.float32, device=device)
-            yield net.module_.encoder.collate([data.rows[i] for i in batch]), (codes, weights)
+            yield net.module_.encoder.collate([data.rows[i] for i in batch]), (targets, weights)
 
 
 class _RowLoss(nn.Module):
-    def __init__(self, head: Head) -> None:
+    def __init__(self, objective: Objective) -> None:
         super().__init__()
-        self._head = head
+        self._objective = objective
 
     def forward(self, output: torch.Tensor, target: Any) -> torch.Tensor:
-        codes, weights = target
-        return (weights * self._head.loss(output, codes)).mean()
+        targets, weights = target
+        return (weights * self._objective.loss(output, targets)).mean()
 
 
 class TransferNet(NeuralNet):
@@ -93,8 +94,8 @@ class TransferNet(NeuralNet):
     ----------
     module : TransferModule
         Trained in place.
-    head : Head
-        Owns the loss.
+    objective : Objective
+        The loss.
     groups : list of dict
         Parameter groups of the optimizer.
     rng : numpy.random.Generator or None
@@ -105,6 +106,8 @@ class TransferNet(NeuralNet):
         For messages.
     epoch_offset : int
         Epochs of the stage before the first of this net.
+    average : WeightAverage or None
+        Scored, and kept in the end, in place of the last weights.
     **kwargs : dict
         Parameters of `skorch.NeuralNet`.
     """
@@ -113,12 +116,13 @@ class TransferNet(NeuralNet):
         self,
         module: Any,
         *,
-        head: Any = None,
+        objective: Any = None,
         groups: Any = None,
         rng: Any = None,
         valid: Any = None,
         stage: str = "source",
         epoch_offset: int = 0,
+        average: WeightAverage | None = None,
         criterion: Any = _RowLoss,
         optimizer: Any = torch.optim.AdamW,
         train_split: Any = None,
@@ -131,18 +135,19 @@ class TransferNet(NeuralNet):
             train_split=train_split,
             **kwargs,
         )
-        self.head = head
+        self.objective = objective
         self.groups = groups
         self.rng = rng
         self.valid = valid
         self.stage = stage
         self.epoch_offset = epoch_offset
+        self.average = average
 
     stop_requested = False
 
     def initialize_criterion(self) -> TransferNet:
-        """Weigh the head's loss row by row."""
-        self.criterion_ = _RowLoss(self.head)
+        """Weigh the loss row by row."""
+        self.criterion_ = _RowLoss(self.objective)
         return self
 
     def initialize_optimizer(self, triggered_directly: Any = None) -> TransferNet:
@@ -173,6 +178,13 @@ class TransferNet(NeuralNet):
             )
         return step
 
+    def train_step(self, batch: Any, **fit_params: Any) -> Any:
+        """Train on a batch."""
+        step = super().train_step(batch, **fit_params)
+        if self.average is not None:
+            self.average.after_step(self.module_)
+        return step
+
     def fit_loop(
         self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any
     ) -> TransferNet:
@@ -183,15 +195,18 @@ class TransferNet(NeuralNet):
         for _ in range(self.max_epochs if epochs is None else epochs):
             self.notify("on_epoch_begin", **data)
             self.run_single_epoch(train, training=True, prefix="train", step_fn=self.train_step)
-            self.run_single_epoch(
-                valid, training=False, prefix="valid", step_fn=self.validation_step
-            )
-            try:
-                self.notify("on_epoch_end", **data)
-            except KeyboardInterrupt as interrupt:
-                if not _raised_by_skorch(interrupt):
-                    raise
-                self.stop_requested = True
+            if self.average is not None:
+                self.average.after_epoch(self.module_)
+            with averaging(self.average, self.module_):
+                self.run_single_epoch(
+                    valid, training=False, prefix="valid", step_fn=self.validation_step
+                )
+                try:
+                    self.notify("on_epoch_end", **data)
+                except KeyboardInterrupt as interrupt:
+                    if not _raised_by_skorch(interrupt):
+                        raise
+                    self.stop_requested = True
             if self.stop_requested:
                 break
         return self
@@ -204,6 +219,8 @@ class TransferNet(NeuralNet):
             self.initialize()
         self.notify("on_train_begin", X=X, y=y)
         self.fit_loop(X, y)
+        if self.average is not None:
+            self.average.apply(self.module_)
         self.notify("on_train_end", X=X, y=y)
         return self
 

@@ -14,16 +14,20 @@ from skorch.callbacks import GradientNormClipping
 from torch import nn
 
 from sktransfer.features.encode import encode_rows
-from sktransfer.plugins import FreezeStrategy, Head
+from sktransfer.heads.objectives import Objective
+from sktransfer.plugins import FreezeStrategy
 from sktransfer.training._callbacks import (
     CheckFinite,
     KeepBest,
     OpenBlocks,
     Score,
     WarmupThenDecay,
+    Watch,
+    Watcher,
     named,
     parameters_to_open,
 )
+from sktransfer.training.averaging import WeightAverage
 from sktransfer.training.convergence import fit_to_convergence
 from sktransfer.training.module import TransferModule
 from sktransfer.training.net import Rows, TransferNet
@@ -50,6 +54,8 @@ class StageSettings:
         The user's skorch callbacks; copied.
     verbose : int
         skorch's verbosity.
+    average : {"ema", "soup"} or None
+        Which mean of the weights is kept; None keeps the last ones.
     """
 
     batch_size: int = 16
@@ -58,6 +64,7 @@ class StageSettings:
     patience: int = 3
     callbacks: Sequence[Any] = ()
     verbose: int = 0
+    average: str | None = None
 
 
 @dataclass
@@ -81,16 +88,18 @@ class StageResult:
 
 def run_stage(
     module: TransferModule,
-    head: Head,
+    objective: Objective,
     strategy: FreezeStrategy,
     plan: Plan,
     settings: StageSettings,
     train: Rows,
     *,
+    C: float,
     anchor: list[torch.Tensor] | None,
     seed: int,
     valid: Rows | None = None,
     score: Score | None = None,
+    watcher: Watcher | None = None,
 ) -> StageResult:
     """Train a module in place.
 
@@ -98,8 +107,8 @@ def run_stage(
     ----------
     module : TransferModule
         What is trained.
-    head : Head
-        Owns the loss.
+    objective : Objective
+        The loss.
     strategy : FreezeStrategy
         Says which parameters of an open block train.
     plan : Plan
@@ -109,6 +118,8 @@ def run_stage(
     train : Rows
         What is trained on. The penalty of a head that is fitted to convergence is relative to
         the total weight.
+    C : float
+        Inverse strength of that penalty.
     anchor : list of torch.Tensor or None
         Earlier weights of the head, on which that penalty is centred.
     seed : int
@@ -116,42 +127,67 @@ def run_stage(
     valid : Rows or None, default=None
         Held-out rows for early stopping.
     score : callable or None, default=None
-        ``score(outputs, codes)``, higher is better; needed with ``valid``.
+        ``score(outputs, targets)``, higher is better; needed with ``valid``.
+    watcher : Watcher or None, default=None
+        Is told of each epoch, and may end the training.
 
     Returns
     -------
     result : StageResult
     """
     result = StageResult()
-    features = None
+    features, stop = None, False
     if plan.n_probe:
         features = encode_rows(module.encoder, train.rows, module.precision)
-        _probe(module, head, features, train, anchor, plan, result)
-    if plan.n_probe < len(plan.epochs):
+        stop = _probe(module, objective, features, train, C, anchor, plan, watcher, result)
+    if plan.n_probe < len(plan.epochs) and not stop:
         if features is None:
             features = encode_rows(module.encoder, train.rows[:64], module.precision)
         # The step that suits the head depends on the size of what it multiplies.
         size = float(features.norm(dim=1).mean())
-        _train(module, head, strategy, plan, settings, train, size, seed, valid, score, result)
+        _train(
+            module,
+            objective,
+            strategy,
+            plan,
+            settings,
+            train,
+            size,
+            seed,
+            valid,
+            score,
+            watcher,
+            result,
+        )
     module.eval()
     return result
 
 
 def _probe(
     module: TransferModule,
-    head: Head,
+    objective: Objective,
     features: torch.Tensor,
     train: Rows,
+    C: float,
     anchor: list[torch.Tensor] | None,
     plan: Plan,
+    watcher: Watcher | None,
     result: StageResult,
-) -> None:
-    """Fit the head alone, to convergence."""
+) -> bool:
+    """Fit the head alone, to convergence; say whether the watcher ends the training there."""
+    if watcher is not None:
+        watcher.begin()
     device = module.device
     module.head.cpu()
     weights = torch.as_tensor(train.weights * (train.total_weight / train.weights.sum()))
     fitted = fit_to_convergence(
-        head, module.head, features, torch.as_tensor(train.codes), weights, anchor
+        objective,
+        module.head,
+        features,
+        torch.as_tensor(train.targets),
+        weights,
+        C=C,
+        anchor=anchor,
     )
     module.head.to(device)
     result.n_iter = fitted.n_iter
@@ -164,11 +200,12 @@ def _probe(
             "solver_iterations": fitted.n_iter,
         }
     )
+    return watcher is not None and watcher.end()
 
 
 def _train(
     module: TransferModule,
-    head: Head,
+    objective: Objective,
     strategy: FreezeStrategy,
     plan: Plan,
     settings: StageSettings,
@@ -177,6 +214,7 @@ def _train(
     seed: int,
     valid: Rows | None,
     score: Score | None,
+    watcher: Watcher | None,
     result: StageResult,
 ) -> None:
     """Train the remaining epochs."""
@@ -191,16 +229,18 @@ def _train(
         ("lr", WarmupThenDecay(n_steps, settings.warmup)),
         ("clip", GradientNormClipping(_CLIP)),
         *([] if best is None else [("best", best)]),
+        *([] if watcher is None else [("watch", Watch(watcher))]),
         ("finite", CheckFinite()),
     ]
     net = TransferNet(
         module,
-        head=head,
+        objective=objective,
         groups=groups,
         rng=np.random.default_rng(seed),
         valid=valid,
         stage=plan.stage,
         epoch_offset=plan.n_probe,
+        average=None if settings.average is None else WeightAverage(settings.average, n_epochs),
         max_epochs=n_epochs,
         batch_size=settings.batch_size,
         device=module.device,

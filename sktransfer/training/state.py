@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
+from torch import nn
 
 from sktransfer._process import GLOBAL_STATE
 from sktransfer.plugins import Backbone, Head
@@ -23,8 +24,8 @@ class ModelState:
         What it was loaded with.
     fingerprint : str
         Of the encoder as loaded.
-    head : Head
-        Builds the head again.
+    head : Head or None
+        Builds the head again; None for an encoder without one.
     n_outputs : int
         Outputs of the head.
     body : dict of str to torch.Tensor
@@ -36,13 +37,15 @@ class ModelState:
     backbone: Backbone
     backbone_seed: int
     fingerprint: str
-    head: Head
+    head: Head | None
     n_outputs: int
     body: dict[str, torch.Tensor]
     head_weights: dict[str, torch.Tensor]
 
     @classmethod
-    def of(cls, module: TransferModule, backbone: Backbone, seed: int, head: Head) -> ModelState:
+    def of(
+        cls, module: TransferModule, backbone: Backbone, seed: int, head: Head | None
+    ) -> ModelState:
         """Copy what was trained, to the CPU."""
         body = dict(module.body.named_parameters())
         weights = {name: _copy(value) for name, value in module.head.state_dict().items()}
@@ -51,7 +54,7 @@ class ModelState:
             backbone_seed=seed,
             fingerprint=module.encoder.fingerprint,
             head=head,
-            n_outputs=list(module.head.parameters())[-1].shape[0],
+            n_outputs=0 if head is None else list(module.head.parameters())[-1].shape[0],
             body={name: _copy(body[name]) for name in sorted(module.trained)},
             head_weights=weights,
         )
@@ -83,13 +86,18 @@ class ModelState:
                 f"their fingerprint is {encoder.fingerprint}, expected {self.fingerprint}. Restore "
                 "them, or fit again. (save(path, embed_backbone=True) keeps a copy.)"
             )
-        with torch.device("meta"):
-            head = self.head.build(encoder.dim, self.n_outputs)
-        weights = {name: value.clone().to(device) for name, value in self.head_weights.items()}
-        head.load_state_dict(weights, assign=True)
-        module = TransferModule(encoder, head, precision)
+        module = TransferModule(encoder, self._build_head(encoder.dim, device), precision)
         module.put(self.body)
         return module.eval()
+
+    def _build_head(self, dim: int, device: str) -> nn.Module:
+        if self.head is None:
+            return nn.Identity()
+        with torch.device("meta"):
+            head = self.head.build(dim, self.n_outputs)
+        weights = {name: value.clone().to(device) for name, value in self.head_weights.items()}
+        head.load_state_dict(weights, assign=True)
+        return head
 
 
 class FittedNet:
@@ -109,7 +117,7 @@ class FittedNet:
     backbone_seed : int
         What it was loaded with.
     head : Head or None
-        What the module's head was built from.
+        What the module's head was built from, if it has one.
     """
 
     def __init__(
@@ -132,7 +140,6 @@ class FittedNet:
             assert self._module is not None
             backbone, seed, head = self._made_of
             assert backbone is not None
-            assert head is not None
             self._state = ModelState.of(self._module, backbone, seed, head)
         return self._state
 
@@ -162,6 +169,17 @@ class FittedNet:
                 self._module = self.state.build(device, precision)
             self._module.precision = precision
             return self._module.eval()
+
+    def without_head(self) -> FittedNet:
+        """Give the encoder alone. Memory is shared, since no later training changes it."""
+        state = replace(self.state, head=None, n_outputs=0, head_weights={})
+        encoder = FittedNet(state)
+        if self._module is not None:
+            encoder._module = TransferModule(
+                self._module.encoder, nn.Identity(), self._module.precision
+            )
+            encoder._module.trained |= self._module.trained
+        return encoder
 
     def __reduce__(self) -> tuple[type[FittedNet], tuple[ModelState]]:
         return FittedNet, (self.state,)

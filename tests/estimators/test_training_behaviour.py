@@ -110,14 +110,14 @@ def test_early_stopping_restores_the_best_weights_by_the_scorer_asked_for(data):
 def test_early_stopping_scores_are_those_of_scikit_learn(data):
     from sklearn.metrics import f1_score
 
+    from sktransfer.estimators._reading import OneLabelReading
     from sktransfer.estimators._scoring import output_scorer
-    from sktransfer.estimators._transfer import _proba
     from sktransfer.heads.linear import LinearHead
 
     rng = np.random.RandomState(0)
     outputs, codes = torch.tensor(rng.randn(50, 3)), rng.randint(3, size=50)
     classes = np.array(["a", "b", "c"])
-    score = output_scorer("f1_macro", classes, lambda out: _proba(LinearHead(), out))
+    score = output_scorer("f1_macro", OneLabelReading(LinearHead(), classes))
     expected = f1_score(classes[codes], classes[outputs.argmax(1).numpy()], average="macro")
     assert score(outputs, codes) == pytest.approx(expected)
 
@@ -301,7 +301,7 @@ def test_probe_is_regularised_by_the_rows_that_it_sees(data):
     from sktransfer.training.seeding import draw_seed
 
     codes = (data[1] == "positive").astype(int)
-    train, _ = hold_out(codes, 0.5, draw_seed(0))
+    train, _ = hold_out(len(codes), codes, 0.5, draw_seed(0))
     alone = quick(**params).fit([data[0][i] for i in train], data[1][train])
     np.testing.assert_allclose(
         held.net_.state.head_weights["weight"], alone.net_.state.head_weights["weight"], atol=1e-3

@@ -221,14 +221,14 @@ def test_what_is_worth_tuning_is_a_parameter_with_a_sensible_range(cls):
 def test_auto_probes_first_below_32_rows_per_class_and_trains_everything_from_there(
     rows, expected, stage
 ):
-    decision = Auto().decide(rows_per_class=rows, pretrained=True, stage=stage)
+    decision = Auto().decide(rows=rows, per="class", pretrained=True, stage=stage)
     assert type(decision.strategy) is {"lp_ft": LinearProbeFineTune, "full": Full}[expected]
     assert "32" in decision.reason
 
 
 @given(st.floats(0, 1e9), st.sampled_from(STAGES))
 def test_auto_trains_everything_where_there_is_nothing_to_keep_and_says_so(rows, stage):
-    decision = Auto().decide(rows_per_class=rows, pretrained=False, stage=stage)
+    decision = Auto().decide(rows=rows, per="class", pretrained=False, stage=stage)
     assert repr(decision.strategy) == "Full()"
     assert "no pretrained weights" in decision.reason
 
@@ -236,6 +236,6 @@ def test_auto_trains_everything_where_there_is_nothing_to_keep_and_says_so(rows,
 @pytest.mark.parametrize("cls", [cls for cls in ALL if cls is not Auto])
 def test_who_asks_for_a_strategy_gets_it_whatever_the_data(cls):
     strategy = cls()
-    decision = strategy.decide(rows_per_class=1, pretrained=False, stage="source")
+    decision = strategy.decide(rows=1, per="class", pretrained=False, stage="source")
     assert decision.strategy is strategy
     assert decision.reason == "as asked for"

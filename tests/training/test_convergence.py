@@ -19,6 +19,7 @@ from sktransfer.backbones.hashing import HashingBackbone
 from sktransfer.features.encode import encode
 from sktransfer.heads.linear import LinearHead
 from sktransfer.heads.mlp import MLPHead
+from sktransfer.heads.objectives import OneLabel
 from sktransfer.training import convergence
 from sktransfer.training.convergence import fit_to_convergence
 from sktransfer.training.errors import TrainingDivergedError
@@ -60,7 +61,13 @@ def fit(X, y, *, weight=None, anchor=None, head=None, seed=0):
         module = head.build(X.shape[1], len(np.unique(y)))
     weight = np.ones(len(y)) if weight is None else weight
     report = fit_to_convergence(
-        head, module, torch.tensor(X), torch.tensor(y), torch.tensor(weight), anchor
+        OneLabel(head),
+        module,
+        torch.tensor(X),
+        torch.tensor(y),
+        torch.tensor(weight),
+        C=head.C,
+        anchor=anchor,
     )
     return module, report
 

@@ -1,4 +1,4 @@
-"""Rows that early stopping judges by."""
+"""Rows that are held out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_each_row_is_in_one_part_and_each_label_in_both(counts, fraction, seed):
     codes = np.random.RandomState(seed).permutation(np.repeat(np.arange(len(counts)), counts))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        train, valid = hold_out(codes, fraction, seed)
+        train, valid = hold_out(len(codes), codes, fraction, seed)
     assert sorted([*train, *valid]) == list(range(len(codes)))
     assert len(valid) == int(np.ceil(fraction * len(codes)))
     assert list(train) == sorted(train)
@@ -38,7 +38,7 @@ def test_each_row_is_in_one_part_and_each_label_in_both(counts, fraction, seed):
 
 def test_the_same_seed_gives_the_same_split_and_another_seed_another():
     codes = np.arange(100) % 3
-    a, b, c = (hold_out(codes, 0.2, seed)[1].tolist() for seed in (0, 0, 1))
+    a, b, c = (hold_out(100, codes, 0.2, seed)[1].tolist() for seed in (0, 0, 1))
     assert a == b
     assert a != c
 
@@ -46,7 +46,7 @@ def test_the_same_seed_gives_the_same_split_and_another_seed_another():
 def test_the_global_random_state_is_left_alone():
     np.random.seed(0)
     before = np.random.get_state()[1].copy()
-    hold_out(np.arange(100) % 3, 0.2, 0)
+    hold_out(100, np.arange(100) % 3, 0.2, 0)
     np.testing.assert_array_equal(np.random.get_state()[1], before)
 
 
@@ -60,7 +60,7 @@ def test_the_global_random_state_is_left_alone():
 )
 def test_what_cannot_be_stratified_is_split_all_the_same_with_a_warning(codes, fraction, rarest):
     with pytest.warns(UserWarning, match=rf"cannot be stratified.*rarest label has {rarest} of"):
-        train, valid = hold_out(np.array(codes), fraction, 0)
+        train, valid = hold_out(len(codes), np.array(codes), fraction, 0)
     assert sorted([*train, *valid]) == list(range(len(codes)))
     assert len(valid) == int(np.ceil(fraction * len(codes)))
 
@@ -73,4 +73,12 @@ def test_a_part_without_rows_is_refused(n, fraction, what):
     with pytest.raises(
         ValueError, match=rf"validation_fraction={fraction} leaves no rows to {what}"
     ):
-        hold_out(np.arange(n) % 2, fraction, 0)
+        hold_out(n, np.arange(n) % 2, fraction, 0)
+
+
+def test_without_strata_the_split_is_plain_and_silent():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        train, valid = hold_out(10, None, 0.3, 0)
+    assert sorted([*train, *valid]) == list(range(10))
+    assert len(valid) == 3

@@ -1,0 +1,230 @@
+"""From a head's outputs to what users are given, for each kind of target.
+
+A reading knows how the targets of one training were coded. It is built from the data before the
+training, and again from the fitted attributes after it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.sparse import csr_matrix
+
+from sktransfer.plugins import Head
+
+_TINY = float(np.finfo(float).tiny)
+
+
+@dataclass(frozen=True, eq=False)
+class OneLabelReading:
+    """Probabilities and labels, of which exactly one is right.
+
+    Attributes
+    ----------
+    head : Head
+        Owns the probabilities.
+    classes : ndarray of shape (n_classes,)
+        The labels, sorted.
+    temperature : float or None
+        What outputs are divided by; None without calibration.
+    """
+
+    kind: ClassVar[str] = "one_label"
+    head: Head
+    classes: np.ndarray
+    temperature: float | None = None
+
+    @property
+    def names(self) -> np.ndarray:
+        """What each output stands for."""
+        return self.classes
+
+    def proba(self, outputs: Any) -> np.ndarray:
+        """Give probabilities of shape (n, n_classes) that sum to 1 in double precision."""
+        proba = self.head.to_proba(outputs.double() / (self.temperature or 1.0)).numpy()
+        return proba / proba.sum(axis=1, keepdims=True)
+
+    def decision(self, outputs: Any) -> np.ndarray:
+        """Give log-odds, of the second label alone where there are two."""
+        log = np.log(np.maximum(self.proba(outputs), _TINY))
+        return log[:, 1] - log[:, 0] if log.shape[1] == 2 else log
+
+    def predict(self, outputs: Any) -> np.ndarray:
+        """Give labels."""
+        return self.classes[self.proba(outputs).argmax(axis=1)]
+
+    def truth(self, values: np.ndarray) -> np.ndarray:
+        """Undo the coding of the targets."""
+        return self.classes[values]
+
+    def calibrated(self, outputs: Any, values: np.ndarray, weights: np.ndarray) -> OneLabelReading:
+        """Fit the temperature on held-out rows."""
+        rows = np.arange(len(values))
+
+        def loss(temperature: float) -> float:
+            proba = replace(self, temperature=temperature).proba(outputs)[rows, values]
+            return float(-np.average(np.log(np.maximum(proba, _TINY)), weights=weights))
+
+        return replace(self, temperature=_best_temperature(loss))
+
+    def attributes(self) -> dict[str, Any]:
+        """Give the fitted attributes from which this can be built again."""
+        found: dict[str, Any] = {"classes_": self.classes, "multilabel_": False}
+        return found if self.temperature is None else {**found, "temperature_": self.temperature}
+
+
+@dataclass(frozen=True, eq=False)
+class ManyLabelsReading:
+    """Probabilities and indicators of labels, any number of which may be right.
+
+    Attributes
+    ----------
+    classes : ndarray of int of shape (n_labels,)
+        Columns of the indicator matrix.
+    thresholds : ndarray of float of shape (n_labels,)
+        A label is predicted from this probability on.
+    temperature : float or None
+        What outputs are divided by; None without calibration.
+    sparse : bool
+        Whether labels are predicted as a sparse matrix.
+    """
+
+    kind: ClassVar[str] = "many_labels"
+    classes: np.ndarray
+    thresholds: np.ndarray
+    temperature: float | None = None
+    sparse: bool = False
+
+    @property
+    def names(self) -> np.ndarray:
+        """What each output stands for."""
+        return self.classes
+
+    def proba(self, outputs: Any) -> np.ndarray:
+        """Give the probability of each label, of shape (n, n_labels)."""
+        return (outputs.double() / (self.temperature or 1.0)).sigmoid().numpy()
+
+    def decision(self, outputs: Any) -> np.ndarray:
+        """Give the log-odds of each label."""
+        return (outputs.double() / (self.temperature or 1.0)).numpy()
+
+    def predict(self, outputs: Any) -> Any:
+        """Give an indicator matrix."""
+        found = (self.proba(outputs) >= self.thresholds).astype(np.int64)
+        return csr_matrix(found) if self.sparse else found
+
+    def truth(self, values: np.ndarray) -> np.ndarray:
+        """Undo the coding of the targets."""
+        return values.astype(np.int64)
+
+    def calibrated(
+        self, outputs: Any, values: np.ndarray, weights: np.ndarray
+    ) -> ManyLabelsReading:
+        """Fit the temperature on held-out rows."""
+
+        def loss(temperature: float) -> float:
+            proba = replace(self, temperature=temperature).proba(outputs)
+            right = np.where(values > 0.5, proba, 1.0 - proba)
+            per_row = -np.log(np.maximum(right, _TINY)).mean(axis=1)
+            return float(np.average(per_row, weights=weights))
+
+        return replace(self, temperature=_best_temperature(loss))
+
+    def with_best_thresholds(
+        self, outputs: Any, values: np.ndarray, weights: np.ndarray
+    ) -> ManyLabelsReading:
+        """Tune each label's threshold for F1 on held-out rows."""
+        from sklearn.metrics import precision_recall_curve
+
+        proba = self.proba(outputs)
+        thresholds = self.thresholds.copy()
+        untuned = []
+        for label in range(proba.shape[1]):
+            wanted = values[:, label] > 0.5
+            if not wanted.any():
+                untuned.append(label)
+                continue
+            precision, recall, at = precision_recall_curve(
+                wanted, proba[:, label], sample_weight=weights
+            )
+            total = precision + recall
+            f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
+            best = int(f1[:-1].argmax())
+            # Halfway to the next lower score, so that the row which set it is not on the edge.
+            below = proba[proba[:, label] < at[best], label]
+            thresholds[label] = at[best] if not len(below) else (at[best] + below.max()) / 2
+        if untuned:
+            warnings.warn(
+                f"threshold='auto' leaves {len(untuned)} of {proba.shape[1]} labels at "
+                f"{self.thresholds[untuned[0]]} (columns {untuned[:10]}): no held-out row has "
+                "them. Raise validation_fraction.",
+                stacklevel=5,
+            )
+        return replace(self, thresholds=thresholds)
+
+    def attributes(self) -> dict[str, Any]:
+        """Give the fitted attributes from which this can be built again."""
+        found: dict[str, Any] = {
+            "classes_": self.classes,
+            "multilabel_": True,
+            "thresholds_": self.thresholds,
+            "sparse_output_": self.sparse,
+        }
+        return found if self.temperature is None else {**found, "temperature_": self.temperature}
+
+
+@dataclass(frozen=True, eq=False)
+class NumbersReading:
+    """Numbers in the caller's units.
+
+    Attributes
+    ----------
+    mean, scale : ndarray of float of shape (n_targets,)
+        What the head learns is ``(y - mean) / scale``.
+    flat : bool
+        Whether y has one dimension.
+    """
+
+    kind: ClassVar[str] = "numbers"
+    mean: np.ndarray
+    scale: np.ndarray
+    flat: bool = True
+
+    @property
+    def names(self) -> np.ndarray:
+        """What each output stands for."""
+        return np.arange(len(self.mean))
+
+    def predict(self, outputs: Any) -> np.ndarray:
+        """Give numbers of shape (n,) or (n, n_targets)."""
+        found = outputs.double().numpy() * self.scale + self.mean
+        return found[:, 0] if self.flat else found
+
+    def truth(self, values: np.ndarray) -> np.ndarray:
+        """Undo the coding of the targets."""
+        found = values.astype(np.float64) * self.scale + self.mean
+        return found[:, 0] if self.flat else found
+
+    def attributes(self) -> dict[str, Any]:
+        """Give the fitted attributes from which this can be built again."""
+        return {
+            "target_mean_": self.mean,
+            "target_scale_": self.scale,
+            "n_targets_": None if self.flat else len(self.mean),
+        }
+
+
+Reading = OneLabelReading | ManyLabelsReading | NumbersReading
+
+
+def _best_temperature(loss: Any) -> float:
+    """Minimise a loss over temperatures from 1/50 to 50 (Guo et al., 2017, arXiv:1706.04599)."""
+    limit = float(np.log(50.0))
+    found = minimize_scalar(
+        lambda log: loss(float(np.exp(log))), bounds=(-limit, limit), method="bounded"
+    )
+    return float(np.exp(found.x))

@@ -1,0 +1,98 @@
+"""What estimators of texts share: how texts are read, and the parameters about it."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral
+from typing import Any
+
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from sktransfer.estimators._texts import check_texts
+from sktransfer.plugins import Backbone
+
+# From this share of cut tokens on, a user should know that another way exists.
+_MANY_CUT = 0.1
+
+
+class TextInput:
+    """Texts, or pairs of texts, as the inputs of an estimator."""
+
+    backbone_: Backbone
+    pairs_: bool
+    max_length: int | None
+    long_text: str
+    stride: int | None
+
+    _parameter_constraints: dict[str, Any] = {
+        "max_length": [Interval(Integral, 1, None, closed="left"), None],
+        "long_text": [StrOptions({"truncate", "head_tail", "window_mean", "window_max"})],
+        "stride": [Interval(Integral, 1, None, closed="left"), None],
+    }
+
+    def _set_up_inputs(self, backbone: Backbone) -> None:
+        """Hand the parameters about long texts on to the backbone."""
+        asked = {
+            "max_length": None if self.max_length is None else int(self.max_length),
+            "long_text": None if self.long_text == "truncate" else self.long_text,
+            "stride": None if self.stride is None else int(self.stride),
+        }
+        own = backbone.get_params(deep=False)
+        for name, value in asked.items():
+            if value is None:
+                continue
+            if name not in own:
+                raise ValueError(
+                    f"{name}={value!r} is given, but {type(backbone).__name__} has no such "
+                    "parameter."
+                )
+            backbone.set_params(**{name: value})
+
+    def _read_new(self, X: Any, backbone: Backbone) -> list[Any]:
+        """Check texts to be trained on."""
+        return check_texts(X, fitting=True, pairs=backbone.reads_pairs)
+
+    def _read(self, X: Any) -> list[Any]:
+        """Check texts that a fitted estimator is given."""
+        texts = check_texts(X, pairs=self.backbone_.reads_pairs)
+        self._check_same_kind(texts)
+        return texts
+
+    def _check_same_kind(self, texts: list[Any]) -> None:
+        pairs = isinstance(texts[0], tuple)
+        if pairs != self.pairs_:
+            raise ValueError(
+                "X holds pairs of texts, but the estimator was fitted on texts: pass one column."
+                if pairs
+                else "X holds texts, but the estimator was fitted on pairs of texts: pass a frame "
+                "of two columns."
+            )
+
+    def _report_on_inputs(self, X: list[Any], rows: list[Any]) -> dict[str, Any]:
+        """Give fitted attributes about the training texts: what they are, and what was cut."""
+        found: dict[str, Any] = {"pairs_": isinstance(X[0], tuple)}
+        if not hasattr(rows[0], "cut"):
+            return found
+        tokens, cut = sum(row.tokens for row in rows), sum(row.cut for row in rows)
+        n_cut = sum(row.cut > 0 for row in rows)
+        if cut > _MANY_CUT * tokens:
+            warnings.warn(
+                f"{cut / tokens:.0%} of the training texts' tokens are cut off, in {n_cut} of "
+                f"{len(rows)} texts: long_text='window_mean' reads them all, "
+                "long_text='head_tail' reads both ends.",
+                stacklevel=6,
+            )
+        found["truncation_report_"] = {
+            "texts": len(rows),
+            "texts_cut": n_cut,
+            "tokens": tokens,
+            "tokens_cut": cut,
+        }
+        return found
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        return tags
