@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from sktransfer.backbones._long_texts import Cutter, TokenRow
 from sktransfer.weights import file_sha256
 
 _POOLINGS = ("mean", "cls", "max", "pooler")
@@ -37,6 +38,9 @@ class TransformerEncoder:
             )
         self._normalize = normalize if backbone.normalize == "auto" else bool(backbone.normalize)
         self._max_length = _max_length(backbone.max_length, length, tokenizer, module.config)
+        self._cutter = Cutter(
+            tokenizer, self._max_length, backbone.long_text, backbone.stride, self._prefix
+        )
         if self._pooling == "pooler":
             if getattr(module, "pooler", None) is None:
                 raise ValueError(f"{folder} has no pooler; pooling can be 'mean', 'cls' or 'max'.")
@@ -46,57 +50,63 @@ class TransformerEncoder:
         self.blocks = blocks_of(module)
         self.fingerprint = self._fingerprint(drawn)
 
-    def prepare(self, X: Sequence[str]) -> list[list[int]]:
-        """Tokenize each text and cut it to the maximum length.
+    def prepare(self, X: Sequence[Any]) -> list[TokenRow]:
+        """Tokenize each text or pair of texts, and cut what is too long.
 
         Parameters
         ----------
-        X : sequence of str
+        X : sequence of str or (str, str)
             Texts. What looks like a special token is read as ordinary text.
 
         Returns
         -------
-        rows : list of list of int
+        rows : list of TokenRow
             Token ids, special tokens included.
         """
-        if not len(X):
-            return []
-        # The tokenizer reads a text to its end and cuts then: a million words take seconds. Cut
-        # first, far behind where any text of words is cut by tokens.
-        longest = 64 * self._max_length
-        texts = [
-            self._prefix + (text if len(text) <= longest else text.lstrip()[:longest]) for text in X
-        ]
-        return self._tokenizer(
-            texts,
-            truncation=True,
-            max_length=self._max_length,
-            split_special_tokens=True,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-        )["input_ids"]
+        return self._cutter.rows(X)
 
-    def collate(self, rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
+    def collate(self, rows: Sequence[TokenRow]) -> dict[str, torch.Tensor]:
         """Pad rows on the right to the longest of them.
 
         Parameters
         ----------
-        rows : sequence of list of int
+        rows : sequence of TokenRow
             What `prepare` returned.
 
         Returns
         -------
         batch : dict of str to torch.Tensor
-            ``input_ids`` and ``attention_mask`` of shape (n, longest row).
+            ``input_ids`` and ``attention_mask`` of shape (n, longest row), or (n, windows, length)
+            where a row is longer than one window; ``token_type_ids`` for pairs.
         """
-        longest = max(len(row) for row in rows)
+        length = self._max_length
+        n_windows = max(-(-len(row) // length) for row in rows)
+        if n_windows == 1:
+            return self._padded(rows, max(len(row) for row in rows))
+        cut = [TokenRow(row[i : i + length]) for row in rows for i in range(0, len(row), length)]
+        owner = [(i, j) for i, row in enumerate(rows) for j in range(-(-len(row) // length))]
+        flat = self._padded(cut, length)
+        index = tuple(torch.tensor(axis) for axis in zip(*owner, strict=True))
+        batch = {}
+        for name, value in flat.items():
+            batch[name] = value.new_zeros((len(rows), n_windows, length))
+            batch[name][index] = value
+        return batch
+
+    def _padded(self, rows: Sequence[TokenRow], longest: int) -> dict[str, torch.Tensor]:
         pad = self._tokenizer.pad_token_id or 0
         ids = torch.full((len(rows), longest), pad, dtype=torch.int64)
         mask = torch.zeros((len(rows), longest), dtype=torch.int64)
+        types = torch.zeros((len(rows), longest), dtype=torch.int64)
         for i, row in enumerate(rows):
             ids[i, : len(row)] = torch.tensor(row, dtype=torch.int64)
             mask[i, : len(row)] = 1
-        return {"input_ids": ids.to(self._device), "attention_mask": mask.to(self._device)}
+            if row.types is not None:
+                types[i, : len(row)] = torch.tensor(row.types, dtype=torch.int64)
+        batch = {"input_ids": ids.to(self._device), "attention_mask": mask.to(self._device)}
+        if any(row.types is not None for row in rows):
+            batch["token_type_ids"] = types.to(self._device)
+        return batch
 
     def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Run the encoder and pool its last states.
@@ -111,13 +121,26 @@ class TransformerEncoder:
         features : torch.Tensor of shape (n, dim)
             Single precision.
         """
+        if batch["input_ids"].ndim == 2:
+            return self._scaled(self._features(batch))
+        n_tokens = batch["attention_mask"].sum(dim=2)
+        real = n_tokens > 0
+        # Rows have different numbers of windows: only what holds tokens is run.
+        each = self._scaled(self._features({name: value[real] for name, value in batch.items()}))
+        windows = each.new_zeros((*real.shape, self.dim))
+        windows[real] = each
+        how = "max" if self._cutter.long_text == "window_max" else "mean"
+        # A last window of few tokens says less than a full one.
+        weight = n_tokens if how == "mean" else real
+        return self._scaled(_pool(windows, weight, how))
+
+    def _features(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         output = self.module(**batch)
         if self._pooling == "pooler":
-            features = output.pooler_output.float()
-        else:
-            features = _pool(
-                output.last_hidden_state.float(), batch["attention_mask"], self._pooling
-            )
+            return output.pooler_output.float()
+        return _pool(output.last_hidden_state.float(), batch["attention_mask"], self._pooling)
+
+    def _scaled(self, features: torch.Tensor) -> torch.Tensor:
         return nn.functional.normalize(features, dim=1) if self._normalize else features
 
     def _fingerprint(self, drawn: str) -> str:
@@ -132,6 +155,8 @@ class TransformerEncoder:
                 if path != config and not path.name.endswith(".safetensors.index.json"):
                     preprocessing.update(f"{path.name}:{file_sha256(path)}".encode())
         settings = [self._pooling, self._normalize, self._max_length, self._prefix]
+        if self._cutter.long_text != "truncate":
+            settings += [self._cutter.long_text, self._cutter.step]
         preprocessing.update(json.dumps(settings).encode())
         return f"transformer:{weights.hexdigest()}+{preprocessing.hexdigest()}"
 

@@ -16,6 +16,8 @@ __all__ = ["HashingBackbone"]
 
 # Enough for any text that a classifier is given, and a bound on what one row can cost.
 _MAX_CHARS = 20_000
+# A prime, so that the second text of a pair uses other buckets than the first.
+_SECOND = 7919
 
 
 class HashingBackbone(Backbone):
@@ -50,6 +52,7 @@ class HashingBackbone(Backbone):
     """
 
     modality: ClassVar[str] = "text"
+    reads_pairs: ClassVar[bool] = True
     pretrained: ClassVar[bool] = False
     lr: ClassVar[float] = 2e-3
 
@@ -160,19 +163,26 @@ class HashingEncoder:
             digest.update(value.cpu().numpy().tobytes())
         self.fingerprint = f"hashing:{digest.hexdigest()}"
 
-    def prepare(self, X: Sequence[str]) -> list[list[int]]:
+    def prepare(self, X: Sequence[Any]) -> list[list[int]]:
         """Hash each text into the buckets of its distinct n-grams.
 
         Parameters
         ----------
-        X : sequence of str
-            Texts. What follows the first 20,000 characters of one is not read.
+        X : sequence of str or (str, str)
+            Texts, or pairs of them, whose n-grams fall into different buckets. What follows the
+            first 20,000 characters of a text is not read.
 
         Returns
         -------
         rows : list of list of int
             Buckets from 1 on, in ascending order.
         """
+        if len(X) and isinstance(X[0], tuple):
+            first, second = (self.prepare(side) for side in zip(*X, strict=True))
+            return [
+                sorted({*a, *(b * _SECOND % self._n_buckets + 1 for b in rows)})
+                for a, rows in zip(first, second, strict=True)
+            ]
         texts = [text[:_MAX_CHARS] for text in X]
         if not texts:
             return []

@@ -37,14 +37,24 @@ class TransformerBackbone(Backbone):
         Whether features are scaled to unit length. ``"auto"`` reads the model's own
         sentence-transformers files, and is False where there are none.
     max_length : int or None, default=None
-        Longest text in tokens; what follows is not read. None takes what the model's files say,
-        at most 512.
+        Longest text in tokens. None takes what the model's files say, at most 512.
+    long_text : {"truncate", "head_tail", "window_mean", "window_max"}, default="truncate"
+        What is read of a longer text: its beginning; a quarter from its beginning and the rest
+        from its end [1]_; or all of it, in windows whose features are averaged, or maximised. At
+        most 64 windows of a text are read. Of pairs the longer text is truncated.
+    stride : int or None, default=None
+        Tokens from the beginning of a window to that of the next; None lets them not overlap.
     prefix : str, default=""
         Put before each text, for models that were trained with one, such as ``"query: "``.
     revision : str or None, default=None
         Branch, tag or commit on the hub.
     trust_remote_code : bool, default=False
         Whether code that comes with the model may run. Read it first.
+
+    References
+    ----------
+    .. [1] Sun, C., Qiu, X., Xu, Y. and Huang, X. (2019). How to fine-tune BERT for text
+       classification? CCL. arXiv:1905.05583.
 
     Examples
     --------
@@ -55,6 +65,7 @@ class TransformerBackbone(Backbone):
     """
 
     modality: ClassVar[str] = "text"
+    reads_pairs: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -62,6 +73,8 @@ class TransformerBackbone(Backbone):
         pooling: str = "auto",
         normalize: bool | str = "auto",
         max_length: int | None = None,
+        long_text: str = "truncate",
+        stride: int | None = None,
         prefix: str = "",
         revision: str | None = None,
         trust_remote_code: bool = False,
@@ -70,6 +83,8 @@ class TransformerBackbone(Backbone):
         self.pooling = pooling
         self.normalize = normalize
         self.max_length = max_length
+        self.long_text = long_text
+        self.stride = stride
         self.prefix = prefix
         self.revision = revision
         self.trust_remote_code = trust_remote_code

@@ -17,6 +17,7 @@ from sktransfer.estimators._labels import LabelChange, check_labels
 from sktransfer.estimators._targets import (
     Targets,
     check_indicators,
+    check_weights,
     many_labels_targets,
     numbers_targets,
     one_label_targets,
@@ -58,7 +59,7 @@ class BaseTransferEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         y : array-like of shape (n,) or (n, n_outputs), or None, default=None
             Labels, an indicator matrix or numbers. Not looked at while everything is frozen.
         sample_weight : array-like of shape (n,) or None, default=None
-            Weights of the rows. Not looked at while everything is frozen.
+            Weights of the rows. Without effect while everything is frozen.
 
         Returns
         -------
@@ -76,6 +77,7 @@ class BaseTransferEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """
         parts = self._resolve()
         inputs = self._read_new(X, parts.backbone)
+        check_weights(sample_weight, len(inputs))
         if _never_trains(parts):
             self._load(Parts(parts.backbone, parts.freeze, None), inputs)
             return self

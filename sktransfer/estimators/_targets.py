@@ -203,7 +203,7 @@ def many_labels_targets(
     targets : Targets
     """
     n_labels = y.shape[1]
-    weights = _sample_weights(sample_weight, len(y))
+    weights = check_weights(sample_weight, len(y))
     if isinstance(class_weight, dict):
         raise ValueError(
             f"class_weight has to be 'balanced' or a list of {n_labels} dicts, one for each label, "
@@ -285,7 +285,7 @@ def numbers_targets(
         raise ValueError(
             f"X and y have inconsistent numbers of samples: {n_rows} texts, {len(numbers)} targets."
         )
-    weights = _sample_weights(sample_weight, n_rows)
+    weights = check_weights(sample_weight, n_rows)
     if scaling is None:
         mean = np.average(numbers, axis=0, weights=weights)
         scale = np.sqrt(np.average((numbers - mean) ** 2, axis=0, weights=weights))
@@ -300,7 +300,8 @@ def numbers_targets(
     return Targets(values, weights, objective, scaling)
 
 
-def _sample_weights(sample_weight: Any, n_rows: int) -> np.ndarray:
+def check_weights(sample_weight: Any, n_rows: int) -> np.ndarray:
+    """Check weights of rows, of which at least one has to count."""
     weights = _check_sample_weight(
         sample_weight, np.empty(n_rows), dtype=np.float64, ensure_non_negative=True, copy=True
     )

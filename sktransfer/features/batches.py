@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+# What the padded rows of a batch may cost together, so that a few long ones do not fill the memory.
+_BUDGET = 64 * 512
+
 # Rows are sorted by length within this many batches: nearly no padding, and still a shuffle.
 _POOL = 50
 
@@ -19,7 +22,7 @@ def sorted_batches(rows: Sequence[Any], batch_size: int) -> list[np.ndarray]:
     rows : sequence of n rows
         Each has a length.
     batch_size : int
-        Rows of a batch.
+        Rows of a batch at most; fewer where they are very long.
 
     Returns
     -------
@@ -32,7 +35,14 @@ def sorted_batches(rows: Sequence[Any], batch_size: int) -> list[np.ndarray]:
     [[1, 2], [0]]
     """
     order = np.argsort([-len(row) for row in rows], kind="stable")
-    return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    batches, start = [], 0
+    while start < len(order):
+        # The first row is the longest of those that follow, and all are padded to it.
+        fit = max(1, _BUDGET // max(1, len(rows[order[start]])))
+        end = start + min(batch_size, fit)
+        batches.append(order[start:end])
+        start = end
+    return batches
 
 
 def shuffled_batches(

@@ -1,11 +1,11 @@
-"""A way for scikit-learn's estimator battery to reach a classifier of texts."""
+"""A way for scikit-learn's estimator battery to reach an estimator of texts."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -24,28 +24,28 @@ def _estimator_has(method: str) -> Any:
     return available_if(has)
 
 
-class RowsAsText(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
-    r"""Let a classifier of texts take tables of numbers, for tests.
+class RowsAsText(MetaEstimatorMixin, BaseEstimator):
+    r"""Let a classifier, regressor or transformer of texts take tables of numbers, for tests.
 
     `sklearn.utils.estimator_checks.check_estimator` hands out tables, and skips nearly all of its
     checks for an estimator that takes texts. This one renders each row as a document such as
-    ``"f0_3 f1_-2"`` and leaves everything else to the classifier: labels, weights, errors.
+    ``"f0_3 f1_-2"`` and leaves everything else to the estimator: labels, weights, errors.
 
     Parameters
     ----------
-    estimator : classifier
+    estimator : estimator
         Takes a list of str. A clone of it is fitted.
 
     Attributes
     ----------
-    estimator_ : classifier
+    estimator_ : estimator
         The fitted clone.
     classes_ : ndarray
-        Labels, as the classifier has them.
+        Labels, as the estimator has them; only if it does.
     n_features_in_ : int
         Columns of the table.
     n_iter_ : int
-        As the classifier has it; only if it does.
+        As the estimator has it; only if it does.
 
     Notes
     -----
@@ -66,15 +66,15 @@ class RowsAsText(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> RowsAsText:
-        """Fit a clone of the classifier.
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> RowsAsText:
+        """Fit a clone of the estimator.
 
         Parameters
         ----------
         X : array-like of shape (n, n_features)
             Numbers.
-        y : array-like of shape (n,)
-            Labels.
+        y : array-like of shape (n,) or (n, n_outputs), or None, default=None
+            Targets.
         sample_weight : array-like of shape (n,) or None, default=None
             Weights of the rows.
 
@@ -83,12 +83,12 @@ class RowsAsText(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self : RowsAsText
         """
         texts = self._texts(X, reset=True)
-        self.estimator_ = clone(self.estimator).fit(texts, y, **_weights(sample_weight))
+        self.estimator_ = clone(self.estimator).fit(texts, y, **_given(sample_weight=sample_weight))
         return self._finish()
 
     @_estimator_has("partial_fit")
     def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+        self, X: Any, y: Any = None, classes: Any = None, sample_weight: Any = None
     ) -> RowsAsText:
         """Continue to fit.
 
@@ -96,10 +96,10 @@ class RowsAsText(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         ----------
         X : array-like of shape (n, n_features)
             Numbers.
-        y : array-like of shape (n,)
-            Labels.
+        y : array-like of shape (n,) or (n, n_outputs), or None, default=None
+            Targets.
         classes : array-like of shape (n_classes,) or None, default=None
-            All labels; the first call needs them.
+            All labels; the first call of a classifier needs them.
         sample_weight : array-like of shape (n,) or None, default=None
             Weights of the rows.
 
@@ -110,13 +110,13 @@ class RowsAsText(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         first = not hasattr(self, "estimator_")
         texts = self._texts(X, reset=first)
         estimator = clone(self.estimator) if first else self.estimator_
-        self.estimator_ = estimator.partial_fit(
-            texts, y, classes=classes, **_weights(sample_weight)
-        )
+        more = _given(classes=classes, sample_weight=sample_weight)
+        self.estimator_ = estimator.partial_fit(texts, y, **more)
         return self._finish()
 
+    @_estimator_has("predict")
     def predict(self, X: Any) -> np.ndarray:
-        """Predict labels.
+        """Predict targets.
 
         Parameters
         ----------
@@ -125,7 +125,7 @@ class RowsAsText(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        y : ndarray of shape (n,)
+        y : ndarray of shape (n,) or (n, n_outputs)
         """
         check_is_fitted(self)
         return self.estimator_.predict(self._texts(X))
@@ -162,10 +162,66 @@ class RowsAsText(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         return self.estimator_.decision_function(self._texts(X))
 
+    @_estimator_has("transform")
+    def transform(self, X: Any) -> np.ndarray:
+        """Compute features.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features)
+            Numbers.
+
+        Returns
+        -------
+        features : ndarray of shape (n, dim)
+        """
+        check_is_fitted(self)
+        return self.estimator_.transform(self._texts(X))
+
+    @_estimator_has("transform")
+    def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
+        """Fit, and compute features.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features)
+            Numbers.
+        y : array-like of shape (n,) or (n, n_outputs), or None, default=None
+            Targets.
+
+        Returns
+        -------
+        features : ndarray of shape (n, dim)
+        """
+        return self.fit(X, y).transform(X)
+
+    @_estimator_has("score")
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Compute the estimator's own score.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features)
+            Numbers.
+        y : array-like of shape (n,) or (n, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n,) or None, default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+        """
+        check_is_fitted(self)
+        return self.estimator_.score(self._texts(X), y, **_given(sample_weight=sample_weight))
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         inner = get_tags(self.estimator)
+        tags.estimator_type = inner.estimator_type
         tags.classifier_tags = inner.classifier_tags
+        tags.regressor_tags = inner.regressor_tags
+        tags.transformer_tags = inner.transformer_tags
         tags.target_tags = inner.target_tags
         tags.non_deterministic = inner.non_deterministic
         return tags
@@ -179,12 +235,12 @@ class RowsAsText(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         ]
 
     def _finish(self) -> RowsAsText:
-        self.classes_ = self.estimator_.classes_
-        if hasattr(self.estimator_, "n_iter_"):
-            self.n_iter_ = self.estimator_.n_iter_
+        for name in ("classes_", "n_iter_"):
+            if hasattr(self.estimator_, name):
+                setattr(self, name, getattr(self.estimator_, name))
         return self
 
 
-def _weights(sample_weight: Any) -> dict[str, Any]:
-    # Not every classifier takes weights, and None is not the same as none given.
-    return {} if sample_weight is None else {"sample_weight": sample_weight}
+def _given(**arguments: Any) -> dict[str, Any]:
+    # Not every estimator takes them, and None is not the same as none given.
+    return {name: value for name, value in arguments.items() if value is not None}

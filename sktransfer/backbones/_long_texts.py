@@ -1,0 +1,168 @@
+"""What is read of a text that has more tokens than an encoder takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+LONG_TEXTS = ("truncate", "head_tail", "window_mean", "window_max")
+# Windows of a text; a text of a million words would otherwise cost thousands of them.
+_MAX_WINDOWS = 64
+# No text of words has tokens this long on average, so what is behind is cut in any case.
+_CHARS_PER_TOKEN = 64
+
+
+class TokenRow(list):
+    """Token ids of a text, in windows that are full but for the last.
+
+    Attributes
+    ----------
+    tokens : int
+        Tokens of the whole text, without special ones.
+    cut : int
+        How many of them are not in the row.
+    types : list of int or None
+        For a pair, which of its texts each token belongs to.
+    """
+
+    __slots__ = ("cut", "tokens", "types")
+
+    def __init__(
+        self, ids: Sequence[int], tokens: int = 0, cut: int = 0, types: list[int] | None = None
+    ) -> None:
+        super().__init__(ids)
+        self.tokens = tokens
+        self.cut = cut
+        self.types = types
+
+
+class Cutter:
+    """Tokenize texts, and choose what is read of long ones.
+
+    Parameters
+    ----------
+    tokenizer : transformers tokenizer
+        Reads texts.
+    max_length : int
+        Tokens of a window, special ones included.
+    long_text : {"truncate", "head_tail", "window_mean", "window_max"}
+        What is read of a longer text.
+    stride : int or None
+        Tokens from the beginning of a window to that of the next; None is no overlap.
+    prefix : str
+        Put before each text.
+
+    Raises
+    ------
+    ValueError
+        If ``long_text`` is none of these, or ``stride`` would leave gaps.
+    """
+
+    def __init__(
+        self, tokenizer: Any, max_length: int, long_text: str, stride: int | None, prefix: str
+    ) -> None:
+        if long_text not in LONG_TEXTS:
+            raise ValueError(f"long_text has to be one of {LONG_TEXTS}, got {long_text!r}.")
+        self._tokenizer = tokenizer
+        self._max_length = max_length
+        self.long_text = long_text
+        self._prefix = prefix
+        self._before, self._after = _special_tokens(tokenizer)
+        self._room = max(1, max_length - len(self._before) - len(self._after))
+        if stride is not None and not 1 <= stride <= self._room:
+            raise ValueError(
+                f"stride has to be from 1 to {self._room}, the tokens of a window without special "
+                f"ones, got {stride}."
+            )
+        self.step = self._room if stride is None else stride
+
+    def rows(self, X: Sequence[Any]) -> list[TokenRow]:
+        """Give a row for each text or pair of texts."""
+        if not len(X):
+            return []
+        return self._pairs(X) if isinstance(X[0], tuple) else self._texts(X)
+
+    def _texts(self, X: Sequence[str]) -> list[TokenRow]:
+        windows = self.long_text.startswith("window")
+        room = self._room + self.step * (_MAX_WINDOWS - 1) if windows else self._room
+        # The tokenizer reads a text to its end: a million words take seconds. Cut first, far
+        # behind where any text of words is cut by tokens.
+        longest = _CHARS_PER_TOKEN * self._max_length * (_MAX_WINDOWS if windows else 1)
+        read = [
+            self._prefix + (text if len(text) <= longest else _ends(text, longest, self.long_text))
+            for text in X
+        ]
+        encoded = self._tokenizer(
+            read,
+            add_special_tokens=False,
+            split_special_tokens=True,
+            truncation=False,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            verbose=False,
+        )["input_ids"]
+        rows = []
+        for text, kept, ids in zip(X, read, encoded, strict=True):
+            n_tokens = len(ids)
+            unread = len(text) + len(self._prefix) - len(kept)
+            if unread > 0:
+                # Nobody counted these tokens; they are as long as the others of the text.
+                n_tokens += round(unread * len(ids) / max(1, len(kept)))
+            rows.append(self._row(ids, room, n_tokens))
+        return rows
+
+    def _row(self, ids: list[int], room: int, n_tokens: int) -> TokenRow:
+        if self.long_text == "head_tail" and len(ids) > room:
+            head = room // 4
+            ids = [*ids[:head], *ids[len(ids) - (room - head) :]]
+        ids = ids[:room]
+        cut = max(0, n_tokens - len(ids))
+        if len(ids) <= self._room:
+            return TokenRow([*self._before, *ids, *self._after], n_tokens, cut)
+        row: list[int] = []
+        for start in range(0, len(ids) - self._room + self.step, self.step):
+            row += [*self._before, *ids[start : start + self._room], *self._after]
+        return TokenRow(row, n_tokens, cut)
+
+    def _pairs(self, X: Sequence[tuple[str, str]]) -> list[TokenRow]:
+        if self.long_text != "truncate":
+            raise ValueError(
+                f"long_text={self.long_text!r} is for single texts; pairs are read with 'truncate'."
+            )
+        longest = _CHARS_PER_TOKEN * self._max_length
+        first = [self._prefix + a[:longest] for a, _ in X]
+        second = [self._prefix + b[:longest] for _, b in X]
+        shared = {"split_special_tokens": True, "return_attention_mask": False, "verbose": False}
+        encoded = self._tokenizer(
+            first, second, truncation="longest_first", max_length=self._max_length, **shared
+        )
+        whole = self._tokenizer(
+            [*first, *second], add_special_tokens=False, truncation=False, **shared
+        )["input_ids"]
+        types = encoded.get("token_type_ids") or [None] * len(X)
+        specials = self._tokenizer.num_special_tokens_to_add(pair=True)
+        rows = []
+        for i, ids in enumerate(encoded["input_ids"]):
+            n_tokens = len(whole[i]) + len(whole[i + len(X)])
+            cut = max(0, n_tokens - (len(ids) - specials))
+            rows.append(TokenRow(ids, n_tokens, cut, types[i]))
+        return rows
+
+
+def _ends(text: str, longest: int, long_text: str) -> str:
+    """Cut a text by characters, as it will be cut by tokens."""
+    text = text.strip()
+    if long_text != "head_tail" or len(text) <= longest:
+        return text[:longest]
+    return text[: longest // 2] + " " + text[-(longest // 2) :]
+
+
+def _special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """Give the special tokens that stand before and after a text."""
+    shared = {"return_attention_mask": False, "return_token_type_ids": False}
+    bare = tokenizer("a", add_special_tokens=False, **shared)["input_ids"]
+    full = tokenizer("a", **shared)["input_ids"]
+    for start in range(len(full) - len(bare) + 1):
+        if full[start : start + len(bare)] == bare:
+            return full[:start], full[start + len(bare) :]
+    return [], []
