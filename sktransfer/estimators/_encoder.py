@@ -154,10 +154,10 @@ class BaseTransferEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         attributes = {"freeze_": parts.freeze, "stages_": [], "history_": [], **report}
         self._keep(Trained(made, None, attributes), parts)
 
-    def _keep(self, trained: Trained, parts: Parts) -> None:
-        """Set the fitted attributes; a head that the tuning needed is not among them."""
-        super()._keep(Trained(trained.made, None, trained.attributes), parts)
-        self.net_ = self.net_.without_head()
+    def _of_training(self, trained: Trained, parts: Parts) -> dict[str, Any]:
+        """Give the fitted attributes; a head that the tuning needed is not among them."""
+        found = super()._of_training(Trained(trained.made, None, trained.attributes), parts)
+        return {**found, "net_": found["net_"].without_head()}
 
     def _targets(self, parts: Parts, y: Any, n_rows: int, sample_weight: Any) -> Targets:
         """Code whatever kind of target there is."""

@@ -175,7 +175,14 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
             report = self._report_on_inputs(X, inputs)
             stops = self.early_stopping and plan.n_probe < len(plan.epochs)
             train, valid = self._rows(inputs, targets, stops or self._wants_held_out(), seed)
-            watch = Watch(self, made, parts, reading, plan, X, targets)
+            watch = Watch(
+                self,
+                lambda reading: self._of_training(Trained(made, reading, report), parts),
+                reading,
+                len(plan.epochs) - max(0, plan.n_probe - 1),
+                X,
+                targets,
+            )
             watch.begin_fit()
             result = run_stage(
                 made.module,
@@ -238,18 +245,23 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
 
     def _keep(self, trained: Trained, parts: Parts) -> None:
         """Set the fitted attributes."""
+        self._replace_fitted(self._of_training(trained, parts))
+
+    def _of_training(self, trained: Trained, parts: Parts) -> dict[str, Any]:
+        """Give the fitted attributes that a training leads to."""
         from sktransfer.training.state import FittedNet
 
         made = trained.made
-        n_parameters = sum(p.numel() for p in made.module.body.parameters())
-        n_trained = sum(
-            p.numel() for n, p in made.module.body.named_parameters() if n in made.module.trained
-        )
-        attributes = {
+        counts = {n: p.numel() for n, p in made.module.body.named_parameters()}
+        n_trained = sum(count for name, count in counts.items() if name in made.module.trained)
+        return {
             **trained.attributes,
             **({} if trained.reading is None else trained.reading.attributes()),
             "backbone_": parts.backbone,
-            "n_parameters_": {"trained": n_trained, "frozen": n_parameters - n_trained},
+            "n_parameters_": {
+                "trained": n_trained,
+                "frozen": sum(counts.values()) - n_trained,
+            },
             "net_": FittedNet(
                 module=made.module,
                 backbone=parts.backbone,
@@ -257,7 +269,6 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
                 head=parts.head,
             ),
         }
-        self._replace_fitted(attributes)
 
     def _replace_fitted(self, attributes: dict[str, Any]) -> None:
         # What this fit does not set was of an earlier one.

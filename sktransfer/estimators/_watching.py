@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sktransfer.estimators._reading import Reading
@@ -15,14 +16,12 @@ class Watch:
     ----------
     estimator : estimator of sktransfer
         Whose callbacks are told.
-    made : Assembly
-        What is trained.
-    parts : Parts
-        What it was made of.
+    attributes : callable
+        Gives the fitted attributes as if the training had ended now, for a reading.
     reading : Reading
         From outputs to predictions.
-    plan : Plan
-        The epochs.
+    n_steps : int
+        Epochs, all those of a probe counted as one.
     X : list
         Training inputs.
     targets : Targets
@@ -32,31 +31,31 @@ class Watch:
     def __init__(
         self,
         estimator: Any,
-        made: Any,
-        parts: Any,
+        attributes: Callable[[Reading], dict[str, Any]],
         reading: Reading,
-        plan: Any,
+        n_steps: int,
         X: list[Any],
         targets: Targets,
     ) -> None:
         self._estimator = estimator
-        self._made = made
-        self._parts = parts
+        self._attributes = attributes
         self._reading = reading
-        # However many epochs a probe stands for, it is one step.
-        self._n_steps = len(plan.epochs) - max(0, plan.n_probe - 1)
-        self._data = {"X": X, "y": lambda: targets.reading.truth(targets.values)}
-        self._weights = {"metadata": lambda: {"sample_weight": targets.weights}}
+        self._n_steps = n_steps
+        self._data = {
+            "X": X,
+            "y": lambda: targets.reading.truth(targets.values),
+            "metadata": lambda: {"sample_weight": targets.weights},
+        }
 
     def begin_fit(self) -> None:
         """Open the task of the whole training."""
         self._fit = self._estimator._init_callback_context(max_subtasks=self._n_steps)
-        self._fit.call_on_fit_task_begin(estimator=self._estimator, **self._data, **self._weights)
+        self._fit.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 
     def begin(self) -> None:
         """Open the subtask of an epoch."""
         self._epoch = self._fit.subcontext(task_name="epoch")
-        self._epoch.call_on_fit_task_begin(estimator=self._estimator, **self._data, **self._weights)
+        self._epoch.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 
     def end(self) -> bool:
         """Close the subtask of an epoch; True if a callback ends the training."""
@@ -67,20 +66,8 @@ class Watch:
         self._close(self._fit, reading)
 
     def _close(self, context: Any, reading: Reading) -> bool:
-        from sktransfer.training.state import FittedNet
-
-        def fitted() -> dict[str, Any]:
-            net = FittedNet(
-                module=self._made.module,
-                backbone=self._parts.backbone,
-                backbone_seed=self._made.backbone_seed,
-                head=self._parts.head,
-            )
-            return {"net_": net, **reading.attributes()}
-
         return context.call_on_fit_task_end(
             estimator=self._estimator,
             **self._data,
-            **self._weights,
-            reconstruction_attributes=fitted,
+            reconstruction_attributes=lambda: self._attributes(reading),
         )

@@ -87,8 +87,9 @@ class TransferTextClassifier(TextInput, BaseTransferClassifier):
         Seeds everything random. The same int gives the same bits at the same number of threads.
     verbose : int, default=0
         With 1, a line is printed for each epoch.
-    callbacks : list of skorch callbacks or None, default=None
-        Run beside our own; copied, never changed.
+    callbacks : list or None, default=None
+        skorch callbacks, which are copied and never changed, or functions that return one, for
+        those that cannot be copied: ``[lambda: TensorBoard(SummaryWriter("runs"))]``.
 
     Attributes
     ----------

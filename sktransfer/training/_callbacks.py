@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -51,7 +52,8 @@ class OpenBlocks(Callback):
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         blocks = self.plan.epochs[net.epoch_offset + len(net.history) - 1]
         net.module_.open(parameters_to_open(net.module_, self.strategy, blocks))
-        net.history.record("blocks", [b for b in net.module_.encoder.blocks if b in blocks])
+        # skorch's loggers take what is named so for no number.
+        net.history.record("event_blocks", [b for b in net.module_.encoder.blocks if b in blocks])
 
 
 class WarmupThenDecay(Callback):
@@ -167,3 +169,22 @@ class CheckFinite(Callback):
 def named(callbacks: Sequence[tuple[str, Callback]]) -> list[tuple[str, Callback]]:
     """Prefix names so that a user's callbacks cannot collide with ours."""
     return [(f"sktransfer_{name}", callback) for name, callback in callbacks]
+
+
+def fresh(callbacks: Sequence[Any]) -> list[Any]:
+    """Give a user's callbacks for one training: copies, or what a class or function makes.
+
+    Some hold what cannot be copied, such as an open file; those are made anew each time.
+    """
+    found = []
+    for entry in callbacks:
+        name, callback = entry if isinstance(entry, tuple) else (None, entry)
+        is_made = isinstance(callback, type) or not hasattr(callback, "on_train_begin")
+        if is_made and not callable(callback):
+            raise TypeError(
+                f"callbacks holds {callback!r}: a skorch callback is expected, or a function that "
+                "returns one."
+            )
+        made = callback() if is_made else copy.deepcopy(callback)
+        found.append(made if name is None else (name, made))
+    return found

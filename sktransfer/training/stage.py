@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from sktransfer.training._callbacks import (
     WarmupThenDecay,
     Watch,
     Watcher,
+    fresh,
     named,
     parameters_to_open,
 )
@@ -51,7 +51,7 @@ class StageSettings:
     patience : int
         Epochs without a better score before the training stops; used where rows are held out.
     callbacks : sequence
-        The user's skorch callbacks; copied.
+        The user's skorch callbacks, which are copied, or functions that make one.
     verbose : int
         skorch's verbosity.
     average : {"ema", "soup"} or None
@@ -245,14 +245,14 @@ def _train(
         batch_size=settings.batch_size,
         device=module.device,
         verbose=settings.verbose,
-        callbacks=[*named(ours), *copy.deepcopy(list(settings.callbacks))],
+        callbacks=[*named(ours), *fresh(settings.callbacks)],
     )
     net.fit(train)
     result.n_iter = len(net.history)
     if best is not None and result.history:
         result.history[-1]["valid_score"] = best.start_score_
     for epoch, record in enumerate(net.history, start=plan.n_probe + 1):
-        values = {k: _plain(v) for k, v in record.items() if _is_kept(k)}
+        values = {k.removeprefix("event_"): _plain(v) for k, v in record.items() if _is_kept(k)}
         result.history.append({"stage": plan.stage, **values, "epoch": epoch})
 
 
