@@ -137,6 +137,9 @@ def register(
 ) -> None:
     """Register a plugin for this process.
 
+    Worker processes of joblib do not know it: give them the parameter object in place of the
+    name, or declare an entry point.
+
     Parameters
     ----------
     kind : {"backbone", "freeze", "head", "alignment"}
@@ -297,9 +300,10 @@ def _distribution_of(point: EntryPoint) -> str:
 def _unknown_name(kind: str, name: str) -> str:
     names = [info.name for info in available(kind) if not info.shadowed_by]
     message = f"There is no {kind} named {name!r}."
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    if near:
-        message += f" Did you mean {near[0]!r}?"
+    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    within = [known for known in names if len(known) > 3 and known in name.lower()]
+    if near or within:
+        message += f" Did you mean {(near or within)[0]!r}?"
     if (kind, name) in _KNOWN_ELSEWHERE:
         message += f" A known plugin has it: {_KNOWN_ELSEWHERE[kind, name]}."
     message += f" Installed: {', '.join(names) or 'none'}."

@@ -95,7 +95,8 @@ class Encoder(Protocol):
     -----
     An encoder may offer ``forward_until(batch, block)``, which stops before that block, and
     ``forward_from(state, block)``, which begins with it; together they equal ``forward``. The state
-    stays valid while the block and all above it train, so that what lies below is computed once.
+    stays valid while the block and all above it train, so that what lies below
+    need not be computed again.
     """
 
     module: Any

@@ -7,12 +7,16 @@ is known by hash is checked by hash.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+
+from sktransfer._cache import cache_dir
+from sktransfer._warnings import warn_user
 
 __all__ = ["KNOWN_WEIGHTS", "KnownWeights", "file_sha256", "find_known", "find_on_hub"]
 
@@ -40,7 +44,9 @@ class KnownWeights:
     folder : str
         Folder of the files inside the package.
     sha256 : dict of str to str
-        File to hash, for every file that changes what the encoder computes.
+        File to hash, of weights, configuration and tokenizer.
+    settings : tuple of str
+        Files that say how features are made, and without which a copy is not complete.
     licence : str
         Of the weights.
     """
@@ -51,6 +57,7 @@ class KnownWeights:
     package: str
     folder: str
     sha256: dict[str, str]
+    settings: tuple[str, ...]
     licence: str
 
 
@@ -72,6 +79,7 @@ KNOWN_WEIGHTS = {
                 ),
                 "config.json": ("953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"),
             },
+            settings=("modules.json", "1_Pooling/config.json", "sentence_bert_config.json"),
             licence="Apache-2.0",
         )
     ]
@@ -99,12 +107,13 @@ def find_known(name: str) -> Path:
     """
     known = KNOWN_WEIGHTS[name]
     # The main branch will do as well as the pinned commit, since the hashes decide.
-    folder = _installed(known) or _cached(known.hub_id, known.revision)
-    if folder is None and (main := _cached(known.hub_id)) and not _mismatches(known, main):
-        folder = main
+    folder = _installed(known)
+    for revision in (known.revision, None):
+        if folder is None and (cached := _cached(known.hub_id, revision)):
+            folder = None if _mismatches(known, cached) else cached
     if folder is None:
         try:
-            folder = find_on_hub(known.hub_id, known.revision)
+            folder = _download(known.hub_id, known.revision)
         except OSError as error:
             raise OSError(
                 f"The weights of {name!r} are not on this machine and the hub cannot be reached "
@@ -126,7 +135,8 @@ def _mismatches(known: KnownWeights, folder: Path) -> dict[str, str]:
         file: file_sha256(folder / file) if (folder / file).is_file() else _MISSING
         for file in known.sha256
     }
-    return {file: actual for file, actual in found.items() if actual != known.sha256[file]}
+    wrong = {file: actual for file, actual in found.items() if actual != known.sha256[file]}
+    return wrong | {f: _MISSING for f in known.settings if not (folder / f).is_file()}
 
 
 def find_on_hub(repo_id: str, revision: str | None = None) -> Path:
@@ -149,6 +159,26 @@ def find_on_hub(repo_id: str, revision: str | None = None) -> Path:
     OSError
         If the model is not cached and cannot be downloaded; one sentence says why.
     """
+    cached = _cached(repo_id, revision)
+    if cached is not None and _marker(cached).is_file():
+        return cached
+    try:
+        return _download(repo_id, revision)
+    except OSError:
+        if cached is None:
+            raise
+    # Others fetch what they need themselves, without the files about pooling and length.
+    if not (cached / "modules.json").is_file():
+        warn_user(
+            f"The copy of {repo_id!r} in the local hub cache was not made by sktransfer and may "
+            "lack the model's own settings for pooling and length; without them the mean of "
+            f"tokens is taken. `hf download {repo_id}` completes it."
+        )
+    return cached
+
+
+def _download(repo_id: str, revision: str | None) -> Path:
+    """Bring what is missing of a model into the local hub cache."""
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -156,9 +186,6 @@ def find_on_hub(repo_id: str, revision: str | None = None) -> Path:
         RevisionNotFoundError,
     )
 
-    cached = _cached(repo_id, revision)
-    if cached is not None:
-        return cached
     try:
         # Asked first, since a download without a network tries again for half a minute.
         commit = HfApi().model_info(repo_id, revision=revision, timeout=_TIMEOUT).sha
@@ -192,7 +219,17 @@ def find_on_hub(repo_id: str, revision: str | None = None) -> Path:
             f"The model {repo_id!r} on the hub (commit {commit}) has no *.safetensors file, and "
             "pickled weights are not loaded."
         )
+    marker = _marker(folder)
+    with contextlib.suppress(OSError):  # a cache that cannot be written is asked again next time
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()
     return folder
+
+
+def _marker(snapshot: Path) -> Path:
+    """Name the file that says that a snapshot of the hub holds all that we ask for."""
+    digest = hashlib.sha256(os.fspath(snapshot.absolute()).encode()).hexdigest()
+    return cache_dir() / "complete" / digest
 
 
 def _cached(repo_id: str, revision: str | None = None) -> Path | None:

@@ -28,7 +28,7 @@ FLOORS = [
     {"features", "backbones", "freezing", "heads", "alignment"},
     {"weights", "datasets"},
     {"plugins"},
-    {"_registry", "_cache", "_process"},
+    {"_registry", "_cache", "_process", "_warnings"},
 ]
 # Beside the house: used by none of the rooms above, and knows only the contracts.
 ALONE = {"testing": {"plugins"}}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +43,7 @@ def package(tmp_path, monkeypatch):
             package="some-weights==1.0",
             folder="some_weights/model",
             sha256={name: hashlib.sha256(c).hexdigest() for name, c in CONTENT.items()},
+            settings=(),
             licence="MIT",
         ),
     )
@@ -56,11 +59,11 @@ def on_hub(monkeypatch, tmp_path):
     for name, content in CONTENT.items():
         (folder / name).write_bytes(content)
 
-    def find_on_hub(repo_id, revision=None):
+    def download(repo_id, revision=None):
         asked.append((repo_id, revision))
         return folder
 
-    monkeypatch.setattr(weights, "find_on_hub", find_on_hub)
+    monkeypatch.setattr(weights, "_download", download)
     return asked
 
 
@@ -117,6 +120,24 @@ def test_files_from_the_hub_are_checked_too(package, on_hub, tmp_path):
     (tmp_path / "hub" / "config.json").write_bytes(b"[]")
     with pytest.raises(OSError, match=r"hub.config\.json is damaged"):
         find_known("some")
+
+
+def test_a_cached_copy_without_the_settings_files_is_completed(
+    package, on_hub, tmp_path, monkeypatch
+):
+    """What others download lacks the pooling, so features would silently be others."""
+    known = dataclasses.replace(
+        KNOWN_WEIGHTS["some"], settings=("modules.json",), package="some-weights==2.0"
+    )
+    monkeypatch.setitem(KNOWN_WEIGHTS, "some", known)
+    bare = tmp_path / "bare"
+    shutil.copytree(tmp_path / "hub", bare)
+    (tmp_path / "hub" / "modules.json").write_text("[]")
+    monkeypatch.setattr(weights, "_cached", lambda repo_id, revision=None: bare)
+    assert find_known("some") == tmp_path / "hub"
+    assert on_hub == [("owner/some", "0" * 40)]
+    (bare / "modules.json").write_text("[]")
+    assert find_known("some") == bare
 
 
 def test_a_hash_is_computed_once_for_an_unchanged_file_and_anew_for_a_changed_one(

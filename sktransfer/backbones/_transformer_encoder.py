@@ -16,6 +16,17 @@ from sktransfer.weights import file_sha256
 
 _POOLINGS = ("mean", "cls", "max", "pooler")
 _LONGEST = 512
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+_VOCABULARIES = (
+    "added_tokens.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+    "spm.model",
+    "tokenizer.model",
+    "vocab.json",
+    "vocab.txt",
+)
 
 
 class TransformerEncoder:
@@ -149,11 +160,12 @@ class TransformerEncoder:
         config = self.folder / "config.json"
         for path in [config, *sorted(self.folder.glob("*.safetensors"))]:
             weights.update(file_sha256(path).encode())
-        # Which of its files a tokenizer reads depends on its class, so all of them count.
-        for pattern in ("*.json", "*.txt", "*.model"):
-            for path in sorted(self.folder.glob(pattern)):
-                if path != config and not path.name.endswith(".safetensors.index.json"):
-                    preprocessing.update(f"{path.name}:{file_sha256(path)}".encode())
+        # A tokenizer.json says it all. Without one the class builds it from what there is.
+        whole = (self.folder / "tokenizer.json").is_file()
+        for name in _TOKENIZER_FILES if whole else (*_TOKENIZER_FILES, *_VOCABULARIES):
+            path = self.folder / name
+            if path.is_file():
+                preprocessing.update(f"{name}:{file_sha256(path)}".encode())
         settings = [self._pooling, self._normalize, self._max_length, self._prefix]
         if self._cutter.long_text != "truncate":
             settings += [self._cutter.long_text, self._cutter.step]
@@ -201,10 +213,10 @@ def _sentence_settings(folder: Path) -> tuple[str, bool, int | None]:
     if not modules.is_file():
         return "mean", False, None
     pooling, normalize = "mean", False
-    for entry in json.loads(modules.read_text(encoding="utf-8")):
+    for entry in read_json(modules, list):
         kind = str(entry.get("type", "")).rpartition(".")[2]
         if kind == "Pooling":
-            config = json.loads((folder / entry["path"] / "config.json").read_text("utf-8"))
+            config = read_json(folder / entry["path"] / "config.json", dict)
             pooling = _named_pooling(config, folder)
         elif kind == "Normalize":
             normalize = True
@@ -216,8 +228,21 @@ def _sentence_settings(folder: Path) -> tuple[str, bool, int | None]:
     length = None
     config_file = folder / "sentence_bert_config.json"
     if config_file.is_file():
-        length = json.loads(config_file.read_text(encoding="utf-8")).get("max_seq_length")
+        length = read_json(config_file, dict).get("max_seq_length")
     return pooling, normalize, length
+
+
+def read_json(path: Path, kind: type) -> Any:
+    """Read a file of settings; an error names it."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path} is missing; download the model again.") from error
+    except ValueError as error:
+        raise ValueError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(value, kind):
+        raise ValueError(f"{path} has to hold a {kind.__name__}, got a {type(value).__name__}.")
+    return value
 
 
 def _named_pooling(config: Mapping[str, Any], folder: Path) -> str:

@@ -6,12 +6,12 @@ import contextlib
 import json
 import os
 import shutil
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sktransfer._process import GLOBAL_STATE
+from sktransfer._warnings import warn_user
 from sktransfer.plugins import Backbone, Encoder
 
 if TYPE_CHECKING:
@@ -178,6 +178,11 @@ class TransformerBackbone(Backbone):
 
     def _check_folder(self, folder: Path) -> None:
         config = folder / "config.json"
+        if (folder / "manifest.json").is_file():
+            raise ValueError(
+                f"{folder} holds a model that sktransfer saved, not a pretrained one: give it as "
+                f"source={str(folder)!r}, or use sktransfer.load({str(folder)!r})."
+            )
         if not config.is_file():
             raise ValueError(
                 f"{folder} is no transformers model: "
@@ -190,8 +195,10 @@ class TransformerBackbone(Backbone):
                 "since a pickle can run code; convert them with model.save_pretrained(...)."
             )
         if not self.trust_remote_code:
+            from sktransfer.backbones._transformer_encoder import read_json
+
             for name in ("config.json", "tokenizer_config.json"):
-                if "auto_map" in _read_json(folder / name):
+                if (folder / name).is_file() and "auto_map" in read_json(folder / name, dict):
                     raise ValueError(
                         f"{folder / name} has an auto_map: the model comes with code of its own, "
                         "which is not run. Read that code, then pass "
@@ -212,16 +219,15 @@ class TransformerBackbone(Backbone):
                 output_loading_info=True,
                 **shared,
             )
-        except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        except (OSError, KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
             raise ValueError(
                 f"{folder} cannot be loaded as a transformers model: {error}"
             ) from error
         missing = [name for name in report["missing_keys"] if "pooler" not in name]
         if missing:
-            warnings.warn(
+            warn_user(
                 f"{len(missing)} weights of the encoder are not in the files of {folder} and start "
-                f"at random (the first is {missing[0]!r}): is this the right model?",
-                stacklevel=4,
+                f"at random (the first is {missing[0]!r}): is this the right model?"
             )
         if getattr(module.config, "is_encoder_decoder", False):
             module = module.get_encoder()
@@ -285,16 +291,6 @@ def _check_hub_id(model: str) -> None:
             f"{model!r} is no backbone: a model of the hub is written 'owner/name', and a folder "
             "is given as pathlib.Path(...) or as a string that begins with './' or '/'."
         ) from None
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON: {error}") from error
-    return value if isinstance(value, dict) else {}
 
 
 @contextlib.contextmanager

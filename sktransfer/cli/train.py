@@ -76,6 +76,10 @@ def train(
     table = read_table(data)
     texts = table.column(text)
     labels = table.column(label, blank_is_missing=True)
+    if any(isinstance(each, list | dict) for each in labels):
+        raise TypeError(f"the column {label!r} holds lists or objects; one label a row is expected")
+    if source is not None and source.resolve() == model.resolve():
+        raise ValueError("--source and --model are the same folder; save to another one")
 
     from sktransfer import TransferTextClassifier
 

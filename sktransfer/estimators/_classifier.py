@@ -242,7 +242,7 @@ class BaseTransferClassifier(ClassifierMixin, BaseTransfer):
             return ManyLabelsReading(
                 self.classes_, self.thresholds_, temperature, self.sparse_output_
             )
-        return OneLabelReading(self.net_.state.head, self.classes_, temperature)
+        return OneLabelReading(self.net_.head, self.classes_, temperature)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

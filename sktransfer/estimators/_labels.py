@@ -82,6 +82,8 @@ def check_labels(y: Any, n_rows: int) -> np.ndarray:
             f"Input y contains NaN: {len(missing)} of {len(y)} labels are missing (first at index "
             f"{missing[0]})."
         )
+    if y.dtype.kind in "mM":
+        raise TypeError(f"y holds labels of the type {y.dtype}: convert them to str.")
     kinds = {_kind(value) for value in y.tolist()}
     if len(kinds) > 1 and "str" in kinds:
         raise TypeError(f"y mixes labels of the types {sorted(kinds)}: use one type.")
@@ -101,13 +103,15 @@ def check_classes(classes: Any) -> np.ndarray:
     -------
     classes : ndarray of shape (n_classes,)
     """
+    if isinstance(classes, str | bytes):
+        raise ValueError(f"classes has to be a collection of labels, got one str: {classes!r}.")
     classes = list(classes)
     labels = check_labels(classes, len(classes))
     unique = np.unique(labels)
     if len(unique) != len(labels):
-        raise ValueError(f"classes has to name each label once, got {list(labels)!r}.")
+        raise ValueError(f"classes has to name each label once, got {labels.tolist()!r}.")
     if len(unique) < 2:
-        raise ValueError(f"classes has to have at least 2 labels, got {list(labels)!r}.")
+        raise ValueError(f"classes has to have at least 2 labels, got {labels.tolist()!r}.")
     return unique
 
 
@@ -172,7 +176,10 @@ def row_weights(
     names = classes.tolist()
     if isinstance(class_weight, dict):
         unknown = [label for label in class_weight if label not in names]
-        if unknown:
+        lacking = [
+            label for label in classes[np.unique(codes)].tolist() if label not in class_weight
+        ]
+        if unknown and lacking:
             raise ValueError(f"class_weight names {unknown}, but the labels are {names}.")
         per_class = np.array([class_weight.get(label, 1.0) for label in names], dtype=np.float64)
         bad = [n for n, w in zip(names, per_class, strict=True) if not (np.isfinite(w) and w >= 0)]

@@ -6,7 +6,6 @@ training, and again from the fitted attributes after it.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -14,6 +13,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_matrix
 
+from sktransfer._warnings import warn_user
 from sktransfer.plugins import Head
 
 _TINY = float(np.finfo(float).tiny)
@@ -158,11 +158,10 @@ class ManyLabelsReading:
             below = proba[proba[:, label] < at[best], label]
             thresholds[label] = at[best] if not len(below) else (at[best] + below.max()) / 2
         if untuned:
-            warnings.warn(
+            warn_user(
                 f"threshold='auto' leaves {len(untuned)} of {proba.shape[1]} labels at "
                 f"{self.thresholds[untuned[0]]} (columns {untuned[:10]}): no held-out row has "
-                "them. Raise validation_fraction.",
-                stacklevel=5,
+                "them. Raise validation_fraction."
             )
         return replace(self, thresholds=thresholds)
 

@@ -65,7 +65,14 @@ def output_scorer(scoring: Any, reading: Reading) -> Callable[[Any, np.ndarray],
     def score(outputs: Any, values: np.ndarray) -> float:
         estimator = kind(reading, outputs)
         scorer = check_scoring(estimator, scoring=scoring)
-        value = scorer(estimator, np.zeros((len(values), 1)), reading.truth(values))
+        try:
+            value = scorer(estimator, np.zeros((len(values), 1)), reading.truth(values))
+        except ValueError as error:
+            raise ValueError(
+                f"scoring={scoring!r} fails on the {len(values)} held-out rows: {error}. Choose "
+                "another one, such as 'f1_macro' for labels that are no 0 and 1, or raise "
+                "validation_fraction."
+            ) from error
         if not np.isfinite(value):
             raise ValueError(
                 f"The score {scoring!r} is {value} on the {len(values)} held-out rows; it may need "

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral
 from typing import Any
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from sktransfer._warnings import warn_user
 from sktransfer.estimators._texts import check_texts
 from sktransfer.plugins import Backbone
 
@@ -76,11 +76,10 @@ class TextInput:
         tokens, cut = sum(row.tokens for row in rows), sum(row.cut for row in rows)
         n_cut = sum(row.cut > 0 for row in rows)
         if cut > _MANY_CUT * tokens:
-            warnings.warn(
+            warn_user(
                 f"{cut / tokens:.0%} of the training texts' tokens are cut off, in {n_cut} of "
                 f"{len(rows)} texts: long_text='window_mean' reads them all, "
-                "long_text='head_tail' reads both ends.",
-                stacklevel=6,
+                "long_text='head_tail' reads both ends."
             )
         found["truncation_report_"] = {
             "texts": len(rows),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from sktransfer._warnings import warn_user
 from sktransfer.estimators._missing import is_missing
 
 
@@ -127,10 +127,9 @@ def _check_blank(values: list[str]) -> None:
             f"X has no text: all {len(values)} are empty or blank (first at index {blank[0]})."
         )
     if blank:
-        warnings.warn(
+        warn_user(
             f"{len(blank)} of {len(values)} texts in X are empty or blank (first at index "
-            f"{blank[0]}); they are trained on as they are.",
-            stacklevel=4,
+            f"{blank[0]}); they are trained on as they are."
         )
 
 

@@ -139,7 +139,8 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
             check_trainable(targets)
         device = resolve_device(self.device)
         precision = resolve_precision(self.precision, device)
-        seed = draw_seed(self.random_state)
+        # A stage that goes on draws other batches than those before it.
+        seed = draw_seed(self.random_state, 0 if restart else len(getattr(self, "stages_", ())))
         reading = targets.reading
         labels = LabelChange.between(
             None if start is None or start.kind != reading.kind else start.names, reading.names

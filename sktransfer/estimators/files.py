@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-import warnings
+import time
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
+from sktransfer._warnings import warn_user
 from sktransfer.persistence.codec import decode, encode
 from sktransfer.persistence.folder import (
     MANIFEST,
@@ -34,6 +36,11 @@ _LIBRARIES = ("sktransfer", "scikit-learn", "torch", "transformers", "safetensor
 _LIVE = ("callbacks", "random_state", "scoring")
 _WEIGHTS = "weights.safetensors"
 _PRETRAINED = "pretrained"
+# Times that a folder which is being replaced is read again.
+_ATTEMPTS = 20
+_ARRAYS = ("classes_", "thresholds_", "target_mean_", "target_scale_")
+# Parameters that may hold a fitted estimator, which has a folder of its own.
+_INNER = ("source", "backbone")
 # Written apart from the other fitted attributes.
 _MODEL = ("net_", "backbone_")
 
@@ -92,7 +99,25 @@ def load(path: str | os.PathLike[str], *, trust_remote_code: bool = False) -> An
     ...     load(f"{folder}/model").predict(["fine"])
     array(['good'], dtype='<U4')
     """
-    return _read(Path(path), trust_remote_code)
+    path = Path(path)
+    for _ in range(_ATTEMPTS):
+        before = _inode(path)
+        try:
+            return _read(path, trust_remote_code)
+        except (OSError, ValueError):
+            # If another process replaced the folder meanwhile, its files are not those of the
+            # manifest that was read.
+            if _inode(path) == before:
+                raise
+            time.sleep(0.01)
+    return _read(path, trust_remote_code)
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
 
 
 def _lies_in(value: Any, path: Path) -> bool:
@@ -157,9 +182,8 @@ def _encode_params(estimator: Any, folder: Path, embed_backbone: bool) -> dict[s
         except TypeError as error:
             if name not in _LIVE:
                 raise TypeError(f"The parameter {name!r} cannot be saved: {error}") from error
-            warnings.warn(
-                f"The parameter {name}={value!r} is not saved; set it again before the next fit.",
-                stacklevel=5,
+            warn_user(
+                f"The parameter {name}={value!r} is not saved; set it again before the next fit."
             )
             encoded[name] = None
     return encoded
@@ -213,12 +237,22 @@ def _read(folder: Path, trust_remote_code: bool) -> Any:
             raise ValueError(f"{state.n_outputs} outputs for {n_named} labels or targets")
         tensors = load_file(folder / _WEIGHTS)
         estimator = cls(**params)
-    except (KeyError, TypeError, AttributeError, ValueError, SafetensorError) as error:
+        lists = [n for n in _ARRAYS if not isinstance(fitted.get(n, np.empty(0)), np.ndarray)]
+        if lists:
+            raise ValueError(f"{lists} have to be arrays")
+        parts = {"body": state.body, "head": state.head_weights}
+        for key, value in tensors.items():
+            part, _, name = key.partition(".")
+            parts[part][name] = value
+    except (
+        KeyError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        RecursionError,
+        SafetensorError,
+    ) as error:
         raise ValueError(f"{folder / MANIFEST} cannot be read: {error}") from error
-    parts = {"body": state.body, "head": state.head_weights}
-    for key, value in tensors.items():
-        part, _, name = key.partition(".")
-        parts[part][name] = value
     for key, value in fitted.items():
         setattr(estimator, key, value)
     estimator.backbone_ = state.backbone
@@ -240,7 +274,7 @@ def _wants_remote_code(backbone: Any) -> bool:
 def _decode_param(value: Any, folder: Path, trust_remote_code: bool) -> Any:
     if isinstance(value, dict) and value.get("$") == "frozen":
         inner = str(value["folder"])
-        if inner != Path(inner).name:
+        if inner not in _INNER:
             raise ValueError(f"{inner!r} is outside the folder")
         return FrozenEstimator(_read(folder / inner, trust_remote_code))
     return decode(value)

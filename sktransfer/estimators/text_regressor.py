@@ -75,7 +75,9 @@ class TransferTextRegressor(RegressorMixin, TextInput, BaseTransfer):
     stride : int or None, default=None
         Tokens from the beginning of a window to that of the next; None lets them not overlap.
     precision : {"auto", "bf16", "fp32"}, default="auto"
-        In which the encoder runs. ``"auto"`` is bf16 where the hardware has it.
+        In which the encoder runs. ``"auto"`` is bf16 where the hardware has it, and fp32
+        elsewhere; weights are always kept and updated in fp32. In bf16 a probability moves in the
+        third digit with the texts that are predicted beside it.
     device : str, default="auto"
         As torch names devices; ``"auto"`` is the first CUDA device, or the CPU.
     random_state : int, RandomState instance or None, default=None

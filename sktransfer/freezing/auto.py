@@ -32,7 +32,7 @@ class Auto(FreezeStrategy):
 
     def decide(self, *, rows: float, per: str, pretrained: bool, stage: str) -> Decision:
         """Settle on a strategy."""
-        found = f"{rows:.3g} labelled rows per {per}"
+        found = f"{rows:.3g} labelled rows per {per} on average"
         if not pretrained:
             return Decision(Full(), "the backbone has no pretrained weights to keep")
         if rows < _FEW:

@@ -37,6 +37,10 @@ class Objective:
         """Give what the squared weights are multiplied by in a fit to convergence."""
         return 1.0
 
+    def decide(self, output: torch.Tensor) -> torch.Tensor:
+        """Give the targets that outputs stand for; numbers stand for themselves."""
+        return output
+
 
 @dataclass(frozen=True)
 class OneLabel(Objective):
@@ -78,6 +82,10 @@ class OneLabel(Objective):
         """
         return 2.0 if n_outputs == 2 else 1.0
 
+    def decide(self, output: torch.Tensor) -> torch.Tensor:
+        """Give the code of the likeliest label."""
+        return output.argmax(dim=1)
+
 
 @dataclass(frozen=True)
 class ManyLabels(Objective):
@@ -104,6 +112,10 @@ class ManyLabels(Objective):
         smooth = wanted * (1.0 - self.smoothing) + 0.5 * self.smoothing
         loss = binary_cross_entropy_with_logits(output, smooth, reduction="none")
         return (loss * torch.where(wanted > 0.5, weights[:, 1], weights[:, 0])).sum(dim=1)
+
+    def decide(self, output: torch.Tensor) -> torch.Tensor:
+        """Give the labels that are likelier right than not."""
+        return (output > 0).to(output.dtype)
 
 
 @dataclass(frozen=True)

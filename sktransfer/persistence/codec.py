@@ -107,10 +107,13 @@ def _decode(value: Any) -> Any:
 
 def _encode_plugin(plugin: Plugin) -> dict[str, Any]:
     for info in available():
-        # Only where the class can come from is imported: other plugins may be broken or slow.
+        # Only packages that the class can come from are imported: others may be broken or slow.
         target = info.target if isinstance(info.target, str) else ""
         cls = type(plugin)
-        if info.shadowed_by or target.partition(":")[0] not in ("", cls.__module__):
+        if info.shadowed_by or target.partition(".")[0].partition(":")[0] not in (
+            "",
+            cls.__module__.partition(".")[0],
+        ):
             continue
         if type(info.load()) is cls:
             params = {k: encode(v) for k, v in plugin.get_params(deep=False).items()}

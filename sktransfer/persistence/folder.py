@@ -1,4 +1,4 @@
-"""A folder with a manifest: replaced in one step, and every file checked by its hash."""
+"""A folder with a manifest: replaced by two renames, and every file checked by its hash."""
 
 from __future__ import annotations
 
@@ -86,7 +86,11 @@ def write_manifest(folder: Path, content: dict[str, Any]) -> None:
     }
     manifest["checksum"] = _checksum(manifest)
     text = json.dumps(manifest, indent=1, ensure_ascii=True)
-    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    path = folder / MANIFEST
+    path.write_text(text, encoding="utf-8")
+    for name in members:
+        # safetensors writes files that only their owner may read, whatever the umask says.
+        os.chmod(folder / name, path.stat().st_mode)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -110,6 +114,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     restore(folder)
+    if folder.is_file():
+        raise ValueError(f"{folder} is a file, but sktransfer saves a model as a folder.")
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {folder}.")
     if not path.is_file():

@@ -12,7 +12,7 @@ import torch
 from skorch.callbacks import Callback
 
 from sktransfer.plugins import FreezeStrategy
-from sktransfer.training.errors import TrainingDivergedError
+from sktransfer.training.errors import TrainingDivergedError, is_sane
 from sktransfer.training.module import TransferModule
 from sktransfer.training.plan import Plan
 
@@ -104,7 +104,7 @@ class KeepBest(Callback):
     ) -> None:
         if not training:
             self.outputs_.append(y_pred.detach().float().cpu())
-            self.targets_.append(batch[1][0].cpu())
+            self.targets_.append(batch[1].cpu())
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         # The probe, or an earlier training, may be better than anything that follows.
@@ -156,9 +156,15 @@ class Watch(Callback):
 
 
 class CheckFinite(Callback):
-    """Refuse weights that the last step made infinite; earlier ones show in the next loss."""
+    """Refuse what the last step made useless; earlier steps show in the next loss."""
 
-    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+    def on_train_end(self, net: Any, X: Any = None, **kwargs: Any) -> None:
+        batch = next(iter(net.get_iterator(X)))
+        loss = float(net.validation_step(batch)["loss"])
+        if not is_sane(loss):
+            raise TrainingDivergedError(
+                f"The loss became {loss:.3g} in the last step of stage {net.stage!r}. Lower lr."
+            )
         for name, value in net.module_.trained_weights().items():
             if not torch.isfinite(value).all():
                 raise TrainingDivergedError(

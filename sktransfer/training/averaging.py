@@ -61,7 +61,10 @@ class WeightAverage:
             self._mean = weights
             return
         for name, value in weights.items():
-            self._mean[name].lerp_(value, share)
+            if value.is_floating_point():
+                self._mean[name].lerp_(value, share)
+            else:
+                self._mean[name].copy_(value)
 
     @contextlib.contextmanager
     def applied(self, module: TransferModule) -> Iterator[None]:

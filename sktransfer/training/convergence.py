@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +10,15 @@ from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 
+from sktransfer._warnings import warn_user
 from sktransfer.heads.objectives import Objective
 from sktransfer.training.errors import TrainingDivergedError
 
 _MAX_ITER = 2000
+# The one solution of a linear head is found to the last digits in a few dozen steps. A hidden layer
+# has many solutions, and digits that predict nothing would take thousands.
+_LINEAR = {"gtol": 1e-8, "ftol": 1e-15}
+_HIDDEN = {"gtol": 1e-5, "ftol": 1e-7}
 
 
 @dataclass(frozen=True)
@@ -79,9 +83,11 @@ def fit_to_convergence(
 
     .. math:: C \sum_i w_i \ell_i(\theta) + \tfrac{\lambda}{2} \|\theta - \theta_0\|^2
 
-    over weights, not biases, with :math:`\lambda` from `Objective.penalty`. So the solution is that
-    of `sklearn.linear_model.LogisticRegression`, one for each label where several can be right,
-    and for the squared loss that of `sklearn.linear_model.Ridge` with ``alpha=1 / C``.
+    with :math:`\lambda` from `Objective.penalty`, over weights. Biases count only where there is an
+    anchor, or an output that no row has: what nothing holds would run away from labels that these
+    few rows lack. So the solution is that of `sklearn.linear_model.LogisticRegression`, one for
+    each label where several can be right, and for the squared loss that of
+    `sklearn.linear_model.Ridge` with ``alpha=1 / C``.
     """
     if not float(C) > 0:
         raise ValueError(f"The head's C has to be positive, got {C!r}.")
@@ -94,6 +100,7 @@ def fit_to_convergence(
     module.eval().double()
     parameters = list(module.parameters())
     shapes = [parameter.shape for parameter in parameters]
+    hold_biases = anchor is not None or not _all_occur(target, parameters[-1].shape[0])
     if anchor is None:
         anchor = [torch.zeros_like(parameter) for parameter in parameters]
     centre = [value.double() for value in anchor]
@@ -117,7 +124,7 @@ def fit_to_convergence(
         with torch.enable_grad():
             value = (w * objective.loss(module(x), target)).sum() / total
             for parameter, mid in zip(parameters, centre, strict=True):
-                if parameter.ndim > 1:
+                if parameter.ndim > 1 or hold_biases:
                     value = value + penalty * (parameter - mid).square().sum()
             value.backward()
         gradient = torch.cat([parameter.grad.reshape(-1) for parameter in parameters])  # type: ignore[union-attr]
@@ -129,17 +136,20 @@ def fit_to_convergence(
         start,
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": _MAX_ITER, "maxfun": 2 * _MAX_ITER, "gtol": 1e-8, "ftol": 1e-15},
+        options={
+            "maxiter": _MAX_ITER,
+            "maxfun": 2 * _MAX_ITER,
+            **(_LINEAR if len(parameters) == 2 else _HIDDEN),
+        },
     )
     if not (np.isfinite(result.fun) and np.isfinite(result.x).all()):
         raise TrainingDivergedError(
             "The head's loss or weights are not finite; lower the head's C."
         )
     if result.nit >= _MAX_ITER:
-        warnings.warn(
+        warn_user(
             f"The head did not converge in {_MAX_ITER} iterations; lower the head's C.",
             ConvergenceWarning,
-            stacklevel=2,
         )
     assign(result.x)
     with torch.no_grad():
@@ -148,3 +158,10 @@ def fit_to_convergence(
         parameter.grad = None
     module.float()
     return Convergence(n_iter=int(result.nit), loss=loss)
+
+
+def _all_occur(target: torch.Tensor, n_outputs: int) -> bool:
+    """Say whether each label is right in some row, and each indicator differs between rows."""
+    if target.ndim == 1:
+        return len(target.unique()) == n_outputs
+    return bool((target != target[0]).any(dim=0).all())

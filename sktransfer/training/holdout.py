@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from sklearn.model_selection import train_test_split
+
+from sktransfer._warnings import warn_user
 
 
 def hold_out(
@@ -45,10 +45,9 @@ def hold_out(
         counts = np.unique(strata, return_counts=True)[1]
         if counts.min() < 2 or n_valid < len(counts) or n_rows - n_valid < len(counts):
             strata = None
-            warnings.warn(
+            warn_user(
                 f"The {n_valid} rows held out for validation cannot be stratified: the rarest "
-                f"label has {counts.min()} of {n_rows} rows, and there are {len(counts)} labels.",
-                stacklevel=2,
+                f"label has {counts.min()} of {n_rows} rows, and there are {len(counts)} labels."
             )
     train, valid = train_test_split(
         np.arange(n_rows), test_size=n_valid, stratify=strata, random_state=seed

@@ -31,9 +31,12 @@ class TransferModule(nn.Module):
         pretrained weights, and all that has to be stored.
     """
 
+    encoder: Encoder
+
     def __init__(self, encoder: Encoder, head: nn.Module, precision: str) -> None:
         super().__init__()
-        self.encoder = encoder
+        # An encoder may be a module itself, whose parameters would then have two names.
+        object.__setattr__(self, "encoder", encoder)
         self.body = encoder.module
         self.head = head
         self.precision = precision
@@ -60,28 +63,37 @@ class TransferModule(nn.Module):
         self.trained |= wanted
 
     def put(self, weights: Mapping[str, torch.Tensor]) -> None:
-        """Take over parameters of the encoder that an earlier stage has trained, by name."""
-        parameters = dict(self.body.named_parameters())
+        """Take over what an earlier stage has trained of the encoder, by name."""
+        own = self.body.state_dict()
         with torch.no_grad():
             for name, value in weights.items():
-                parameters[name].copy_(value)
-        self.trained |= set(weights)
+                own[name].copy_(value)
+        self.trained |= set(weights) & {name for name, _ in self.body.named_parameters()}
+
+    def body_changes(self) -> dict[str, torch.Tensor]:
+        """Give what differs from the pretrained encoder: trained parameters and all statistics."""
+        parameters = {name for name, _ in self.body.named_parameters()}
+        return {
+            name: value
+            for name, value in self.body.state_dict().items()
+            # Running statistics, such as those of batch normalisation, change in training mode.
+            if name in self.trained or (self.trained and name not in parameters)
+        }
 
     def trained_weights(self) -> dict[str, torch.Tensor]:
         """Copy what differs from the pretrained weights, the head included, by full name."""
-        wanted = {f"body.{name}" for name in self.trained}
+        head = self.head.state_dict()
         return {
-            name: value.detach().clone()
-            for name, value in self.named_parameters()
-            if name in wanted or name.startswith("head.")
+            **{f"body.{name}": value.clone() for name, value in self.body_changes().items()},
+            **{f"head.{name}": value.clone() for name, value in head.items()},
         }
 
     def put_trained(self, weights: Mapping[str, torch.Tensor]) -> None:
         """Put weights in place, by full name."""
-        parameters = dict(self.named_parameters())
+        own = self.state_dict()
         with torch.no_grad():
             for name, value in weights.items():
-                parameters[name].copy_(value)
+                own[name].copy_(value)
 
     def outputs(self, features: torch.Tensor) -> torch.Tensor:
         """Compute the head's outputs in double precision, without dropout, on the CPU.

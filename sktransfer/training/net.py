@@ -8,7 +8,6 @@ the caller, and a loss that diverges is an error. The net ends with its stage; w
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,16 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 from skorch import NeuralNet
+from skorch.callbacks import EarlyStopping
 from torch import nn
 from torch.utils.data import Dataset
 
 from sktransfer.features.batches import shuffled_batches, sorted_batches
 from sktransfer.heads.objectives import Objective
 from sktransfer.training.averaging import WeightAverage, averaging
-from sktransfer.training.errors import TrainingDivergedError
-
-# Cross entropy over any number of labels starts below 20; what is beyond this does not come back.
-_DIVERGED = 1e4
+from sktransfer.training.errors import TrainingDivergedError, is_sane
 
 
 @dataclass
@@ -64,7 +61,7 @@ class _Batches:
         self._net = net
         self._training = training
 
-    def __iter__(self) -> Iterator[tuple[Any, tuple[torch.Tensor, torch.Tensor]]]:
+    def __iter__(self) -> Iterator[tuple[dict[str, Any], torch.Tensor]]:
         data, net = self._data, self._net
         if self._training:
             batches = shuffled_batches(data.rows, net.batch_size, net.rng)
@@ -74,7 +71,9 @@ class _Batches:
         for batch in batches:
             targets = torch.as_tensor(data.targets[batch], device=device)
             weights = torch.as_tensor(data.weights[batch], dtype=torch.float32, device=device)
-            yield net.module_.encoder.collate([data.rows[i] for i in batch]), (targets, weights)
+            inputs = net.module_.encoder.collate([data.rows[i] for i in batch])
+            # Targets stand alone, since skorch's callbacks score by them.
+            yield {"inputs": inputs, "weights": weights}, targets
 
 
 class _RowLoss(nn.Module):
@@ -82,9 +81,10 @@ class _RowLoss(nn.Module):
         super().__init__()
         self._objective = objective
 
-    def forward(self, output: torch.Tensor, target: Any) -> torch.Tensor:
-        targets, weights = target
-        return (weights * self._objective.loss(output, targets)).mean()
+    def forward(
+        self, output: torch.Tensor, target: torch.Tensor, weights: torch.Tensor
+    ) -> torch.Tensor:
+        return (weights * self._objective.loss(output, target)).mean()
 
 
 class TransferNet(NeuralNet):
@@ -162,19 +162,31 @@ class TransferNet(NeuralNet):
         return _Batches(dataset, self, training)
 
     def infer(self, x: Any, **fit_params: Any) -> torch.Tensor:
-        """Run the module on a collated batch."""
-        return self.module_(x)
+        """Run the module on a batch."""
+        return self.module_(x["inputs"])
+
+    def get_loss(
+        self, y_pred: torch.Tensor, y_true: torch.Tensor, X: Any = None, training: bool = False
+    ) -> torch.Tensor:
+        """Weigh the loss of a batch."""
+        return self.criterion_(y_pred, y_true, X["weights"])
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Give what the targets are compared with by skorch's scoring callbacks."""
+        return self.objective.decide(torch.as_tensor(self.predict_proba(X))).numpy()
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Compute loss and gradients; stop at the batch where the loss diverges."""
         step = super().train_step_single(batch, **fit_params)
         loss = float(step["loss"].detach())
-        if not math.isfinite(loss) or loss > _DIVERGED:
+        if not is_sane(loss):
             epoch = self.epoch_offset + len(self.history)
             number = len(self.history[-1]["batches"])
+            group = self.optimizer_.param_groups[0]
             raise TrainingDivergedError(
                 f"The loss became {loss:.3g} in stage {self.stage!r}, epoch {epoch}, batch "
-                f"{number}. Lower lr, which was {self.optimizer_.param_groups[0]['lr']:.3g} there."
+                f"{number}. Lower lr, which was {group['lr']:.3g} there, on its way to or from "
+                f"{group['peak_lr']:.3g}."
             )
         return step
 
@@ -230,6 +242,4 @@ def _raised_by_skorch(interrupt: KeyboardInterrupt) -> bool:
     trace = interrupt.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith(
-        "skorch.callbacks"
-    )
+    return trace is not None and trace.tb_frame.f_code is EarlyStopping.on_epoch_end.__code__

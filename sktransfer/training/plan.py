@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from sktransfer._warnings import warn_user
 from sktransfer.plugins import Backbone, FreezeStrategy, Head
 
 
@@ -84,6 +85,12 @@ def make_plan(
         n_epochs = max(default_epochs(n_rows), strategy.min_epochs(len(blocks)))
     else:
         n_epochs = int(max_epochs)
+        needed = strategy.min_epochs(len(blocks))
+        if n_epochs < needed:
+            warn_user(
+                f"max_epochs={n_epochs} ends before {strategy!r} has trained all that it would: it "
+                f"needs {needed} epochs for the encoder's {len(blocks)} blocks."
+            )
     rate = backbone.lr * strategy.lr_factor if lr == "auto" else float(lr)
     epochs = tuple(strategy.trainable(blocks, epoch, n_epochs, stage) for epoch in range(n_epochs))
     scales = tuple(strategy.lr_scale(blocks))

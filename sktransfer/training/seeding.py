@@ -12,7 +12,7 @@ import torch
 from sktransfer._process import GLOBAL_STATE
 
 
-def draw_seed(random_state: Any) -> int:
+def draw_seed(random_state: Any, stage: int = 0) -> int:
     """Turn scikit-learn's ``random_state`` into one seed.
 
     Parameters
@@ -20,6 +20,8 @@ def draw_seed(random_state: Any) -> int:
     random_state : int, numpy.random.RandomState or None
         None takes fresh entropy from the system, not from NumPy's global state. An instance is
         advanced, as everywhere in scikit-learn.
+    stage : int, default=0
+        An int gives another seed for each.
 
     Returns
     -------
@@ -30,7 +32,8 @@ def draw_seed(random_state: Any) -> int:
         return int(np.random.default_rng().integers(2**31))
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(2**31 - 1))
-    return int(np.random.SeedSequence(int(random_state)).generate_state(1)[0] % 2**31)
+    entropy = [int(random_state), stage] if stage else int(random_state)
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0] % 2**31)
 
 
 @contextlib.contextmanager

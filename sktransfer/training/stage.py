@@ -139,7 +139,9 @@ def run_stage(
     features, stop = None, False
     if plan.n_probe:
         features = encode_rows(module.encoder, train.rows, module.precision)
-        stop = _probe(module, objective, features, train, C, anchor, plan, watcher, result)
+        stop = _probe(
+            module, objective, features, train, C, anchor, plan, watcher, settings.verbose, result
+        )
     if plan.n_probe < len(plan.epochs) and not stop:
         if features is None:
             features = encode_rows(module.encoder, train.rows[:64], module.precision)
@@ -159,6 +161,9 @@ def run_stage(
             watcher,
             result,
         )
+    # Gradients would take as much memory as the weights, for as long as the model is kept.
+    for parameter in module.parameters():
+        parameter.grad = None
     module.eval()
     return result
 
@@ -172,6 +177,7 @@ def _probe(
     anchor: list[torch.Tensor] | None,
     plan: Plan,
     watcher: Watcher | None,
+    verbose: int,
     result: StageResult,
 ) -> bool:
     """Fit the head alone, to convergence; say whether the watcher ends the training there."""
@@ -200,6 +206,8 @@ def _probe(
             "solver_iterations": fitted.n_iter,
         }
     )
+    if verbose:
+        print(f"head fitted to convergence in {fitted.n_iter} steps, loss {fitted.loss:.4f}")
     return watcher is not None and watcher.end()
 
 

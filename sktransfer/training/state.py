@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
-from sktransfer._process import GLOBAL_STATE
 from sktransfer.plugins import Backbone, Head
 from sktransfer.training.module import TransferModule
 
@@ -29,7 +29,7 @@ class ModelState:
     n_outputs : int
         Outputs of the head.
     body : dict of str to torch.Tensor
-        The encoder's parameters that were trained.
+        The encoder's parameters that were trained, and its running statistics.
     head_weights : dict of str to torch.Tensor
         All of the head.
     """
@@ -47,7 +47,7 @@ class ModelState:
         cls, module: TransferModule, backbone: Backbone, seed: int, head: Head | None
     ) -> ModelState:
         """Copy what was trained, to the CPU."""
-        body = dict(module.body.named_parameters())
+        body = module.body_changes()
         weights = {name: _copy(value) for name, value in module.head.state_dict().items()}
         return cls(
             backbone=backbone,
@@ -55,7 +55,7 @@ class ModelState:
             fingerprint=module.encoder.fingerprint,
             head=head,
             n_outputs=0 if head is None else list(module.head.parameters())[-1].shape[0],
-            body={name: _copy(body[name]) for name in sorted(module.trained)},
+            body={name: _copy(body[name]) for name in sorted(body)},
             head_weights=weights,
         )
 
@@ -132,16 +132,22 @@ class FittedNet:
         self._state = state
         self._module = module
         self._made_of = (backbone, backbone_seed, head)
+        self._lock = threading.RLock()
 
     @property
     def state(self) -> ModelState:
-        """What was trained, and the reference to the rest."""
-        if self._state is None:
-            assert self._module is not None
-            backbone, seed, head = self._made_of
-            assert backbone is not None
-            self._state = ModelState.of(self._module, backbone, seed, head)
-        return self._state
+        """What was trained, copied, and the reference to the rest."""
+        if self._state is not None:
+            return self._state
+        assert self._module is not None
+        backbone, seed, head = self._made_of
+        assert backbone is not None
+        return ModelState.of(self._module, backbone, seed, head)
+
+    @property
+    def head(self) -> Head | None:
+        """What the module's head was built from."""
+        return self._made_of[2] if self._state is None else self._state.head
 
     @property
     def module_(self) -> TransferModule:
@@ -162,24 +168,27 @@ class FittedNet:
         -------
         module : TransferModule
         """
-        with GLOBAL_STATE:
-            if self._module is None or torch.device(self._module.device).type != (
-                torch.device(device).type
-            ):
-                self._module = self.state.build(device, precision)
+        with self._lock:
+            kind = torch.device(device).type
+            if self._module is None or torch.device(self._module.device).type != kind:
+                state = self.state
+                self._module = state.build(device, precision)
+                # The module holds it all now; a second copy would only take memory.
+                self._made_of = (state.backbone, state.backbone_seed, state.head)
+                self._state = None
             self._module.precision = precision
             return self._module.eval()
 
     def without_head(self) -> FittedNet:
         """Give the encoder alone. Memory is shared, since no later training changes it."""
-        state = replace(self.state, head=None, n_outputs=0, head_weights={})
-        encoder = FittedNet(state)
-        if self._module is not None:
-            encoder._module = TransferModule(
-                self._module.encoder, nn.Identity(), self._module.precision
-            )
-            encoder._module.trained |= self._module.trained
-        return encoder
+        with self._lock:
+            if self._module is None:
+                state = replace(self.state, head=None, n_outputs=0, head_weights={})
+                return FittedNet(state)
+            module = TransferModule(self._module.encoder, nn.Identity(), self._module.precision)
+            module.trained |= self._module.trained
+            backbone, seed, _ = self._made_of
+            return FittedNet(module=module.eval(), backbone=backbone, backbone_seed=seed)
 
     def __reduce__(self) -> tuple[type[FittedNet], tuple[ModelState]]:
         return FittedNet, (self.state,)

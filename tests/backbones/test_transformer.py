@@ -229,9 +229,14 @@ def test_minilm_gives_the_known_similarities():
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["vocab.json", "special_tokens_map.json", "spiece.model"])
-def test_every_file_of_a_tokenizer_is_part_of_the_fingerprint(tiny_model, tmp_path, name):
+def fingerprint_with(folder, name):
+    (folder / name).write_text("{}")
+    return TransformerBackbone(folder).load(device="cpu", random_state=0).fingerprint
+
+
+def test_what_a_tokenizer_reads_is_part_of_the_fingerprint_and_notes_are_not(tiny_model, tmp_path):
     folder = copy_of(tiny_model, tmp_path)
     before = TransformerBackbone(folder).load(device="cpu", random_state=0).fingerprint
-    (folder / name).write_text("{}")
-    assert TransformerBackbone(folder).load(device="cpu", random_state=0).fingerprint != before
+    assert fingerprint_with(folder, "my_notes.txt") == before
+    assert fingerprint_with(folder, "data_config.json") == before
+    assert fingerprint_with(folder, "special_tokens_map.json") != before

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from sktransfer import load
-from sktransfer.cli.evaluate import measure
+from sktransfer.cli._measures import measure
 from sktransfer.cli.tables import Table, read_table, write_table
 from sktransfer.datasets import fetch_review_snippets
 

@@ -14,14 +14,14 @@ UNSURE = [0.60, 0.85, 0.72]
 @pytest.mark.parametrize(
     ("transfer", "target", "words"),
     [
-        (MORE, SAME, "transfer helped (accuracy +0.103 ± 0.003 against target only)"),
-        (SAME, MORE, "transfer hurt (accuracy -0.103 ± 0.003 against target only)"),
-        (UNSURE, SAME, "an effect of transfer cannot be shown (accuracy +0.013"),
-        (SAME, SAME, "an effect of transfer cannot be shown (accuracy +0.000 ± 0.000"),
+        (MORE, SAME, "this source helped (accuracy +0.103 ± 0.003 against target only)"),
+        (SAME, MORE, "this source hurt (accuracy -0.103 ± 0.003 against target only)"),
+        (UNSURE, SAME, "an effect of this source cannot be shown (accuracy +0.013"),
+        (SAME, SAME, "an effect of this source cannot be shown (accuracy +0.000 ± 0.000"),
         (
             MORE[:1],
             SAME[:1],
-            "an effect of transfer cannot be shown with one seed (accuracy +0.100 ag",
+            "an effect of this source cannot be shown with one seed (accuracy +0.100 ag",
         ),
     ],
 )
@@ -47,22 +47,27 @@ def test_every_verdict(transfer, target, words, tfidf, more_words):
 def test_seeds_are_paired():
     # Each varies by far more than they differ.
     target = [0.5, 0.7, 0.9]
-    assert "transfer helped" in verdict("a", [0.52, 0.721, 0.92], target, target)
+    assert "this source helped" in verdict("a", [0.52, 0.721, 0.92], target, target)
 
 
 def test_one_seed_shows_nothing():
     sentence = verdict("a", [0.9], [0.1], [0.1])
-    assert "an effect of transfer cannot be shown with one seed" in sentence
+    assert "an effect of this source cannot be shown with one seed" in sentence
     assert "a difference from TF-IDF cannot be shown with one seed" in sentence
     assert "nan" not in sentence
 
 
 @pytest.mark.parametrize(
     ("value", "error", "sign"),
-    [(0.2, 0.1, 0), (0.21, 0.1, 1), (-0.21, 0.1, -1), (0.1, 0.0, 1), (0, 0, 0), (9, math.nan, 0)],
+    [(0.19, 0.1, 0), (0.2, 0.1, 1), (-0.21, 0.1, -1), (0.1, 0.0, 1), (0, 0, 0), (9, math.nan, 0)],
 )
-def test_two_standard_errors(value, error, sign):
-    assert Estimate(value, error).sign == sign
+def test_of_many_seeds_two_standard_errors_show_a_difference(value, error, sign):
+    assert Estimate(value, error, 1000).sign == sign
+
+
+def test_of_three_seeds_four_standard_errors_show_nothing():
+    assert Estimate(0.42, 0.1, 3).sign == 0
+    assert Estimate(0.44, 0.1, 3).sign == 1
 
 
 @pytest.fixture

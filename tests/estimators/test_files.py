@@ -363,3 +363,34 @@ def test_paths_that_hold_no_model_are_told_apart(tmp_path):
         load(tmp_path / "nothing")
     with pytest.raises(ValueError, match="no model that sktransfer saved"):
         load(tmp_path)
+
+
+def test_a_folder_that_is_replaced_while_it_is_read_still_loads(small, tmp_path):
+    import threading
+
+    path, stop, errors = tmp_path / "model", threading.Event(), []
+    small.save(path)
+
+    def read():
+        while not stop.is_set():
+            try:
+                load(path)
+            except Exception as error:
+                errors.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(100):
+        small.save(path)
+    stop.set()
+    reader.join()
+    assert not errors
+
+
+def test_a_forged_source_cannot_name_another_folder(small, tmp_path):
+    small.save(tmp_path / "model")
+    for inner in ("..", "", "/etc", "params"):
+        source = {"$": "frozen", "folder": inner}
+        forge(tmp_path / "model", lambda m, s=source: m["params"].update(source=s))
+        with pytest.raises(ValueError, match=r"manifest\.json cannot be read.*outside the folder"):
+            load(tmp_path / "model")

@@ -154,6 +154,14 @@ def test_later_partial_fit_may_have_one_class(source):
     assert clf.classes_.tolist() == ["negative", "positive"]
 
 
+def test_a_few_rows_of_one_label_adjust_a_converged_head_and_do_not_replace_it(source):
+    clf = quick(freeze="frozen").fit(*source)
+    before = clf.predict_proba(source[0])
+    clf.partial_fit(source[0][:1], [source[1][0]])
+    after = clf.predict_proba(source[0])
+    assert 0 < np.abs(after - before).max() < 0.2
+
+
 def test_partial_fit_with_unseen_label_changes_nothing(source, target):
     clf = quick().fit(*source)
     before = clf.predict_proba(target[0])

@@ -274,7 +274,7 @@ def test_batches_are_bucketed_by_length_and_cover_all_rows(data):
     class Watch(Callback):
         def on_batch_begin(self, net, batch=None, training=False, **kwargs):
             if training:
-                lengths.append((batch[0]["buckets"] != 0).sum(1).tolist())
+                lengths.append((batch[0]["inputs"]["buckets"] != 0).sum(1).tolist())
 
     quick(callbacks=[Watch()], max_epochs=1, batch_size=16).fit(*data)
     assert sum(map(len, lengths)) == 200
@@ -321,3 +321,104 @@ def test_fits_in_threads_give_the_bits_of_fits_in_turn_and_leave_the_random_stat
     assert torch.equal(torch.get_rng_state(), before)
     for a, b in zip(one_by_one, together, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_ctrl_c_while_skorch_prints_reaches_the_caller(data, monkeypatch):
+    from skorch.callbacks import PrintLog
+
+    def press(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PrintLog, "format_row", press)
+    with pytest.raises(KeyboardInterrupt):
+        quick(verbose=1).fit(*data)
+
+
+def test_skorchs_scoring_callback_sees_labels(data):
+    from skorch.callbacks import EpochScoring
+
+    seen = []
+
+    class Watch(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            seen.append((net.history[-1]["train_accuracy"], net.history[-1]["valid_accuracy"]))
+
+    scorings = [
+        EpochScoring("accuracy", on_train=True, name="train_accuracy"),
+        EpochScoring("accuracy", name="valid_accuracy", lower_is_better=False),
+        Watch(),
+    ]
+    clf = quick(callbacks=scorings, early_stopping=True, validation_fraction=0.2).fit(*data)
+    assert len(seen) == clf.n_iter_
+    assert seen[-1][1] == clf.history_[-1]["valid_score"]
+
+
+def test_a_last_step_that_ruins_the_weights_is_an_error(data):
+    with pytest.raises(TrainingDivergedError, match="last step of stage 'source'"):
+        quick(freeze="full", lr=1e30, max_epochs=1, batch_size=200).fit(*data)
+
+
+def test_each_stage_draws_other_batches(data):
+    order = []
+
+    class Watch(Callback):
+        def on_batch_begin(self, net, batch=None, training=False, **kwargs):
+            order[-1].append(batch[0]["inputs"]["buckets"].sum().item())
+
+    clf = quick(freeze="full", callbacks=[Watch()], max_epochs=1)
+    for step in range(3):
+        order.append([])
+        clf.partial_fit(*data, classes=["negative", "positive"])
+        assert len(clf.stages_) == step + 1
+    assert order[0] != order[1]
+    assert order[1] != order[2]
+
+
+def test_too_few_epochs_for_a_strategy_warn(data):
+    with pytest.warns(UserWarning, match=r"max_epochs=1 ends before LinearProbeFineTune\(\)"):
+        clf = quick(freeze="lp_ft", max_epochs=1).fit(*data)
+    assert clf.stages_[0]["blocks"] == []
+
+
+def test_warnings_name_the_line_of_the_caller(data):
+    labels = [*data[1][:20]]
+    labels[0] = "rare"
+    for early in (False, True):  # texts are checked near the surface, rows are held out deep inside
+        with pytest.warns(UserWarning, match="blank|stratified") as caught:
+            quick(early_stopping=early, validation_fraction=0.2).fit(["", *data[0][1:20]], labels)
+        assert {warning.filename for warning in caught} == {__file__}
+
+
+def test_a_model_predicts_while_another_one_is_fitted(data):
+    import threading
+
+    other = quick(freeze="frozen").fit(*data)
+    expected = other.predict(data[0][:3]).tolist()
+    found = []
+
+    class Predict(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            thread = threading.Thread(target=lambda: found.append(other.predict(data[0][:3])))
+            thread.start()
+            thread.join(timeout=20)
+
+    quick(freeze="full", max_epochs=1, callbacks=[Predict]).fit(*data)
+    assert [labels.tolist() for labels in found] == [expected]
+
+
+def test_nothing_is_kept_twice_after_fit_and_predict(data):
+    clf = quick(freeze="full").fit(*data)
+    clf.predict(data[0][:3])
+    assert all(p.grad is None for p in clf.net_.module_.parameters())
+    assert clf.net_._state is None
+    import pickle
+
+    loaded = pickle.loads(pickle.dumps(clf))
+    loaded.predict(data[0][:3])
+    assert loaded.net_._state is None
+
+
+def test_class_weights_may_name_labels_that_these_rows_lack(data):
+    quick(class_weight={"negative": 1.0, "positive": 2.0, "mixed": 3.0}).fit(*data)
+    with pytest.raises(ValueError, match=r"class_weight names \['mixed'\]"):
+        quick(class_weight={"negative": 1.0, "mixed": 3.0}).fit(*data)

@@ -342,3 +342,12 @@ def test_a_folder_that_is_no_model_and_one_that_is_missing_are_told_apart(saved)
     saved.mkdir()
     with pytest.raises(ValueError, match="no model that sktransfer saved"):
         read_manifest(saved)
+
+
+def test_files_may_be_read_by_whom_the_umask_lets(tmp_path):
+    with new_folder(tmp_path / "model") as folder:
+        (folder / "weights").write_bytes(b"1")
+        os.chmod(folder / "weights", 0o600)
+        write_manifest(folder, {})
+    modes = {file.stat().st_mode for file in (tmp_path / "model").iterdir()}
+    assert len(modes) == 1

@@ -200,8 +200,8 @@ def test_the_gradient_of_the_documented_objective_vanishes_at_the_solution(seed,
     X = rng.randn(20, dim)
     y = np.r_[np.arange(n_outputs), rng.randint(n_outputs, size=20 - n_outputs)]
     w = rng.uniform(0.1, 2, 20)
-    centre = rng.randn(n_outputs, dim)
-    anchor = [torch.tensor(centre), torch.tensor(rng.randn(n_outputs))]
+    centre, middle = rng.randn(n_outputs, dim), rng.randn(n_outputs)
+    anchor = [torch.tensor(centre), torch.tensor(middle)]
     module, _ = fit(X, y, weight=w, anchor=anchor, head=LinearHead(C=C))
     weight, bias = rows_of(module)
     logits = X @ weight.T + bias
@@ -211,8 +211,30 @@ def test_the_gradient_of_the_documented_objective_vanishes_at_the_solution(seed,
     strength = 2.0 if n_outputs == 2 else 1.0
     gradient = C * error.T @ X + strength * (weight - centre)
     np.testing.assert_allclose(gradient / max(1.0, C * w.sum()), 0, atol=1e-4)
-    # Biases are not penalised, wherever the anchor has them.
-    np.testing.assert_allclose(error.sum(axis=0) / w.sum(), 0, atol=1e-4)
+    gradient = C * error.sum(axis=0) + strength * (bias - middle)
+    np.testing.assert_allclose(gradient / max(1.0, C * w.sum()), 0, atol=1e-4)
+
+
+def test_without_an_anchor_biases_are_free_unless_a_label_has_no_row():
+    X, y = iris()
+    module, _ = fit(X, y)
+    logits = module(torch.tensor(X).float()).detach().numpy()
+    proba = np.exp(logits - logits.max(axis=1, keepdims=True))
+    error = proba / proba.sum(axis=1, keepdims=True) - np.eye(3)[y]
+    np.testing.assert_allclose(error.mean(axis=0), 0, atol=1e-4)
+    missing = y < 2
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = LinearHead().build(X.shape[1], 3)
+    fit_to_convergence(
+        OneLabel(LinearHead()),
+        module,
+        torch.tensor(X[missing]),
+        torch.tensor(y[missing]),
+        torch.ones(int(missing.sum())),
+        C=1.0,
+    )
+    assert np.abs(rows_of(module)[1]).max() < 5
 
 
 # --- other heads, and what goes wrong -----------------------------------------------------------

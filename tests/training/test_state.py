@@ -236,3 +236,71 @@ def test_a_net_keeps_its_state_and_not_its_module_in_a_pickle(model, data):
     function, arguments = net.__reduce__()
     assert function is FittedNet
     assert [type(argument) for argument in arguments] == [ModelState]
+
+
+def _normed_backbone():
+    """Make a backbone whose encoder has running statistics, and is a module itself."""
+    from torch import nn
+
+    from sktransfer.backbones.hashing import HashingBackbone
+
+    class Normed(nn.Module):
+        def __init__(self, inner):
+            super().__init__()
+            self.module = nn.ModuleDict(
+                {**dict(inner.module.items()), "norm": nn.BatchNorm1d(inner.dim)}
+            )
+            self.inner, self.dim = [inner], inner.dim
+            self.blocks = {**inner.blocks, "norm": ["norm.weight", "norm.bias"]}
+            self.fingerprint = "normed+" + inner.fingerprint
+            self.prepare, self.collate = inner.prepare, inner.collate
+
+        def forward(self, batch):
+            return self.module["norm"](self.inner[0].forward(batch))
+
+    class NormedBackbone(HashingBackbone):
+        def load(self, *, device, random_state):
+            with torch.random.fork_rng():
+                torch.manual_seed(random_state)
+                return Normed(super().load(device=device, random_state=random_state))
+
+    return NormedBackbone
+
+
+Normed = _normed_backbone()
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_running_statistics_are_kept_with_the_weights(data, early_stopping):
+    clf = TransferTextClassifier(
+        Normed(dim=8, n_buckets=256),
+        freeze="full",
+        max_epochs=4,
+        early_stopping=early_stopping,
+        validation_fraction=0.25,
+        random_state=0,
+    ).fit(*data)
+    state = clf.net_.state
+    assert "norm.running_mean" in state.body
+    assert not torch.equal(state.body["norm.running_mean"], torch.zeros(8))
+    again = FittedNet(state).on("cpu", "fp32")
+    features = again.encoder.collate(again.encoder.prepare(data[0]))
+    with torch.inference_mode():
+        torch.testing.assert_close(again(features), clf.net_.module_.eval()(features))
+
+
+def test_an_encoder_that_is_a_module_is_restored_to_its_best_epoch(data):
+    clf = TransferTextClassifier(
+        Normed(dim=8, n_buckets=256),
+        freeze="full",
+        max_epochs=6,
+        lr=0.05,
+        early_stopping=True,
+        n_iter_no_change=6,
+        validation_fraction=0.4,
+        scoring="neg_log_loss",
+        random_state=0,
+    ).fit(*data)
+    names = clf.net_.module_.trained_weights()
+    assert {"body.norm.running_var", "body.projection.weight", "head.weight"} <= set(names)
+    assert not any(name.startswith("encoder.") for name in names)

@@ -1,0 +1,32 @@
+"""Warnings that point at the user's line, however deep in the package they arise."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+
+_PACKAGE = str(Path(__file__).parent)
+_WRAPPER = "callback_managed_method"
+
+
+def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn, naming the line that called this package.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, and what to do.
+    category : type of Warning, default=UserWarning
+        As in `warnings.warn`.
+    """
+    # skorch's loop stands between our frames, so the last of ours is looked for, not the first
+    # that is not; and scikit-learn wraps `fit` once more.
+    level, last = 1, 1
+    frame = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(_PACKAGE) or frame.f_code.co_name == _WRAPPER:
+            last = level
+        frame = frame.f_back  # type: ignore[assignment]
+        level += 1
+    warnings.warn(message, category, stacklevel=last + 1)
