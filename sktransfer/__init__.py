@@ -12,21 +12,24 @@ __version__ = "0.1.0.dev0"
 
 if _TYPE_CHECKING:
     from sktransfer.estimators.files import load
+    from sktransfer.estimators.selective import SelectiveClassifier
     from sktransfer.estimators.text_classifier import TransferTextClassifier
     from sktransfer.estimators.text_encoder import TransferTextEncoder
     from sktransfer.estimators.text_regressor import TransferTextRegressor
     from sktransfer.training.errors import TrainingDivergedError
 
 _PUBLIC = {
+    "SelectiveClassifier": "sktransfer.estimators.selective",
     "TransferTextClassifier": "sktransfer.estimators.text_classifier",
     "TransferTextEncoder": "sktransfer.estimators.text_encoder",
     "TransferTextRegressor": "sktransfer.estimators.text_regressor",
     "TrainingDivergedError": "sktransfer.training.errors",
     "load": "sktransfer.estimators.files",
 }
-_MODULES = ("datasets", "plugins", "testing", "weights")
+_MODULES = ("datasets", "inspection", "plugins", "testing", "weights")
 
 __all__ = [
+    "SelectiveClassifier",
     "TrainingDivergedError",
     "TransferTextClassifier",
     "TransferTextEncoder",

@@ -1,0 +1,179 @@
+"""A classifier that may decline to answer."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import check_is_fitted
+
+__all__ = ["SelectiveClassifier"]
+
+
+class SelectiveClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+    """Predict only where the most probable label is probable enough [1]_.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Any that has ``predict_proba``. A clone of it is fitted; wrap a fitted one in
+        `sklearn.frozen.FrozenEstimator`. Calibrate it first, for example by
+        ``TransferTextClassifier(calibrate="temperature")``, since the threshold is a probability.
+    threshold : float, default=0.8
+        Where no label has this probability, `predict` gives ``reject_label``.
+    reject_label : int or str, default=-1
+        Must not be one of the labels.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        The fitted clone.
+    classes_ : ndarray of shape (n_classes,)
+        Its labels; ``reject_label`` is not among them.
+
+    References
+    ----------
+    .. [1] Chow, C. K. (1970). On optimum recognition error and reject tradeoff. IEEE Transactions
+       on Information Theory 16(1).
+
+    Examples
+    --------
+    >>> from sktransfer import SelectiveClassifier, TransferTextClassifier
+    >>> texts = ["a lovely film", "great fun", "a dull film", "boring"] * 5
+    >>> labels = ["good", "good", "bad", "bad"] * 5
+    >>> clf = TransferTextClassifier("hashing", freeze="frozen", random_state=0)
+    >>> clf = SelectiveClassifier(clf, threshold=0.6, reject_label="?").fit(texts, labels)
+    >>> clf.predict(["a lovely film", "the weather"])
+    array(['good', '?'], dtype='<U4')
+    >>> clf.accepts(["a lovely film", "the weather"])
+    array([ True, False])
+    """
+
+    _parameter_constraints: dict[str, Any] = {
+        "estimator": [HasMethods(["fit", "predict_proba"])],
+        "threshold": [Interval(Real, 0, 1, closed="both")],
+        "reject_label": [Integral, str],
+    }
+
+    def __init__(self, estimator: Any, *, threshold: float = 0.8, reject_label: Any = -1) -> None:
+        self.estimator = estimator
+        self.threshold = threshold
+        self.reject_label = reject_label
+
+    def fit(self, X: Any, y: Any, **fit_params: Any) -> SelectiveClassifier:
+        """Fit a clone of the classifier.
+
+        Parameters
+        ----------
+        X : array-like of n inputs
+            What the classifier takes.
+        y : array-like of shape (n,)
+            Labels.
+        **fit_params : dict
+            Passed to its ``fit``; with metadata routing, as it requests them.
+
+        Returns
+        -------
+        self : SelectiveClassifier
+
+        Raises
+        ------
+        ValueError
+            If ``reject_label`` is one of the labels, or y is an indicator matrix.
+        """
+        self._validate_params()
+        if get_config()["enable_metadata_routing"]:
+            fit_params = process_routing(self, "fit", **fit_params).estimator.fit
+        estimator = clone(self.estimator).fit(X, y, **fit_params)
+        if type_of_target(y).startswith("multilabel"):
+            raise ValueError("y is an indicator matrix, but one label a row is expected.")
+        if self.reject_label in estimator.classes_.tolist():
+            raise ValueError(
+                f"reject_label={self.reject_label!r} is one of the labels "
+                f"{estimator.classes_.tolist()}: choose another one."
+            )
+        self.estimator_ = estimator
+        self.classes_ = estimator.classes_
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict labels, or ``reject_label``.
+
+        Parameters
+        ----------
+        X : array-like of n inputs
+            What the classifier takes.
+
+        Returns
+        -------
+        labels : ndarray of shape (n,)
+            Of type object where a ``reject_label`` of another type than the labels is among them.
+        """
+        proba = self.predict_proba(X)
+        labels = self.classes_[proba.argmax(axis=1)]
+        rejected = proba.max(axis=1) < self.threshold
+        if not rejected.any():
+            return labels
+        # Of one kind they share an array; text and numbers do not.
+        reject = np.asarray(self.reject_label)
+        same = {labels.dtype.kind, reject.dtype.kind} in ({"U"}, {"i"})
+        labels = labels.astype(np.result_type(labels, reject) if same else object)
+        labels[rejected] = self.reject_label
+        return labels
+
+    def accepts(self, X: Any) -> np.ndarray:
+        """Say which inputs get a label.
+
+        Parameters
+        ----------
+        X : array-like of n inputs
+            What the classifier takes.
+
+        Returns
+        -------
+        accepted : ndarray of bool of shape (n,)
+            Its mean is the coverage.
+        """
+        return self.predict_proba(X).max(axis=1) >= self.threshold
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict probabilities, as the classifier does.
+
+        Parameters
+        ----------
+        X : array-like of n inputs
+            What the classifier takes.
+
+        Returns
+        -------
+        proba : ndarray of shape (n, n_classes)
+        """
+        check_is_fitted(self)
+        return self.estimator_.predict_proba(X)
+
+    @property
+    def n_features_in_(self) -> int:
+        """Columns that the classifier was fitted on, if it counts them."""
+        return self.estimator_.n_features_in_
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Say what of `fit`'s metadata the classifier gets.
+
+        Returns
+        -------
+        routing : sklearn.utils.metadata_routing.MetadataRouter
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        return MetadataRouter(owner=self).add(estimator=self.estimator, method_mapping=mapping)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
