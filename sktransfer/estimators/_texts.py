@@ -37,11 +37,13 @@ def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False) -> list[A
     """
     columns = _columns(X)
     if columns is not None and len(columns) == 2 and pairs:
-        first, second = (
-            check_texts(column, fitting=fitting and i == 0)
-            for i, column in enumerate(columns.values())
-        )
-        return list(zip(first, second, strict=True))
+        sides = []
+        for name, column in columns.items():
+            try:
+                sides.append(check_texts(column, fitting=fitting and not sides))
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"In the column {name!r}: {error}") from None
+        return list(zip(*sides, strict=True))
     values = _flatten(X, columns)
     if not values:
         raise ValueError("X is empty: found 0 texts while a minimum of 1 is required.")
@@ -54,10 +56,13 @@ def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False) -> list[A
     wrong = [i for i, value in enumerate(values) if not isinstance(value, str)]
     if wrong:
         kind = type(values[wrong[0]]).__name__
+        hint = {
+            "bytes": "Decode them: [x.decode() for x in X].",
+            "dict": "For one column of records, pass X['...'].",
+        }.get(kind, "Convert them, for example with [str(x) for x in X].")
         raise TypeError(
             f"X has to hold str, but {len(wrong)} of {len(values)} are not (first at index "
-            f"{wrong[0]}: {kind}). Convert them, for example with [str(x) for x in X]"
-            + (" or x.decode()." if kind == "bytes" else ".")
+            f"{wrong[0]}: {kind}). {hint}"
         )
     if fitting:
         _check_blank(values)
