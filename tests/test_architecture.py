@@ -32,7 +32,7 @@ FLOORS = [
 ]
 # Beside the house: used by none of the rooms above, and knows only the contracts.
 ALONE = {"testing": {"plugins"}}
-OPTIONAL = {"optuna", "pandas", "pyarrow", "polars", "peft", "captum"}
+OPTIONAL = {"optuna", "pandas", "pyarrow", "polars", "peft", "captum", "matplotlib"}
 MAX_LINES = 450
 
 

@@ -8,7 +8,13 @@ import inspect
 import pytest
 from numpydoc.validate import validate
 
-MODULES = ["sktransfer", "sktransfer.plugins", "sktransfer.datasets", "sktransfer.weights"]
+MODULES = [
+    "sktransfer",
+    "sktransfer.plugins",
+    "sktransfer.datasets",
+    "sktransfer.inspection",
+    "sktransfer.weights",
+]
 CODES = {
     "GL01": "the summary begins behind the quotes or on the next line",
     "GL08": "there is a docstring",

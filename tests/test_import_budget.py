@@ -12,6 +12,7 @@ import sktransfer
 
 HEAVY = {"numpy", "scipy", "sklearn", "torch", "skorch", "transformers", "optuna", "safetensors"}
 HEAVY |= {"huggingface_hub", "pandas", "polars", "pyarrow", "narwhals", "hypothesis", "pytest"}
+HEAVY |= {"matplotlib"}
 
 
 def loaded_by(code):
@@ -32,6 +33,7 @@ def loaded_by(code):
         ("import sktransfer", set()),
         ("import sktransfer; dir(sktransfer); sktransfer.__version__", set()),
         ("from sktransfer import TrainingDivergedError", {"numpy", "scipy", "sklearn"}),
+        ("import sktransfer.inspection; dir(sktransfer.inspection)", set()),
         ("import sktransfer.weights; sktransfer.weights.KNOWN_WEIGHTS", set()),
         ("from sktransfer.persistence.folder import read_manifest", set()),
         (

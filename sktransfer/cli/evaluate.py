@@ -1,23 +1,36 @@
-"""``sktransfer evaluate``: how often the model is right."""
+"""``sktransfer evaluate``: how often the model is right, or how far off it is."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
+import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table as RichTable
-from rich.text import Text as Plain
 
+from sktransfer.cli._measures import measure, measure_numbers
+from sktransfer.cli._mistakes import (
+    LABEL_COLUMNS,
+    NUMBER_COLUMNS,
+    check_names,
+    wrong_labels,
+    wrong_numbers,
+)
+from sktransfer.cli._reports import about_unknown, print_labels, print_numbers
 from sktransfer.cli.console import results, status
-from sktransfer.cli.options import Data, Label, Model, Text
-from sktransfer.cli.tables import read_table
+from sktransfer.cli.options import Data, Force, Label, Model, Text
+from sktransfer.cli.tables import (
+    Table,
+    check_free,
+    check_output,
+    read_table,
+    write_file,
+    write_table,
+)
 
-__all__ = ["evaluate", "measure"]
-
-_NAMED = 5
+__all__ = ["evaluate"]
 
 
 def evaluate(
@@ -28,97 +41,118 @@ def evaluate(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of tables.")
     ] = False,
+    confusion: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Draw which labels are taken for which."),
+    ] = None,
+    errors: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE", help="Write the rows that were predicted wrongly, worst first."
+        ),
+    ] = None,
+    force: Force = False,
 ) -> None:
-    """Compare the predictions with the labels of a table."""
+    """Compare the predictions with the labels, or numbers, of a table."""
+    _check_outputs(confusion, errors, data, force)
     table = read_table(data)
     texts = table.column(text)
-    labels = table.column(label, blank_is_missing=True)
+    cells = table.column(label, blank_is_missing=True)
 
     from sktransfer import load
 
-    clf = load(model)
-    with status().status(f"predicting {table.n_rows:,} rows"):
-        predicted = clf.predict(texts).tolist()
-    measured = measure(labels, predicted, clf.classes_.tolist())
-    if measured["unknown_labels"]:
-        status().print(f"warning: {_about_unknown(measured)}")
+    estimator = load(model)
+    predicts_numbers = _predicts_numbers(estimator, model)
+    if confusion is not None and predicts_numbers:
+        raise typer.BadParameter(
+            f"{model} predicts numbers; only labels can be taken for one another.",
+            param_hint="--confusion",
+        )
+    if errors is not None:
+        check_names(table, NUMBER_COLUMNS if predicts_numbers else LABEL_COLUMNS)
+    if predicts_numbers:
+        true = _numbers(cells, label, table)
+        with status().status(f"predicting {table.n_rows:,} rows"):
+            predicted = estimator.predict(texts).tolist()
+        _report(measure_numbers(true, predicted), print_numbers, as_json)
+        mistakes = None if errors is None else wrong_numbers(table, true, predicted)
+    else:
+        classes = estimator.classes_.tolist()
+        with status().status(f"predicting {table.n_rows:,} rows"):
+            probabilities = estimator.predict_proba(texts)
+        predicted = [classes[i] for i in probabilities.argmax(axis=1)]
+        measured = measure(cells, predicted, classes)
+        if measured["unknown_labels"]:
+            status().print(f"warning: {about_unknown(measured)}")
+        _report(measured, print_labels, as_json)
+        mistakes = None if errors is None else wrong_labels(table, cells, probabilities, classes)
+        if confusion is not None:
+            _draw(confusion, cells, predicted, list(measured["labels"]))
+    if errors is not None and mistakes is not None:
+        write_table(mistakes, errors, inputs=[data], force=force)
+        status().print(f"{mistakes.n_rows:,} rows written to {errors}")
+
+
+def _check_outputs(confusion: Path | None, errors: Path | None, data: Path, force: bool) -> None:
+    """Find out before the texts are encoded whether everything can be written."""
+    if errors is not None:
+        check_output(errors, inputs=[data], force=force)
+    if confusion is not None:
+        if confusion.suffix.lower() != ".png":
+            raise ValueError(f"{confusion} is no *.png, and a picture is written as PNG only.")
+        check_free(confusion, force=force)
+        from sktransfer.inspection._matplotlib import check_matplotlib
+
+        check_matplotlib()
+
+
+def _predicts_numbers(estimator: Any, model: Path) -> bool:
+    """Tell a regressor from a classifier; refuse what cannot be measured here."""
+    if hasattr(estimator, "classes_"):
+        if estimator.multilabel_:
+            raise ValueError(
+                f"{model} predicts any number of labels a row, which this command cannot measure: "
+                "use sktransfer.load and sklearn.metrics in Python."
+            )
+        return False
+    if not hasattr(estimator, "predict"):
+        raise TypeError(
+            f"{model} holds a {type(estimator).__name__}, which predicts nothing to be measured."
+        )
+    if estimator.n_targets_ is not None:
+        raise ValueError(
+            f"{model} predicts {estimator.n_targets_} numbers a row, and a table has one column of "
+            "labels: use sktransfer.load and sklearn.metrics in Python."
+        )
+    return True
+
+
+def _numbers(cells: Sequence[Any], label: str, table: Table) -> list[float]:
+    numbers = []
+    for row, cell in enumerate(cells, start=1):
+        try:
+            number = float(cell)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise ValueError(
+                f"{table.origin} has {cell!r} as {label!r} in row {row}; the model predicts "
+                "numbers, and is compared with numbers."
+            )
+        numbers.append(number)
+    return numbers
+
+
+def _report(measured: dict[str, Any], show: Any, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(measured, ensure_ascii=False))
-        return
-    console = results()
-    console.print(f"rows      {measured['rows']:,}")
-    console.print(f"accuracy  {measured['accuracy']:.4f}")
-    console.print(f"macro F1  {measured['macro_f1']:.4f}\n")
-    console.print(_per_label(measured["labels"]))
+    else:
+        show(measured, results())
 
 
-def measure(
-    true: Sequence[Any], predicted: Sequence[Any], classes: Sequence[Any]
-) -> dict[str, Any]:
-    """Score predictions; labels are the same if they read the same.
+def _draw(path: Path, true: Sequence[Any], predicted: Sequence[Any], labels: Sequence[str]) -> None:
+    from sktransfer.inspection.confusion import write_confusion
 
-    Parameters
-    ----------
-    true : sequence of n labels
-        What the file says; str in CSV, whatever type the model's labels have.
-    predicted : sequence of n labels
-        What the model says.
-    classes : sequence of labels
-        All that the model knows. Other labels in ``true`` can only be predicted wrongly, and are
-        counted so.
-
-    Returns
-    -------
-    measured : dict
-        ``rows``, ``accuracy``, ``macro_f1``, ``labels`` and ``unknown_labels``; ready for JSON.
-
-    Examples
-    --------
-    >>> from sktransfer.cli.evaluate import measure
-    >>> measure(["0", "1", "2"], [0, 1, 1], [0, 1])["unknown_labels"]
-    {'2': 1}
-    """
-    from sklearn.metrics import precision_recall_fscore_support
-
-    y_true, y_pred = [str(label) for label in true], [str(label) for label in predicted]
-    known = [str(label) for label in classes]
-    unknown = Counter(label for label in y_true if label not in set(known))
-    occurring = {*y_true, *y_pred}
-    # What classification_report prints; its dict has no room for a label called "accuracy".
-    names = [label for label in [*known, *sorted(unknown)] if label in occurring]
-    scores = precision_recall_fscore_support(y_true, y_pred, labels=names, zero_division=0)
-    right = sum(a == b for a, b in zip(y_true, y_pred, strict=True))
-    return {
-        "rows": len(y_true),
-        "accuracy": right / len(y_true),
-        "macro_f1": float(scores[2].mean()),
-        "labels": {
-            name: {"precision": p, "recall": r, "f1": f1, "rows": n}
-            for name, p, r, f1, n in zip(names, *(each.tolist() for each in scores), strict=True)
-        },
-        "unknown_labels": dict(unknown.most_common()),
-    }
-
-
-def _about_unknown(measured: dict[str, Any]) -> str:
-    unknown = measured["unknown_labels"]
-    named = ", ".join(f"{label!r} ({count:,})" for label, count in list(unknown.items())[:_NAMED])
-    if len(unknown) > _NAMED:
-        named += f" and {len(unknown) - _NAMED} more"
-    return (
-        f"{sum(unknown.values()):,} of {measured['rows']:,} rows have a label that the model does "
-        f"not know, and count as errors: {named}."
-    )
-
-
-def _per_label(labels: dict[str, dict[str, float]]) -> RichTable:
-    table = RichTable("label", box=None, pad_edge=False)
-    for name in ("precision", "recall", "F1", "rows"):
-        table.add_column(name, justify="right")
-    for label, scores in labels.items():
-        table.add_row(
-            Plain(label),
-            *(f"{scores[name]:.4f}" for name in ("precision", "recall", "f1")),
-            f"{scores['rows']:,}",
-        )
-    return table
+    with write_file(path) as file:
+        write_confusion(list(map(str, true)), list(map(str, predicted)), file, labels=labels)
+    status().print(f"confusion matrix written to {path}")

@@ -40,16 +40,36 @@ def predict(
     from sktransfer import load
 
     clf = load(model)
+    blank = sum(not str(text).strip() for text in texts)
+    if blank:
+        status().print(f"warning: {blank:,} of {table.n_rows:,} texts are empty or blank.")
     with status().status(f"predicting {table.n_rows:,} rows"):
-        probabilities = clf.predict_proba(texts)
-    labels: list[Any] = clf.classes_.tolist()
-    new = {"prediction": [labels[i] for i in probabilities.argmax(axis=1)]}
-    if proba:
-        for label, column in zip(labels, probabilities.T.tolist(), strict=True):
-            new[f"proba_{label}"] = column
-    table = table.with_columns(new)
+        table = table.with_columns(_predicted(clf, texts, model, proba))
     if output is None:
         write_text(table.columns, sys.stdout.buffer, "csv")
     else:
         write_table(table, output, inputs=[data], force=force)
         status().print(f"{table.n_rows:,} rows written to {output}")
+
+
+def _predicted(clf: Any, texts: list[Any], model: Path, proba: bool) -> dict[str, list[Any]]:
+    """Give the columns to add: labels, several labels joined by ``|``, or numbers."""
+    if not hasattr(clf, "predict"):
+        raise TypeError(f"{model} holds a {type(clf).__name__}, which predicts nothing.")
+    if not hasattr(clf, "predict_proba"):
+        if proba:
+            raise ValueError(f"{model} predicts numbers, which have no probabilities: drop --proba")
+        numbers = clf.predict(texts).tolist()
+        return {"prediction": numbers}
+    probabilities = clf.predict_proba(texts)
+    labels: list[Any] = clf.classes_.tolist()
+    if clf.multilabel_:
+        chosen = probabilities >= clf.thresholds_
+        found = ["|".join(str(labels[i]) for i in row.nonzero()[0]) for row in chosen]
+    else:
+        found = [labels[i] for i in probabilities.argmax(axis=1)]
+    new: dict[str, list[Any]] = {"prediction": found}
+    if proba:
+        for label, column in zip(labels, probabilities.T.tolist(), strict=True):
+            new[f"proba_{label}"] = column
+    return new

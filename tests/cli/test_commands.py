@@ -252,3 +252,21 @@ def test_a_damaged_model_names_the_file(tmp_path, data, sktransfer, train_quickl
     path = tmp_path / "m" / "weights.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
     assert "weights.safetensors" in error_of(sktransfer("predict", tmp_path / "m", data))
+
+
+def test_predict_takes_regressors_and_several_labels_too(tmp_path, sktransfer):
+    import numpy as np
+
+    from sktransfer import TransferTextClassifier, TransferTextRegressor
+
+    texts = ["a good film", "a bad film", "dull", "great"] * 3
+    reg = TransferTextRegressor("hashing", freeze="frozen", random_state=0)
+    reg.fit(texts, [4.0, 2.0, 1.0, 5.0] * 3).save(tmp_path / "stars")
+    clf = TransferTextClassifier("hashing", freeze="frozen", random_state=0, threshold=1e-6)
+    clf.fit(texts, np.array([[1, 0], [0, 1], [0, 0], [1, 1]] * 3)).save(tmp_path / "tags")
+    (tmp_path / "new.csv").write_text("text\na good film\n")
+    numbers = sktransfer("predict", tmp_path / "stars", tmp_path / "new.csv")
+    assert 0 < float(numbers.stdout.splitlines()[1].split(",")[1]) < 6
+    tags = sktransfer("predict", tmp_path / "tags", tmp_path / "new.csv", "--proba")
+    assert tags.stdout.splitlines()[0] == "text,prediction,proba_0,proba_1"
+    assert tags.stdout.splitlines()[1].startswith("a good film,0|1,")

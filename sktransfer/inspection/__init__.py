@@ -1,0 +1,31 @@
+"""Pictures of what was trained, and of how it predicts; drawn with matplotlib."""
+
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
+if _TYPE_CHECKING:
+    from sktransfer.inspection.confusion import plot_confusion
+    from sktransfer.inspection.history import TrainingHistoryDisplay
+    from sktransfer.inspection.learning_rate import LearningRateDisplay, find_lr
+
+_PUBLIC = {
+    "LearningRateDisplay": "sktransfer.inspection.learning_rate",
+    "TrainingHistoryDisplay": "sktransfer.inspection.history",
+    "find_lr": "sktransfer.inspection.learning_rate",
+    "plot_confusion": "sktransfer.inspection.confusion",
+}
+
+__all__ = ["LearningRateDisplay", "TrainingHistoryDisplay", "find_lr", "plot_confusion"]
+
+
+def __getattr__(name: str) -> _Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'sktransfer.inspection' has no attribute {name!r}")
+    value = getattr(_import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
