@@ -95,8 +95,9 @@ class Encoder(Protocol):
     -----
     An encoder may offer ``forward_until(batch, block)``, which stops before that block, and
     ``forward_from(state, block)``, which begins with it; together they equal ``forward``. The state
-    stays valid while the block and all above it train, so that what lies below
-    need not be computed again.
+    is a dict of tensors whose first axis has n entries; ``padded_states`` names those whose second
+    axis is padded to the longest row. It stays valid while the block and all above it train, so
+    what lies below is computed once for a whole training.
     """
 
     module: Any

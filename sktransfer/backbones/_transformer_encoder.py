@@ -29,8 +29,14 @@ _VOCABULARIES = (
 )
 
 
+class _Reached(Exception):
+    pass
+
+
 class TransformerEncoder:
     """What `TransformerBackbone.load` returns; see `sktransfer.plugins.Encoder`."""
+
+    padded_states = frozenset({"input_ids", "attention_mask", "token_type_ids", "hidden"})
 
     def __init__(
         self, backbone: Any, module: Any, tokenizer: Any, folder: Path, device: str, drawn: str = ""
@@ -59,6 +65,7 @@ class TransformerEncoder:
             # Unused, often not even in the file, and it would count as a trained block.
             module.pooler = None
         self.blocks = blocks_of(module)
+        self._layers: Any = _layer_list(module)
         self.fingerprint = self._fingerprint(drawn)
 
     def prepare(self, X: Sequence[Any]) -> list[TokenRow]:
@@ -145,6 +152,84 @@ class TransformerEncoder:
         weight = n_tokens if how == "mean" else real
         return self._scaled(_pool(windows, weight, how))
 
+    def forward_until(self, batch: Mapping[str, torch.Tensor], block: str) -> dict[str, Any]:
+        """Run the encoder up to a block.
+
+        Parameters
+        ----------
+        batch : mapping of str to torch.Tensor
+            What `collate` returned.
+        block : str
+            Where to stop.
+
+        Returns
+        -------
+        state : dict of str to torch.Tensor
+            The batch, and ``hidden`` of shape (n, longest row, dim).
+        """
+        if batch["input_ids"].ndim != 2:
+            raise ValueError("texts of several windows cannot be stopped half-way")
+        layer = self._layer_of(block)
+        if layer is None:
+            return dict(batch)
+        _, _, layers = self._layers
+        reached: list[torch.Tensor] = []
+
+        def stop(module: nn.Module, args: Any, kwargs: Any) -> None:
+            reached.append(args[0] if args else kwargs["hidden_states"])
+            raise _Reached
+
+        hook = layers[layer].register_forward_pre_hook(stop, with_kwargs=True)
+        try:
+            self.module(**batch)
+        except _Reached:
+            pass
+        finally:
+            hook.remove()
+        return {**batch, "hidden": reached[0]}
+
+    def forward_from(self, state: Mapping[str, Any], block: str) -> torch.Tensor:
+        """Run the encoder from a block on, and pool its last states.
+
+        Parameters
+        ----------
+        state : mapping of str to torch.Tensor
+            What `forward_until` returned.
+        block : str
+            Where to begin.
+
+        Returns
+        -------
+        features : torch.Tensor of shape (n, dim)
+        """
+        batch = {name: value for name, value in state.items() if name != "hidden"}
+        layer = self._layer_of(block)
+        if layer is None:
+            return self.forward(batch)
+        parent, name, layers = self._layers
+
+        def replace(module: nn.Module, args: Any, kwargs: Any) -> Any:
+            if args:
+                return (state["hidden"], *args[1:]), kwargs
+            return args, {**kwargs, "hidden_states": state["hidden"]}
+
+        # The module itself makes the masks that its layers need; only the layers below are left
+        # out, and what the embeddings give is replaced.
+        hook = layers[layer].register_forward_pre_hook(replace, with_kwargs=True)
+        parent._modules[name] = layers[layer:]
+        try:
+            return self.forward(batch)
+        finally:
+            parent._modules[name] = layers
+            hook.remove()
+
+    def _layer_of(self, block: str) -> int | None:
+        """Give the number of a layer's block; None for the embeddings."""
+        if self._layers is None:
+            return None
+        kind, _, number = block.partition(".")
+        return int(number) if kind == "layer" else None
+
     def _features(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         output = self.module(**batch)
         if self._pooling == "pooler":
@@ -181,10 +266,10 @@ def blocks_of(module: nn.Module) -> dict[str, list[str]]:
     layer.
     """
     names = [name for name, _ in module.named_parameters()]
-    lists = [(name, m) for name, m in module.named_modules() if isinstance(m, nn.ModuleList)]
-    if not lists:
+    found = _named_layer_list(module)
+    if found is None:
         return {"embeddings": names}
-    stem, layers = max(lists, key=lambda item: len(item[1]))
+    stem, layers = found
     blocks: dict[str, list[str]] = {"embeddings": []}
     blocks |= {f"layer.{i}": [] for i in range(len(layers))}
     last = f"layer.{len(layers) - 1}"
@@ -196,6 +281,20 @@ def blocks_of(module: nn.Module) -> dict[str, list[str]]:
         else:
             blocks[last if behind and "embed" not in name else "embeddings"].append(name)
     return {block: members for block, members in blocks.items() if members}
+
+
+def _named_layer_list(module: nn.Module) -> tuple[str, nn.ModuleList] | None:
+    lists = [(name, m) for name, m in module.named_modules() if isinstance(m, nn.ModuleList)]
+    return max(lists, key=lambda item: len(item[1])) if lists else None
+
+
+def _layer_list(module: nn.Module) -> tuple[nn.Module, str, nn.ModuleList] | None:
+    """Give the layers with the module that holds them, and their name in it."""
+    found = _named_layer_list(module)
+    if found is None:
+        return None
+    parent, _, name = found[0].rpartition(".")
+    return module.get_submodule(parent), name, found[1]
 
 
 def _pool(states: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:

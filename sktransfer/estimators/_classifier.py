@@ -253,7 +253,8 @@ class BaseTransferClassifier(ClassifierMixin, BaseTransfer):
 def is_indicator(y: Any) -> bool:
     """Tell an indicator matrix, also in a list or frame, from labels."""
     try:
-        array = y if issparse(y) else np.asarray(y)
+        # A frame stays one: its columns that can hold missing values are objects to NumPy.
+        array = y if issparse(y) or hasattr(y, "iloc") else np.asarray(y)
         return array.ndim == 2 and type_of_target(array) == "multilabel-indicator"
     except (TypeError, ValueError):
         return False

@@ -103,12 +103,12 @@ class BaseTransferEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         -------
         features : ndarray of float32 of shape (n, dim)
         """
-        from sktransfer.features.encode import encode
+        from sktransfer.features.store import open_store
 
         check_is_fitted(self)
         inputs = self._read(X)
         module = self._module()
-        return encode(module.encoder, inputs, module.precision).numpy()
+        return module.features(inputs, open_store(self.cache)).numpy()
 
     @classmethod
     def _of_fitted(cls, estimator: Any) -> FrozenEstimator:
@@ -162,7 +162,7 @@ class BaseTransferEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     def _targets(self, parts: Parts, y: Any, n_rows: int, sample_weight: Any) -> Targets:
         """Code whatever kind of target there is."""
         assert parts.head is not None
-        if is_indicator(y):
+        if self.task != "regression" and is_indicator(y):
             labels, sparse = check_indicators(y, n_rows)
             return many_labels_targets(
                 labels,

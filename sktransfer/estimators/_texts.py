@@ -37,7 +37,7 @@ def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False) -> list[A
     """
     columns = _columns(X)
     if columns is not None and len(columns) == 2 and pairs:
-        sides = []
+        sides: list[list[str]] = []
         for name, column in columns.items():
             try:
                 sides.append(check_texts(column, fitting=fitting and not sides))
@@ -81,7 +81,8 @@ def _columns(X: Any) -> dict[str, list[Any]] | None:
             f"X has {native.shape[1]} columns ({', '.join(map(str, native.columns))}), but one "
             "column of texts is expected: pass X['...']."
         )
-    return {str(name): native[name].to_list() for name in native.columns}
+    # By position: a frame that pandas made of an array has numbers for names.
+    return {str(column.name): column.to_list() for column in native.iter_columns()}
 
 
 def _flatten(X: Any, columns: dict[str, list[Any]] | None) -> list[Any]:

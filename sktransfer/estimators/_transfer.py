@@ -71,6 +71,7 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "precision": [StrOptions({"auto", "bf16", "fp32"})],
         "device": [str],
+        "cache": [str, os.PathLike, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
         "callbacks": [list, tuple, None],
@@ -126,6 +127,7 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
         restart: bool,
     ) -> Trained:
         from sktransfer.features.precision import resolve_precision
+        from sktransfer.features.store import open_store
         from sktransfer.training.device import resolve_device
         from sktransfer.training.plan import make_plan
         from sktransfer.training.seeding import draw_seed, isolated_rng
@@ -172,10 +174,10 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
                 max_epochs=self.max_epochs,
                 lr=self.lr,
             )
-            inputs = made.module.encoder.prepare(X)
-            report = self._report_on_inputs(X, inputs)
+            rows = made.module.encoder.prepare(X)
+            report = self._report_on_inputs(X, rows)
             stops = self.early_stopping and plan.n_probe < len(plan.epochs)
-            train, valid = self._rows(inputs, targets, stops or self._wants_held_out(), seed)
+            train, valid = self._rows(X, rows, targets, stops or self._wants_held_out(), seed)
             watch = Watch(
                 self,
                 lambda reading: self._of_training(Trained(made, reading, report), parts),
@@ -198,6 +200,7 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
                     callbacks=self.callbacks or (),
                     verbose=int(self.verbose),
                     average=self.average,
+                    store=open_store(self.cache),
                 ),
                 train,
                 C=float(parts.head.C),
@@ -237,6 +240,7 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
                 "batch_size": int(self.batch_size),
                 "precision": precision,
                 "device": device,
+                "frozen_prefix": result.prefix,
             },
             "freeze_": decision.strategy,
             "n_iter_": result.n_iter,
@@ -279,7 +283,7 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
             setattr(self, name, value)
 
     def _rows(
-        self, inputs: list[Any], targets: Targets, hold_some_out: bool, seed: int
+        self, X: list[Any], rows: list[Any], targets: Targets, hold_some_out: bool, seed: int
     ) -> tuple[Any, Any]:
         """Put prepared inputs and targets together, and hold some out where that is wanted."""
         from sktransfer.training.holdout import hold_out
@@ -288,7 +292,13 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
         def part(index: np.ndarray) -> Any:
             own = targets.weights[index]
             total = float(own.sum())
-            return Rows([inputs[i] for i in index], targets.values[index], own / own.mean(), total)
+            return Rows(
+                rows=[rows[i] for i in index],
+                targets=targets.values[index],
+                weights=own / own.mean(),
+                total_weight=total,
+                inputs=[X[i] for i in index],
+            )
 
         if not hold_some_out:
             return part(np.arange(len(targets))), None
@@ -321,10 +331,10 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
 
     def _outputs(self, X: list[Any]) -> Any:
         """Compute the head's outputs in double precision."""
-        from sktransfer.features.encode import encode
+        from sktransfer.features.store import open_store
 
         module = self._module()
-        return module.outputs(encode(module.encoder, X, module.precision))
+        return module.outputs(module.features(X, open_store(self.cache)))
 
     def save(self, path: str | os.PathLike[str], *, embed_backbone: bool = False) -> None:
         """Write the fitted estimator into a folder; `sktransfer.load` reads it.

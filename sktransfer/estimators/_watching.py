@@ -69,5 +69,6 @@ class Watch:
         return context.call_on_fit_task_end(
             estimator=self._estimator,
             **self._data,
-            reconstruction_attributes=lambda: self._attributes(reading),
+            # They are set on a copy of the estimator, which may have an earlier fit's temperature.
+            reconstruction_attributes=lambda: {"temperature_": None, **self._attributes(reading)},
         )

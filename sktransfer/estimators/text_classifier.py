@@ -84,6 +84,10 @@ class TransferTextClassifier(TextInput, BaseTransferClassifier):
         third digit with the texts that are predicted beside it.
     device : str, default="auto"
         As torch names devices; ``"auto"`` is the first CUDA device, or the CPU.
+    cache : None, "memory" or path-like, default=None
+        Where features of single texts are kept between fits, folds and searches: nowhere, in this
+        process, or in a folder that processes share and restarts keep (extra ``cache``). Used
+        where the encoder does not train, and in prediction.
     random_state : int, RandomState instance or None, default=None
         Seeds everything random. The same int gives the same bits at the same number of threads.
     verbose : int, default=0
@@ -180,6 +184,7 @@ class TransferTextClassifier(TextInput, BaseTransferClassifier):
         stride: int | None = None,
         precision: str = "auto",
         device: str = "auto",
+        cache: Any = None,
         random_state: Any = None,
         verbose: int = 0,
         callbacks: Any = None,
@@ -207,6 +212,7 @@ class TransferTextClassifier(TextInput, BaseTransferClassifier):
         self.stride = stride
         self.precision = precision
         self.device = device
+        self.cache = cache
         self.random_state = random_state
         self.verbose = verbose
         self.callbacks = callbacks

@@ -80,6 +80,10 @@ class TransferTextRegressor(RegressorMixin, TextInput, BaseTransfer):
         third digit with the texts that are predicted beside it.
     device : str, default="auto"
         As torch names devices; ``"auto"`` is the first CUDA device, or the CPU.
+    cache : None, "memory" or path-like, default=None
+        Where features of single texts are kept between fits, folds and searches: nowhere, in this
+        process, or in a folder that processes share and restarts keep (extra ``cache``). Used
+        where the encoder does not train, and in prediction.
     random_state : int, RandomState instance or None, default=None
         Seeds everything random.
     verbose : int, default=0
@@ -151,6 +155,7 @@ class TransferTextRegressor(RegressorMixin, TextInput, BaseTransfer):
         stride: int | None = None,
         precision: str = "auto",
         device: str = "auto",
+        cache: Any = None,
         random_state: Any = None,
         verbose: int = 0,
         callbacks: Any = None,
@@ -177,6 +182,7 @@ class TransferTextRegressor(RegressorMixin, TextInput, BaseTransfer):
         self.stride = stride
         self.precision = precision
         self.device = device
+        self.cache = cache
         self.random_state = random_state
         self.verbose = verbose
         self.callbacks = callbacks

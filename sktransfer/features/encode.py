@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from sktransfer.features.batches import sorted_batches
 from sktransfer.features.precision import autocast
+from sktransfer.features.store import FeatureStore, store_keys
 from sktransfer.plugins import Encoder
 
 _BATCH_SIZE = 64
@@ -42,7 +44,14 @@ def encode_rows(encoder: Encoder, rows: Sequence[Any], precision: str) -> torch.
     return features
 
 
-def encode(encoder: Encoder, X: Sequence[Any], precision: str) -> torch.Tensor:
+def encode(
+    encoder: Encoder,
+    X: Sequence[Any],
+    precision: str,
+    *,
+    store: FeatureStore | None = None,
+    identity: str = "",
+) -> torch.Tensor:
     """Compute the features of inputs; equal inputs are encoded once.
 
     Parameters
@@ -53,6 +62,10 @@ def encode(encoder: Encoder, X: Sequence[Any], precision: str) -> torch.Tensor:
         What ``encoder.prepare`` accepts.
     precision : {"bf16", "fp32"}
         In which the encoder runs.
+    store : FeatureStore or None, default=None
+        Where features are looked up, and kept.
+    identity : str, default=""
+        Names the encoder's weights and preprocessing in the store.
 
     Returns
     -------
@@ -61,10 +74,31 @@ def encode(encoder: Encoder, X: Sequence[Any], precision: str) -> torch.Tensor:
     """
     position = {x: i for i, x in enumerate(dict.fromkeys(X))}
     distinct = list(position)
+    features = torch.empty((len(distinct), encoder.dim), dtype=torch.float32)
     # Rows take more memory than features, so only so many are held at once.
-    parts = [
-        encode_rows(encoder, encoder.prepare(distinct[i : i + _CHUNK]), precision)
-        for i in range(0, len(distinct), _CHUNK)
-    ]
-    features = torch.cat(parts)
+    for start in range(0, len(distinct), _CHUNK):
+        chunk = distinct[start : start + _CHUNK]
+        features[start : start + len(chunk)] = _looked_up(
+            encoder, chunk, precision, store, identity
+        )
     return features[torch.tensor([position[x] for x in X], dtype=torch.int64)]
+
+
+def _looked_up(
+    encoder: Encoder, X: list[Any], precision: str, store: FeatureStore | None, identity: str
+) -> torch.Tensor:
+    """Take from the store what it has, compute the rest, and put that there."""
+    if store is None:
+        return encode_rows(encoder, encoder.prepare(X), precision)
+    keys = store_keys(f"{identity}|{precision}", X)
+    found = store.get(keys)
+    missing = [i for i, value in enumerate(found) if value is None or len(value) != encoder.dim]
+    features = torch.empty((len(X), encoder.dim), dtype=torch.float32)
+    for i, value in enumerate(found):
+        if value is not None and len(value) == encoder.dim:
+            features[i] = torch.from_numpy(np.array(value))
+    if missing:
+        computed = encode_rows(encoder, encoder.prepare([X[i] for i in missing]), precision)
+        features[missing] = computed
+        store.put((keys[i], row) for i, row in zip(missing, computed.numpy(), strict=True))
+    return features

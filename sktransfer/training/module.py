@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
+from sktransfer.features.encode import encode
 from sktransfer.features.precision import autocast
+from sktransfer.features.prefix import collate_states
+from sktransfer.features.store import FeatureStore
 from sktransfer.plugins import Encoder
 
 
@@ -26,6 +31,8 @@ class TransferModule(nn.Module):
 
     Attributes
     ----------
+    start : str or None
+        Block from which a training runs the encoder, on stored states; None runs all of it.
     trained : set of str
         Names of the encoder's parameters that any stage has trained: what differs from the
         pretrained weights, and all that has to be stored.
@@ -41,6 +48,7 @@ class TransferModule(nn.Module):
         self.head = head
         self.precision = precision
         self.trained: set[str] = set()
+        self.start: str | None = None
 
     @property
     def device(self) -> str:
@@ -50,8 +58,17 @@ class TransferModule(nn.Module):
     def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Compute outputs of shape (n, n_outputs)."""
         with autocast(self.precision, self.device):
-            features = self.encoder.forward(batch)
+            if self.start is None:
+                features = self.encoder.forward(batch)
+            else:
+                features = self.encoder.forward_from(batch, self.start)  # type: ignore[attr-defined]
         return self.head(features.float())
+
+    def collate(self, rows: Sequence[Any]) -> dict[str, torch.Tensor]:
+        """Put rows, or their states before ``start``, into one batch."""
+        if self.start is None:
+            return self.encoder.collate(rows)
+        return collate_states(self.encoder, rows)
 
     def open(self, names: Iterable[str]) -> None:
         """Train these parameters of the encoder from now on, and no others of it."""
@@ -79,6 +96,22 @@ class TransferModule(nn.Module):
             # Running statistics, such as those of batch normalisation, change in training mode.
             if name in self.trained or (self.trained and name not in parameters)
         }
+
+    def identity(self) -> str:
+        """Name the encoder as it is now: equal strings mean equal features."""
+        changes = self.body_changes()
+        if not changes:
+            return self.encoder.fingerprint
+        digest = hashlib.blake2b(digest_size=16)
+        for name, value in sorted(changes.items()):
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        return f"{self.encoder.fingerprint}|{digest.hexdigest()}"
+
+    def features(self, X: Sequence[Any], store: FeatureStore | None = None) -> torch.Tensor:
+        """Compute the features of inputs, as float32 on the CPU; a store is looked into first."""
+        identity = "" if store is None else self.identity()
+        return encode(self.encoder, X, self.precision, store=store, identity=identity)
 
     def trained_weights(self) -> dict[str, torch.Tensor]:
         """Copy what differs from the pretrained weights, the head included, by full name."""

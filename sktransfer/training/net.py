@@ -39,12 +39,15 @@ class Rows(Dataset):
         With mean 1.
     total_weight : float
         Sum of the weights before they were normalised.
+    inputs : sequence of n inputs
+        What the rows were prepared from.
     """
 
     rows: Sequence[Any]
     targets: np.ndarray
     weights: np.ndarray
     total_weight: float
+    inputs: Sequence[Any] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -71,7 +74,7 @@ class _Batches:
         for batch in batches:
             targets = torch.as_tensor(data.targets[batch], device=device)
             weights = torch.as_tensor(data.weights[batch], dtype=torch.float32, device=device)
-            inputs = net.module_.encoder.collate([data.rows[i] for i in batch])
+            inputs = net.module_.collate([data.rows[i] for i in batch])
             # Targets stand alone, since skorch's callbacks score by them.
             yield {"inputs": inputs, "weights": weights}, targets
 

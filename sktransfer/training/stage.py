@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from skorch.callbacks import GradientNormClipping
 from torch import nn
 
 from sktransfer.features.encode import encode_rows
+from sktransfer.features.prefix import prefix_rows, why_not_split
+from sktransfer.features.store import FeatureStore
 from sktransfer.heads.objectives import Objective
 from sktransfer.plugins import FreezeStrategy
 from sktransfer.training._callbacks import (
@@ -56,6 +59,8 @@ class StageSettings:
         skorch's verbosity.
     average : {"ema", "soup"} or None
         Which mean of the weights is kept; None keeps the last ones.
+    store : FeatureStore or None
+        Where the features of a frozen encoder are looked up, and kept.
     """
 
     batch_size: int = 16
@@ -65,6 +70,7 @@ class StageSettings:
     callbacks: Sequence[Any] = ()
     verbose: int = 0
     average: str | None = None
+    store: FeatureStore | None = None
 
 
 @dataclass
@@ -79,11 +85,14 @@ class StageResult:
         Epochs trained; iterations of the solver where the head alone was fitted.
     lr : dict of str to float
         Peak learning rate of each group of parameters.
+    prefix : str
+        Which block's inputs were computed once, or why not.
     """
 
     history: list[dict[str, Any]] = field(default_factory=list)
     n_iter: int = 0
     lr: dict[str, float] = field(default_factory=dict)
+    prefix: str = "nothing was trained by epochs"
 
 
 def run_stage(
@@ -138,7 +147,10 @@ def run_stage(
     result = StageResult()
     features, stop = None, False
     if plan.n_probe:
-        features = encode_rows(module.encoder, train.rows, module.precision)
+        if settings.store is None:
+            features = encode_rows(module.encoder, train.rows, module.precision)
+        else:
+            features = module.features(train.inputs, settings.store)
         stop = _probe(
             module, objective, features, train, C, anchor, plan, watcher, settings.verbose, result
         )
@@ -245,7 +257,6 @@ def _train(
         objective=objective,
         groups=groups,
         rng=np.random.default_rng(seed),
-        valid=valid,
         stage=plan.stage,
         epoch_offset=plan.n_probe,
         average=None if settings.average is None else WeightAverage(settings.average, n_epochs),
@@ -255,13 +266,39 @@ def _train(
         verbose=settings.verbose,
         callbacks=[*named(ours), *fresh(settings.callbacks)],
     )
-    net.fit(train)
+    with _from_prefix(module, plan, train, valid, result) as (train, valid):
+        net.valid = valid
+        net.fit(train)
     result.n_iter = len(net.history)
     if best is not None and result.history:
         result.history[-1]["valid_score"] = best.start_score_
     for epoch, record in enumerate(net.history, start=plan.n_probe + 1):
         values = {k.removeprefix("event_"): _plain(v) for k, v in record.items() if _is_kept(k)}
         result.history.append({"stage": plan.stage, **values, "epoch": epoch})
+
+
+@contextlib.contextmanager
+def _from_prefix(
+    module: TransferModule, plan: Plan, train: Rows, valid: Rows | None, result: StageResult
+) -> Iterator[tuple[Rows, Rows | None]]:
+    """Give rows as they are before the lowest block that trains; the module starts there."""
+    start = next(block for block in module.encoder.blocks if block in plan.blocks)
+    reason = why_not_split(module.encoder, train.rows, start)
+    if reason:
+        result.prefix = f"none: {reason}"
+        yield train, valid
+        return
+    result.prefix = f"below {start}"
+
+    def before(rows: Rows) -> Rows:
+        states = prefix_rows(module.encoder, rows.rows, start, module.precision)
+        return replace(rows, rows=states)
+
+    module.start = start
+    try:
+        yield before(train), None if valid is None else before(valid)
+    finally:
+        module.start = None
 
 
 def _parameter_groups(

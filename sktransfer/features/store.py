@@ -1,0 +1,271 @@
+"""Features of single inputs, kept between fits, processes and restarts.
+
+A key names the weights, the preprocessing, the precision, the versions of the libraries and the
+input itself, so that nothing ever has to be invalidated: whatever differs has another key. Values
+are raw float32 behind a checksum, never pickles.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import struct
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from sktransfer._warnings import warn_user
+
+__all__ = ["DiskStore", "FeatureStore", "MemoryStore", "open_store", "store_keys"]
+
+_LIBRARIES = ("sktransfer", "torch", "transformers", "tokenizers")
+_CHECKSUM = 8
+# Evicting goes on to this share of the limit, so that it is rare.
+_AFTER_EVICTION = 0.8
+
+
+class FeatureStore(Protocol):
+    """Where features are kept."""
+
+    def get(self, keys: Sequence[bytes]) -> list[np.ndarray | None]:
+        """Give the features of each key, or None where they are not kept."""
+
+    def put(self, items: Iterable[tuple[bytes, np.ndarray]]) -> None:
+        """Keep features."""
+
+
+def store_keys(identity: str, X: Sequence[Any]) -> list[bytes]:
+    """Make the key of each input.
+
+    Parameters
+    ----------
+    identity : str
+        Weights, preprocessing and precision.
+    X : sequence of n str, or of n tuples of str
+        Inputs.
+
+    Returns
+    -------
+    keys : list of n bytes
+    """
+    versions = "|".join(f"{name}={version(name)}" for name in _LIBRARIES)
+    base = hashlib.blake2b(f"{identity}|{versions}".encode(), digest_size=32)
+    keys = []
+    for x in X:
+        own = base.copy()
+        for part in (x,) if isinstance(x, str) else x:
+            data = part.encode("utf-8", "surrogatepass")
+            # The length stands before each part, so that no two pairs are written alike.
+            own.update(struct.pack("<q", len(data)) + data)
+        keys.append(own.digest())
+    return keys
+
+
+class MemoryStore:
+    """Features in this process, the least recently used of which go first.
+
+    Parameters
+    ----------
+    max_bytes : int, default=2**28
+        Bytes of features that are kept.
+    """
+
+    def __init__(self, max_bytes: int = 2**28) -> None:
+        self.max_bytes = max_bytes
+        self._bytes = 0
+        self._kept: OrderedDict[bytes, np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def get(self, keys: Sequence[bytes]) -> list[np.ndarray | None]:
+        """Give the features of each key, or None where they are not kept."""
+        with self._lock:
+            for key in keys:
+                if key in self._kept:
+                    self._kept.move_to_end(key)
+            return [self._kept.get(key) for key in keys]
+
+    def put(self, items: Iterable[tuple[bytes, np.ndarray]]) -> None:
+        """Keep features."""
+        with self._lock:
+            for key, value in items:
+                if key not in self._kept:
+                    self._kept[key] = np.array(value, dtype=np.float32)
+                    self._bytes += self._kept[key].nbytes
+            while self._bytes > self.max_bytes:
+                _, value = self._kept.popitem(last=False)
+                self._bytes -= value.nbytes
+
+
+class DiskStore:
+    """Features in a folder, an LMDB database that any number of processes share.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder; made where it does not exist.
+    max_bytes : int, default=2**31
+        Bytes of features that are kept; the oldest go first.
+
+    Raises
+    ------
+    ImportError
+        If lmdb is not installed; names the extra.
+    OSError
+        If the folder cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], max_bytes: int = 2**31) -> None:
+        self.path = Path(path).expanduser().absolute()
+        self.max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._env: Any = None
+        self._pid = 0
+        self._warned: set[str] = set()
+        self._open()
+
+    def _open(self) -> Any:
+        # A process that was forked must not use the environment of its parent.
+        if self._env is not None and self._pid == os.getpid():
+            return self._env
+        try:
+            import lmdb
+        except ImportError as error:
+            raise ImportError(
+                f"cache={str(self.path)!r} needs lmdb: pip install 'sktransfer[cache]'."
+            ) from error
+        self.path.mkdir(parents=True, exist_ok=True)
+        settings: dict[str, Any] = {
+            # Address space, not memory or disk. Pages that a deletion frees need room to be noted.
+            "map_size": 2 * self.max_bytes + 2**26,
+            "max_dbs": 3,
+            "readahead": False,
+            "metasync": False,
+        }
+        try:
+            self._env = lmdb.open(str(self.path), **settings)
+        except lmdb.Error as error:
+            # Not a database, or one that is beyond repair: put it aside, and begin anew.
+            for file in ("data.mdb", "lock.mdb"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.replace(self.path / file, self.path / f"{file}.damaged")
+            self._warn("damaged", f"{self.path} is no readable feature store ({error})")
+            self._env = lmdb.open(str(self.path), **settings)
+        self._pid = os.getpid()
+        self._features = self._env.open_db(b"features")
+        self._order = self._env.open_db(b"order", integerkey=False)
+        self._counts = self._env.open_db(b"counts")
+        return self._env
+
+    def __len__(self) -> int:
+        with self._lock, self._open().begin() as txn:
+            return txn.stat(self._features)["entries"]
+
+    def get(self, keys: Sequence[bytes]) -> list[np.ndarray | None]:
+        """Give the features of each key, or None where they are not kept, or damaged."""
+        import lmdb
+
+        with self._lock:
+            try:
+                with self._open().begin(db=self._features, buffers=True) as txn:
+                    return [self._checked(key, txn.get(key)) for key in keys]
+            except lmdb.Error as error:
+                self._warn("read", f"{self.path} cannot be read ({error})")
+                return [None] * len(keys)
+
+    def put(self, items: Iterable[tuple[bytes, np.ndarray]]) -> None:
+        """Keep features, in one transaction."""
+        import lmdb
+
+        with self._lock:
+            try:
+                with self._open().begin(write=True) as txn:
+                    n_bytes, number = self._read_counts(txn)
+                    for key, value in items:
+                        data = np.ascontiguousarray(value, dtype="<f4").tobytes()
+                        old = txn.get(key, db=self._features)
+                        entry = _digest(key, data) + data
+                        txn.put(key, entry, db=self._features)
+                        if old is None:
+                            txn.put(struct.pack(">q", number), key, db=self._order)
+                            number += 1
+                        n_bytes += len(entry) - (0 if old is None else len(old))
+                    n_bytes = self._evict(txn, n_bytes)
+                    txn.put(b"counts", struct.pack("<qq", n_bytes, number), db=self._counts)
+            except (lmdb.Error, OSError) as error:
+                self._warn("write", f"{self.path} cannot be written ({error})")
+
+    def _read_counts(self, txn: Any) -> tuple[int, int]:
+        counts = txn.get(b"counts", db=self._counts)
+        return (0, 0) if counts is None else struct.unpack("<qq", counts)
+
+    def _evict(self, txn: Any, n_bytes: int) -> int:
+        if n_bytes <= self.max_bytes:
+            return n_bytes
+        cursor = txn.cursor(db=self._order)
+        while n_bytes > _AFTER_EVICTION * self.max_bytes and cursor.first():
+            entry = txn.pop(cursor.value(), db=self._features)
+            n_bytes -= 0 if entry is None else len(entry)
+            cursor.delete()
+        return n_bytes
+
+    def _checked(self, key: bytes, entry: Any) -> np.ndarray | None:
+        if entry is None:
+            return None
+        data = bytes(entry[_CHECKSUM:])
+        if len(data) % 4 or bytes(entry[:_CHECKSUM]) != _digest(key, data):
+            self._warn("entry", f"{self.path} holds damaged features, which are computed again")
+            return None
+        return np.frombuffer(data, dtype="<f4")
+
+    def _warn(self, kind: str, message: str) -> None:
+        if kind not in self._warned:
+            self._warned.add(kind)
+            warn_user(message + "; further ones are not reported.")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open_store, (str(self.path), self.max_bytes)
+
+
+def _digest(key: bytes, data: bytes) -> bytes:
+    return hashlib.blake2b(data, key=key[:32], digest_size=_CHECKSUM).digest()
+
+
+# An LMDB environment may be open once in a process.
+_OPEN: dict[tuple[str, int], DiskStore] = {}
+_MEMORY = MemoryStore()
+_LOCK = threading.Lock()
+
+
+def open_store(cache: Any, max_bytes: int = 2**31) -> FeatureStore | None:
+    """Give the store that a ``cache`` parameter names.
+
+    Parameters
+    ----------
+    cache : None, "memory" or path-like
+        None keeps nothing, ``"memory"`` in this process, a path in that folder.
+    max_bytes : int, default=2**31
+        Of a folder.
+
+    Returns
+    -------
+    store : FeatureStore or None
+    """
+    if cache is None:
+        return None
+    if cache == "memory":
+        return _MEMORY
+    path = os.path.realpath(os.path.expanduser(cache))
+    with _LOCK:
+        store = _OPEN.get((path, os.getpid()))
+        if store is None:
+            store = _OPEN[path, os.getpid()] = DiskStore(path, max_bytes)
+        return store
