@@ -231,7 +231,30 @@ class TransformerBackbone(Backbone):
             )
         if getattr(module.config, "is_encoder_decoder", False):
             module = module.get_encoder()
+        _share_with_files(module, folder)
         return module, tokenizer, bool(missing)
+
+
+def _share_with_files(module: Any, folder: Path) -> None:
+    """Back weights by the files themselves, so that processes and models share their memory.
+
+    A weight that trains is copied by the operating system when it is first written to.
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    stored: dict[str, Any] = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        stored |= load_file(path)
+    prefix = f"{getattr(module, 'base_model_prefix', '')}."
+    for name, parameter in module.named_parameters():
+        for key in (name, prefix + name):
+            value = stored.get(key)
+            # A model may rename or change what it reads: only what is equal is shared.
+            if value is not None and value.dtype == parameter.dtype:
+                if torch.equal(value, parameter.data):
+                    parameter.data = value
+                break
 
 
 def parse_model(spec: Any) -> TransformerBackbone | None:

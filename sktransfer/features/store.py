@@ -133,9 +133,12 @@ class DiskStore:
         self._open()
 
     def _open(self) -> Any:
-        # A process that was forked must not use the environment of its parent.
         if self._env is not None and self._pid == os.getpid():
             return self._env
+        if self._env is not None:
+            # A process that was forked must not use the environment of its parent; closing it
+            # only makes lmdb forget that the folder is open.
+            self._env.close()
         try:
             import lmdb
         except ImportError as error:
@@ -152,7 +155,7 @@ class DiskStore:
         }
         try:
             self._env = lmdb.open(str(self.path), **settings)
-        except lmdb.Error as error:
+        except (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError) as error:
             # Not a database, or one that is beyond repair: put it aside, and begin anew.
             for file in ("data.mdb", "lock.mdb"):
                 with contextlib.suppress(FileNotFoundError):

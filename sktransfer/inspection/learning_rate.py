@@ -209,7 +209,7 @@ class LearningRateDisplay:
         ax.set_xscale("log")
         ax.set_xlabel("learning rate of the encoder")
         ax.set_ylabel("loss of a batch")
-        ax.set_ylim(top=min(ax.get_ylim()[1], 1.5 * float(self.losses[0])))
+        ax.set_ylim(0, min(ax.get_ylim()[1], 1.5 * float(self.losses[0])))
         ax.legend()
         self.ax_, self.figure_ = ax, ax.figure
         return self
