@@ -71,6 +71,15 @@ def check_labels(y: Any, n_rows: int) -> np.ndarray:
             "This estimator requires y to be passed, but the target y is None: one label a text."
         )
     y = _as_labels(y)
+    if y.ndim == 2 and y.shape[1] > 1:
+        bad = [
+            (i, j) for i, row in enumerate(y.tolist()) for j, v in enumerate(row) if is_missing(v)
+        ]
+        if bad:
+            raise ValueError(
+                f"Input y contains NaN: {len(bad)} entries of the matrix are missing (first at row "
+                f"{bad[0][0]}, column {bad[0][1]})."
+            )
     y = column_or_1d(y, warn=True)
     if len(y) != n_rows:
         raise ValueError(

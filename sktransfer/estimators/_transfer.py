@@ -79,6 +79,11 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
 
     def _resolve(self) -> Parts:
         """Check parameters and find plugins, before data is touched or torch is imported."""
+        if isinstance(self.backbone, BaseTransfer):
+            raise TypeError(
+                f"backbone is a {type(self.backbone).__name__}, whose weights clone would drop: "
+                "wrap it, backbone=sklearn.frozen.FrozenEstimator(fitted), or give its encoder_."
+            )
         self._validate_params()
         if isinstance(self.backbone, FrozenEstimator):
             backbone = start_of_encoder(self.backbone).state.backbone
@@ -180,7 +185,7 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
             train, valid = self._rows(X, rows, targets, stops or self._wants_held_out(), seed)
             watch = Watch(
                 self,
-                lambda reading: self._of_training(Trained(made, reading, report), parts),
+                lambda reading: self._as_if_ended(Trained(made, reading, report), parts),
                 reading,
                 len(plan.epochs) - max(0, plan.n_probe - 1),
                 X,
@@ -251,6 +256,11 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
     def _keep(self, trained: Trained, parts: Parts) -> None:
         """Set the fitted attributes."""
         self._replace_fitted(self._of_training(trained, parts))
+
+    def _as_if_ended(self, trained: Trained, parts: Parts) -> dict[str, Any]:
+        """Give fitted attributes in the middle of a training, which goes on without them."""
+        found = self._of_training(trained, parts)
+        return {**found, "net_": type(found["net_"])(found["net_"].state)}
 
     def _of_training(self, trained: Trained, parts: Parts) -> dict[str, Any]:
         """Give the fitted attributes that a training leads to."""

@@ -82,11 +82,15 @@ class WarmupThenDecay(Callback):
 
 
 class KeepBest(Callback):
-    """Score the held-out rows before and after each epoch, stop in time, restore the best."""
+    """Score the held-out rows after each epoch, stop in time, restore the best.
 
-    def __init__(self, score: Score, patience: int) -> None:
+    A probe or an earlier training counts, too; a head at random does not.
+    """
+
+    def __init__(self, score: Score, patience: int, start_counts: bool) -> None:
         self.score = score
         self.patience = patience
+        self.start_counts = start_counts
 
     def initialize(self) -> KeepBest:
         self.best_ = (-math.inf, -math.inf)
@@ -107,7 +111,8 @@ class KeepBest(Callback):
             self.targets_.append(batch[1].cpu())
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        # The probe, or an earlier training, may be better than anything that follows.
+        if not self.start_counts:
+            return
         losses = []
         for batch in net.get_iterator(net.valid):
             step = net.validation_step(batch)

@@ -167,6 +167,7 @@ def run_stage(
             settings,
             train,
             size,
+            anchor is not None,
             seed,
             valid,
             score,
@@ -231,6 +232,7 @@ def _train(
     settings: StageSettings,
     train: Rows,
     feature_size: float,
+    head_is_kept: bool,
     seed: int,
     valid: Rows | None,
     score: Score | None,
@@ -243,7 +245,9 @@ def _train(
     groups, result.lr = _parameter_groups(module, strategy, plan, head_lr, settings.weight_decay)
     n_epochs = len(plan.epochs) - plan.n_probe
     n_steps = n_epochs * math.ceil(len(train) / settings.batch_size)
-    best = KeepBest(score, settings.patience) if valid is not None and score else None
+    best = None
+    if valid is not None and score:
+        best = KeepBest(score, settings.patience, plan.n_probe > 0 or head_is_kept)
     ours = [
         ("open_blocks", OpenBlocks(plan, strategy)),
         ("lr", WarmupThenDecay(n_steps, settings.warmup)),
@@ -270,7 +274,7 @@ def _train(
         net.valid = valid
         net.fit(train)
     result.n_iter = len(net.history)
-    if best is not None and result.history:
+    if best is not None and result.history and best.start_counts:
         result.history[-1]["valid_score"] = best.start_score_
     for epoch, record in enumerate(net.history, start=plan.n_probe + 1):
         values = {k.removeprefix("event_"): _plain(v) for k, v in record.items() if _is_kept(k)}
