@@ -361,7 +361,7 @@ def test_a_pipeline_that_ends_in_an_encoder_is_a_backbone(data):
 @pytest.mark.parametrize(
     ("wrap", "error", "message"),
     [
-        (lambda data: quick().fit(data[0]), ValueError, "'backbone' parameter.*FrozenEstimator"),
+        (lambda data: quick().fit(data[0]), TypeError, "clone would drop.*FrozenEstimator"),
         (lambda data: FrozenEstimator(quick()), NotFittedError, "TransferTextEncoder"),
         (
             lambda data: FrozenEstimator(StandardScaler().fit([[1.0], [2.0]])),
