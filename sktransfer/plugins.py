@@ -98,6 +98,9 @@ class Encoder(Protocol):
     is a dict of tensors whose first axis has n entries; ``padded_states`` names those whose second
     axis is padded to the longest row. It stays valid while the block and all above it train, so
     what lies below is computed once for a whole training.
+
+    For speed it may offer ``half()``, which gives a copy in bfloat16 for inference, and
+    ``budget()``, what the padded rows of a batch of inference should cost together.
     """
 
     module: Any

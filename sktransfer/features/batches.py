@@ -14,7 +14,7 @@ _BUDGET = 64 * 512
 _POOL = 50
 
 
-def sorted_batches(rows: Sequence[Any], batch_size: int) -> list[np.ndarray]:
+def sorted_batches(rows: Sequence[Any], batch_size: int, budget: int = _BUDGET) -> list[np.ndarray]:
     """Cut rows, longest first, into batches for inference.
 
     Parameters
@@ -22,7 +22,9 @@ def sorted_batches(rows: Sequence[Any], batch_size: int) -> list[np.ndarray]:
     rows : sequence of n rows
         Each has a length.
     batch_size : int
-        Rows of a batch at most; fewer where they are very long.
+        Rows of a batch at most; fewer where they are long.
+    budget : int, default=32768
+        What the padded rows of a batch may cost together.
 
     Returns
     -------
@@ -38,7 +40,7 @@ def sorted_batches(rows: Sequence[Any], batch_size: int) -> list[np.ndarray]:
     batches, start = [], 0
     while start < len(order):
         # The first row is the longest of those that follow, and all are padded to it.
-        fit = max(1, _BUDGET // max(1, len(rows[order[start]])))
+        fit = max(1, budget // max(1, len(rows[order[start]])))
         end = start + min(batch_size, fit)
         batches.append(order[start:end])
         start = end
