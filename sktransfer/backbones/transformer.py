@@ -231,7 +231,13 @@ class TransformerBackbone(Backbone):
             )
         if getattr(module.config, "is_encoder_decoder", False):
             module = module.get_encoder()
-        _share_with_files(module, folder)
+        if isinstance(self.model, str) and not _is_path(self.model):
+            _share_with_files(module, folder)
+        else:
+            # A folder of the user's may be written to at any time, other than a package or the
+            # hub's cache; what is loaded must not change with it.
+            for value in (*module.parameters(), *module.buffers()):
+                value.data = value.data.clone()
         return module, tokenizer, bool(missing)
 
 

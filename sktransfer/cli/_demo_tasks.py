@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import mean, stdev
@@ -261,7 +262,10 @@ def _with_source(
     clock = _Clock()
     announce(f"seed {seed}: {SOURCES[name]}")
     clf = _classifier(sizes, seed).set_params(max_epochs=sizes.source_epochs)
-    clf.fit(source.texts, source.labels)
+    with warnings.catch_warnings():
+        # That so few tokens are read is meant, and the footer says it.
+        warnings.filterwarnings("ignore", ".*tokens are cut off")
+        clf.fit(source.texts, source.labels)
     trained = clock.seconds()
     labels = sorted(set(shots.labels))
     if clf.classes_.tolist() == labels:

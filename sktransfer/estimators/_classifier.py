@@ -19,7 +19,9 @@ from sktransfer.estimators._source import start_of_fitted
 from sktransfer.estimators._targets import (
     Targets,
     check_indicators,
+    column_names,
     many_labels_targets,
+    named_columns,
     one_label_targets,
 )
 from sktransfer.estimators._transfer import BaseTransfer
@@ -51,7 +53,8 @@ class BaseTransferClassifier(ClassifierMixin, BaseTransfer):
         X : list, array, Series or one-column frame of n inputs
             Texts, for example; a frame of two columns holds pairs.
         y : array-like of shape (n,), or array-like or sparse matrix of shape (n, n_labels)
-            Labels; or an indicator matrix of 0 and 1, where any number of labels may be right.
+            Labels; or an indicator matrix of 0 and 1, where any number of labels may be right. A
+            frame's columns name them; without names they are known by their positions.
         sample_weight : array-like of shape (n,) or None, default=None
             Weights of the rows. Rows of weight 0 are left out.
 
@@ -91,8 +94,8 @@ class BaseTransferClassifier(ClassifierMixin, BaseTransfer):
         classes : array-like of shape (n_classes,) or None, default=None
             The label set from now on: what the head knows of labels that stay is kept, others are
             added or dropped. None keeps the label set. Needed in the first call without `fit`.
-            For an indicator matrix the columns are the labels, and ``classes`` is
-            ``range(n_labels)`` where their number changes.
+            For an indicator matrix ``classes`` names its columns in their order; without names it
+            is ``range(n_labels)``.
         sample_weight : array-like of shape (n,) or None, default=None
             Weights of the rows. Rows of weight 0 are left out.
 
@@ -125,7 +128,8 @@ class BaseTransferClassifier(ClassifierMixin, BaseTransfer):
         inputs = self._read_new(X, parts.backbone)
         if fitted:
             self._check_same_kind(inputs)
-        targets = self._targets(parts, y, len(inputs), label_set, sample_weight)
+        columns = list(label_set if classes is None else classes)
+        targets = self._targets(parts, y, len(inputs), label_set, sample_weight, columns)
         if fitted and classes is None and (targets.per == "label") != self.multilabel_:
             raise ValueError(
                 "y has to be as in the last fit: "
@@ -185,19 +189,22 @@ class BaseTransferClassifier(ClassifierMixin, BaseTransfer):
         return self._reading().proba(self._outputs(self._read(X)))
 
     def _targets(
-        self, parts: Any, y: Any, n_rows: int, label_set: np.ndarray | None, sample_weight: Any
+        self,
+        parts: Any,
+        y: Any,
+        n_rows: int,
+        label_set: np.ndarray | None,
+        sample_weight: Any,
+        columns: Any = None,
     ) -> Targets:
-        """Code the labels; ``label_set`` is None where the data decides it."""
+        """Code the labels; ``label_set`` and ``columns`` are None where the data decides them."""
         smoothing = float(self.label_smoothing)
         if is_indicator(y):
             labels, sparse = check_indicators(y, n_rows)
-            if label_set is not None and len(label_set) != labels.shape[1]:
-                raise ValueError(
-                    f"y has {labels.shape[1]} columns for {len(label_set)} labels: pass "
-                    f"classes=range({labels.shape[1]}) to change their number."
-                )
+            labels, names = named_columns(labels, column_names(y), columns)
             return many_labels_targets(
                 labels,
+                names=names,
                 sparse=sparse,
                 threshold=0.5 if self.threshold == "auto" else float(self.threshold),
                 class_weight=self.class_weight,

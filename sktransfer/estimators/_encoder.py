@@ -31,6 +31,7 @@ _OF_ENCODERS = (
     "freeze_",
     "history_",
     "n_parameters_",
+    "pair_columns_",
     "pairs_",
     "stages_",
     "truncation_report_",
@@ -103,12 +104,10 @@ class BaseTransferEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         -------
         features : ndarray of float32 of shape (n, dim)
         """
-        from sktransfer.features.store import open_store
-
         check_is_fitted(self)
         inputs = self._read(X)
         module = self._module()
-        return module.features(inputs, open_store(self.cache)).numpy()
+        return module.features(inputs, self._store()).numpy()
 
     @classmethod
     def _of_fitted(cls, estimator: Any) -> FrozenEstimator:
@@ -166,6 +165,7 @@ class BaseTransferEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
             labels, sparse = check_indicators(y, n_rows)
             return many_labels_targets(
                 labels,
+                names=np.arange(labels.shape[1]),
                 sparse=sparse,
                 threshold=0.5,
                 class_weight=None,

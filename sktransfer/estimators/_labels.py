@@ -70,6 +70,12 @@ def check_labels(y: Any, n_rows: int) -> np.ndarray:
         raise ValueError(
             "This estimator requires y to be passed, but the target y is None: one label a text."
         )
+    lists = [v for v in y if isinstance(v, list | tuple | set)] if isinstance(y, list) else []
+    if any(len(value) != 1 for value in lists):
+        raise ValueError(
+            "y holds a list for each text. For several labels a text make an indicator matrix: "
+            "sklearn.preprocessing.MultiLabelBinarizer().fit_transform(y)."
+        )
     y = _as_labels(y)
     if y.ndim == 2 and y.shape[1] > 1:
         bad = [

@@ -17,6 +17,8 @@ from sktransfer._warnings import warn_user
 from sktransfer.plugins import Head
 
 _TINY = float(np.finfo(float).tiny)
+# Held-out rows below which a temperature is hardly more than a guess.
+_FEW_ROWS = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +71,7 @@ class OneLabelReading:
             proba = replace(self, temperature=temperature).proba(outputs)[rows, values]
             return float(-np.average(np.log(np.maximum(proba, _TINY)), weights=weights))
 
-        return replace(self, temperature=_best_temperature(loss))
+        return replace(self, temperature=_best_temperature(loss, len(values)))
 
     def attributes(self) -> dict[str, Any]:
         """Give the fitted attributes from which this can be built again."""
@@ -83,8 +85,8 @@ class ManyLabelsReading:
 
     Attributes
     ----------
-    classes : ndarray of int of shape (n_labels,)
-        Columns of the indicator matrix.
+    classes : ndarray of shape (n_labels,)
+        Names or numbers of the columns of the indicator matrix.
     thresholds : ndarray of float of shape (n_labels,)
         A label is predicted from this probability on.
     temperature : float or None
@@ -132,7 +134,7 @@ class ManyLabelsReading:
             per_row = -np.log(np.maximum(right, _TINY)).mean(axis=1)
             return float(np.average(per_row, weights=weights))
 
-        return replace(self, temperature=_best_temperature(loss))
+        return replace(self, temperature=_best_temperature(loss, len(values)))
 
     def with_best_thresholds(
         self, outputs: Any, values: np.ndarray, weights: np.ndarray
@@ -220,10 +222,22 @@ class NumbersReading:
 Reading = OneLabelReading | ManyLabelsReading | NumbersReading
 
 
-def _best_temperature(loss: Any) -> float:
-    """Minimise a loss over temperatures from 1/50 to 50 (Guo et al., 2017, arXiv:1706.04599)."""
+def _best_temperature(loss: Any, n_rows: int) -> float:
+    """Minimise a loss over temperatures (Guo et al., 2017, arXiv:1706.04599).
+
+    A few rows that are all right ask for a temperature of zero. So its logarithm has a normal prior
+    with a standard deviation of a half, which many rows outweigh.
+    """
+    if n_rows < _FEW_ROWS:
+        warn_user(
+            f"calibrate='temperature' has {n_rows} held-out rows to go by, and leaves the "
+            "probabilities nearly as they are: raise validation_fraction, or use "
+            "CalibratedClassifierCV(clf, method='temperature')."
+        )
     limit = float(np.log(50.0))
     found = minimize_scalar(
-        lambda log: loss(float(np.exp(log))), bounds=(-limit, limit), method="bounded"
+        lambda log: loss(float(np.exp(log))) + 2.0 * log**2 / n_rows,
+        bounds=(-limit, limit),
+        method="bounded",
     )
     return float(np.exp(found.x))

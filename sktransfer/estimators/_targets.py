@@ -172,9 +172,62 @@ def check_indicators(y: Any, n_rows: int) -> tuple[np.ndarray, bool]:
     return dense, sparse
 
 
+def column_names(y: Any) -> list[str] | None:
+    """Give the names of a frame's columns; None where they are numbers, or y is no frame."""
+    import narwhals as nw
+
+    frame = nw.from_native(y, pass_through=True, eager_only=True)
+    names = getattr(y, "columns", None) if isinstance(frame, nw.DataFrame) else None
+    found = [] if names is None else list(getattr(y, "column_names", names))
+    return found if found and all(isinstance(name, str) for name in found) else None
+
+
+def named_columns(
+    y: np.ndarray, names: list[str] | None, wanted: list[Any] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Settle what the columns of an indicator matrix are called.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n, n_labels)
+        0 and 1.
+    names : list of str or None
+        What a frame calls them.
+    wanted : list or None
+        What they have to be called; None where the data decides it.
+
+    Returns
+    -------
+    y : ndarray of shape (n, n_labels)
+        Columns in the order of ``wanted``.
+    names : ndarray of shape (n_labels,)
+
+    Raises
+    ------
+    ValueError
+        If their number or names are others.
+    """
+    if wanted is None:
+        return y, np.array(names) if names else np.arange(y.shape[1])
+    if len(wanted) != y.shape[1]:
+        raise ValueError(
+            f"y has {y.shape[1]} columns for {len(wanted)} labels: pass "
+            f"classes={names or f'range({y.shape[1]})'} to change their number."
+        )
+    if names and names != wanted:
+        if set(names) != set(wanted):
+            raise ValueError(
+                f"y has the columns {names}, but the labels are {np.asarray(wanted).tolist()}: "
+                f"pass classes={names} to change them."
+            )
+        y = y[:, [names.index(name) for name in wanted]]
+    return y, np.asarray(wanted)
+
+
 def many_labels_targets(
     y: np.ndarray,
     *,
+    names: np.ndarray,
     sparse: bool,
     threshold: float,
     class_weight: Any,
@@ -187,6 +240,8 @@ def many_labels_targets(
     ----------
     y : ndarray of float32 of shape (n, n_labels)
         0 and 1.
+    names : ndarray of shape (n_labels,)
+        What the columns are called.
     sparse : bool
         Whether labels are predicted as a sparse matrix.
     threshold : float
@@ -219,9 +274,7 @@ def many_labels_targets(
         per_label = [class_weight] * n_labels if isinstance(class_weight, str) else class_weight
         used = weights > 0
         pairs = [_pair(w, y[used, k], weights[used], k) for k, w in enumerate(per_label)]
-    reading = ManyLabelsReading(
-        np.arange(n_labels), np.full(n_labels, float(threshold)), sparse=sparse
-    )
+    reading = ManyLabelsReading(names, np.full(n_labels, float(threshold)), sparse=sparse)
     return Targets(y, weights, ManyLabels(tuple(pairs), smoothing), reading)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sktransfer._warnings import warn_user
-from sktransfer.estimators._texts import check_texts
+from sktransfer.estimators._texts import Pairs, check_texts
 from sktransfer.plugins import Backbone
 
 # From this share of cut tokens on, a user should know that another way exists.
@@ -67,10 +67,19 @@ class TextInput:
                 else "X holds texts, but the estimator was fitted on pairs of texts: pass a frame "
                 "of two columns."
             )
+        known = getattr(self, "pair_columns_", None)
+        columns = list(getattr(texts, "columns", ()))
+        if known is not None and columns != known and set(columns) == set(known):
+            raise ValueError(
+                f"X has the columns {columns}, but the estimator was fitted on them as {known}: "
+                f"pass X[{known}]."
+            )
 
     def _report_on_inputs(self, X: list[Any], rows: list[Any]) -> dict[str, Any]:
         """Give fitted attributes about the training texts: what they are, and what was cut."""
         found: dict[str, Any] = {"pairs_": isinstance(X[0], tuple)}
+        if found["pairs_"]:
+            found["pair_columns_"] = list(X.columns) if isinstance(X, Pairs) else None
         if not hasattr(rows[0], "cut"):
             return found
         tokens, cut = sum(row.tokens for row in rows), sum(row.cut for row in rows)

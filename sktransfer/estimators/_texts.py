@@ -11,6 +11,14 @@ from sktransfer._warnings import warn_user
 from sktransfer.estimators._missing import is_missing
 
 
+class Pairs(list):
+    """Pairs of texts, and the names of the columns that they come from."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]], columns: tuple[str, ...]) -> None:
+        super().__init__(pairs)
+        self.columns = columns
+
+
 def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False) -> list[Any]:
     """Check texts and turn them into a list of str.
 
@@ -43,7 +51,7 @@ def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False) -> list[A
                 sides.append(check_texts(column, fitting=fitting and not sides))
             except (TypeError, ValueError) as error:
                 raise type(error)(f"In the column {name!r}: {error}") from None
-        return list(zip(*sides, strict=True))
+        return Pairs(zip(*sides, strict=True), tuple(columns))
     values = _flatten(X, columns)
     if not values:
         raise ValueError("X is empty: found 0 texts while a minimum of 1 is required.")
@@ -58,6 +66,8 @@ def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False) -> list[A
         kind = type(values[wrong[0]]).__name__
         hint = {
             "bytes": "Decode them: [x.decode() for x in X].",
+            "tuple": "Pairs of texts are a frame of two columns: pandas.DataFrame(X).",
+            "list": "Pairs of texts are a frame of two columns: pandas.DataFrame(X).",
             "dict": "For one column of records, pass X['...'].",
         }.get(kind, "Convert them, for example with [str(x) for x in X].")
         raise TypeError(

@@ -6,6 +6,7 @@ attributes are set at the very end, so a fit that fails leaves the estimator as 
 
 from __future__ import annotations
 
+import copy
 import os
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -19,6 +20,7 @@ from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from sktransfer._warnings import warn_user
 from sktransfer.estimators._assembly import Assembly, assemble
 from sktransfer.estimators._labels import LabelChange
 from sktransfer.estimators._reading import Reading
@@ -82,7 +84,7 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
         if isinstance(self.backbone, BaseTransfer):
             raise TypeError(
                 f"backbone is a {type(self.backbone).__name__}, whose weights clone would drop: "
-                "wrap it, backbone=sklearn.frozen.FrozenEstimator(fitted), or give its encoder_."
+                "wrap it, backbone=sklearn.frozen.FrozenEstimator(fitted)."
             )
         self._validate_params()
         if isinstance(self.backbone, FrozenEstimator):
@@ -139,9 +141,13 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
         from sktransfer.training.stage import StageSettings, run_stage
 
         assert parts.head is not None
+        store = open_store(self.cache)
         if not targets.weights.all():
             used = np.flatnonzero(targets.weights)
-            X, targets = [X[i] for i in used], targets.take(used)
+            # A copy keeps what the list knows of its columns.
+            kept = copy.copy(X)
+            kept[:] = [X[i] for i in used]
+            X, targets = kept, targets.take(used)
         if restart:
             check_trainable(targets)
         device = resolve_device(self.device)
@@ -149,9 +155,8 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
         # A stage that goes on draws other batches than those before it.
         seed = draw_seed(self.random_state, 0 if restart else len(getattr(self, "stages_", ())))
         reading = targets.reading
-        labels = LabelChange.between(
-            None if start is None or start.kind != reading.kind else start.names, reading.names
-        )
+        alike = start is not None and start.kind == reading.kind
+        labels = LabelChange.between(start.names if start and alike else None, reading.names)
         decision = parts.freeze.decide(
             rows=targets.rows_each,
             per=targets.per,
@@ -205,7 +210,7 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
                     callbacks=self.callbacks or (),
                     verbose=int(self.verbose),
                     average=self.average,
-                    store=open_store(self.cache),
+                    store=store,
                 ),
                 train,
                 C=float(parts.head.C),
@@ -341,10 +346,18 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
 
     def _outputs(self, X: list[Any]) -> Any:
         """Compute the head's outputs in double precision."""
+        module = self._module()
+        return module.outputs(module.features(X, self._store()))
+
+    def _store(self) -> Any:
+        """Give the store of features for predictions, which go on without it."""
         from sktransfer.features.store import open_store
 
-        module = self._module()
-        return module.outputs(module.features(X, open_store(self.cache)))
+        try:
+            return open_store(self.cache)
+        except (ImportError, OSError) as error:
+            warn_user(f"cache={str(self.cache)!r} is not used: {error}")
+            return None
 
     def save(self, path: str | os.PathLike[str], *, embed_backbone: bool = False) -> None:
         """Write the fitted estimator into a folder; `sktransfer.load` reads it.

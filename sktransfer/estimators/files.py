@@ -169,6 +169,9 @@ def _write(estimator: Any, folder: Path, embed_backbone: bool) -> None:
 def _encode_params(estimator: Any, folder: Path, embed_backbone: bool) -> dict[str, Any]:
     encoded: dict[str, Any] = {}
     for name, value in estimator.get_params(deep=False).items():
+        if name == "cache":
+            encoded[name] = None  # a folder of this machine
+            continue
         if isinstance(value, FrozenEstimator):
             inner = value.estimator
             (folder / name).mkdir()

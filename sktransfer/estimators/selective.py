@@ -27,16 +27,20 @@ class SelectiveClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         `sklearn.frozen.FrozenEstimator`. Calibrate it first, for example by
         ``TransferTextClassifier(calibrate="temperature")``, since the threshold is a probability.
     threshold : float, default=0.8
-        Where no label has this probability, `predict` gives ``reject_label``.
-    reject_label : int or str, default=-1
-        Must not be one of the labels.
+        Where no label has this probability, `predict` gives ``reject_label_``.
+    reject_label : int, str or None, default=None
+        Given where no label is sure enough: a number where the labels are numbers, text where they
+        are text, and none of them. None is -1 (or one less than the smallest label, where -1 is
+        one), and ``"rejected"``.
 
     Attributes
     ----------
     estimator_ : classifier
         The fitted clone.
     classes_ : ndarray of shape (n_classes,)
-        Its labels; ``reject_label`` is not among them.
+        Its labels; ``reject_label_`` is not among them.
+    reject_label_ : int or str
+        What stands for "not sure".
 
     References
     ----------
@@ -59,10 +63,10 @@ class SelectiveClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     _parameter_constraints: dict[str, Any] = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "threshold": [Interval(Real, 0, 1, closed="both")],
-        "reject_label": [Integral, str],
+        "reject_label": [Integral, str, None],
     }
 
-    def __init__(self, estimator: Any, *, threshold: float = 0.8, reject_label: Any = -1) -> None:
+    def __init__(self, estimator: Any, *, threshold: float = 0.8, reject_label: Any = None) -> None:
         self.estimator = estimator
         self.threshold = threshold
         self.reject_label = reject_label
@@ -91,17 +95,34 @@ class SelectiveClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self._validate_params()
         if get_config()["enable_metadata_routing"]:
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
-        estimator = clone(self.estimator).fit(X, y, **fit_params)
         if type_of_target(y).startswith("multilabel"):
             raise ValueError("y is an indicator matrix, but one label a row is expected.")
-        if self.reject_label in estimator.classes_.tolist():
-            raise ValueError(
-                f"reject_label={self.reject_label!r} is one of the labels "
-                f"{estimator.classes_.tolist()}: choose another one."
-            )
+        # Before the training, which may take long; a frozen classifier has labels of its own.
+        self._reject_label(np.unique(np.asarray(y)))
+        estimator = clone(self.estimator).fit(X, y, **fit_params)
+        self.reject_label_ = self._reject_label(estimator.classes_)
         self.estimator_ = estimator
         self.classes_ = estimator.classes_
         return self
+
+    def _reject_label(self, classes: np.ndarray) -> Any:
+        labels = classes.tolist()
+        text = bool(labels) and isinstance(labels[0], str)
+        if self.reject_label is None:
+            if text:
+                return "rejected"
+            return -1 if -1 not in labels else int(min(labels)) - 1
+        if self.reject_label in labels:
+            raise ValueError(
+                f"reject_label={self.reject_label!r} is one of the labels {labels}: choose another "
+                "one."
+            )
+        if text != isinstance(self.reject_label, str):
+            raise ValueError(
+                f"reject_label={self.reject_label!r} has to be {'text' if text else 'a number'}, "
+                f"as the labels {labels} are."
+            )
+        return self.reject_label
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict labels, or ``reject_label``.
@@ -114,18 +135,14 @@ class SelectiveClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         Returns
         -------
         labels : ndarray of shape (n,)
-            Of type object where a ``reject_label`` of another type than the labels is among them.
+            Of a type that holds the labels and ``reject_label_``.
         """
         proba = self.predict_proba(X)
         labels = self.classes_[proba.argmax(axis=1)]
         rejected = proba.max(axis=1) < self.threshold
-        if not rejected.any():
-            return labels
-        # Of one kind they share an array; text and numbers do not.
-        reject = np.asarray(self.reject_label)
-        same = {labels.dtype.kind, reject.dtype.kind} in ({"U"}, {"i"})
-        labels = labels.astype(np.result_type(labels, reject) if same else object)
-        labels[rejected] = self.reject_label
+        if labels.dtype != object:
+            labels = labels.astype(np.result_type(labels, np.asarray(self.reject_label_)))
+        labels[rejected] = self.reject_label_
         return labels
 
     def accepts(self, X: Any) -> np.ndarray:

@@ -99,7 +99,7 @@ class TransferTextClassifier(TextInput, BaseTransferClassifier):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted; for an indicator matrix the numbers of its columns.
+        The labels, sorted; for an indicator matrix the names or numbers of its columns.
     multilabel_ : bool
         Whether the labels were an indicator matrix.
     thresholds_ : ndarray of shape (n_classes,)

@@ -145,7 +145,10 @@ class DiskStore:
             raise ImportError(
                 f"cache={str(self.path)!r} needs lmdb: pip install 'sktransfer[cache]'."
             ) from error
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"{self.path} cannot be a folder of features: {error}") from error
         settings: dict[str, Any] = {
             # Address space, not memory or disk. Pages that a deletion frees need room to be noted.
             "map_size": 2 * self.max_bytes + 2**26,
@@ -243,7 +246,7 @@ def _digest(key: bytes, data: bytes) -> bytes:
 
 
 # An LMDB environment may be open once in a process.
-_OPEN: dict[tuple[str, int], DiskStore] = {}
+_OPEN: dict[str, DiskStore] = {}
 _MEMORY = MemoryStore()
 _LOCK = threading.Lock()
 
@@ -268,7 +271,20 @@ def open_store(cache: Any, max_bytes: int = 2**31) -> FeatureStore | None:
         return _MEMORY
     path = os.path.realpath(os.path.expanduser(cache))
     with _LOCK:
-        store = _OPEN.get((path, os.getpid()))
+        store = _OPEN.get(path)
         if store is None:
-            store = _OPEN[path, os.getpid()] = DiskStore(path, max_bytes)
+            store = _OPEN[path] = DiskStore(path, max_bytes)
         return store
+
+
+def _forget_locks() -> None:
+    """Make locks anew in a process that was forked: another thread may have held them."""
+    global _LOCK
+    _LOCK = threading.Lock()
+    _MEMORY._lock = threading.Lock()
+    for store in _OPEN.values():
+        store._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_locks)

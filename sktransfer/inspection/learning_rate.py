@@ -15,6 +15,7 @@ __all__ = ["LearningRateDisplay", "find_lr"]
 _SMOOTHING = 0.9
 # A loss this many times the best one is not coming back.
 _LOST = 4.0
+_FEWEST = 10
 
 
 def find_lr(
@@ -78,6 +79,8 @@ def find_lr(
 
     if not 0 < lr_min < lr_max:
         raise ValueError(f"0 < lr_min < lr_max is needed, got {lr_min} and {lr_max}.")
+    if n_steps < _FEWEST:
+        raise ValueError(f"n_steps has to be at least {_FEWEST}, got {n_steps}.")
     if isinstance(estimator, Pipeline):
         if len(estimator) > 1:
             X = clone(estimator[:-1]).fit_transform(X, y)
@@ -113,6 +116,8 @@ def find_lr(
         early_stopping=False,
         callbacks=[*(estimator.callbacks or ()), RaiseRate],
     )
+    # Monitors of the real training have nothing to see here.
+    test.set_callbacks()
     with contextlib.suppress(_Enough, TrainingDivergedError):
         test.fit(X, y, **fit_params)
     if len(losses) < 2:

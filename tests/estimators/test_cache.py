@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
-from sktransfer import TransferTextClassifier, TransferTextEncoder
+from sktransfer import TransferTextClassifier, TransferTextEncoder, load
 from sktransfer.features import encode
 from sktransfer.features.store import MemoryStore
 from sktransfer.heads.linear import LinearHead
@@ -170,3 +173,29 @@ def test_pairs_are_trained_from_a_prefix_with_their_types(data, tiny_model, monk
     monkeypatch.setattr("sktransfer.training.stage.why_not_split", unsplit)
     whole = clone(clf).fit(frame, data[1])
     np.testing.assert_allclose(split.predict_proba(frame), whole.predict_proba(frame), atol=1e-4)
+
+
+def test_a_cache_that_cannot_be_used_stops_a_fit_and_not_a_prediction(data, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(OSError, match="cannot be a folder of features"):
+        quick("hashing", cache=tmp_path / "file").fit(*data)
+    clf = quick("hashing").fit(*data).set_params(cache=tmp_path / "file")
+    with pytest.warns(UserWarning, match="is not used"):
+        clf.predict(data[0][:2])
+
+
+def test_a_saved_model_does_not_name_a_folder_of_this_machine(data, tmp_path):
+    quick("hashing", cache=tmp_path / "store").fit(*data).save(tmp_path / "model")
+    assert load(tmp_path / "model").cache is None
+
+
+def test_a_model_in_a_folder_does_not_change_when_its_file_is_written_over(
+    data, tiny_model, tmp_path
+):
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    encoder = TransferTextEncoder(folder, precision="fp32").fit(data[0])
+    before = encoder.transform(data[0])
+    with open(folder / "model.safetensors", "r+b") as file:
+        file.seek(-20_000, os.SEEK_END)
+        file.write(b"\x3f" * 20_000)
+    np.testing.assert_array_equal(encoder.transform(data[0]), before)

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
@@ -192,7 +193,8 @@ def test_indicators_are_the_same_whatever_they_come_in(data, container):
     expected = quick().fit(*data)
     clf = quick().fit(data[0], CONTAINERS[container](data[1]))
     assert clf.multilabel_
-    assert clf.classes_.tolist() == [0, 1, 2]
+    named = getattr(CONTAINERS[container](data[1]), "columns", [0, 1, 2])
+    assert clf.classes_.tolist() == list(named)
     np.testing.assert_array_equal(clf.predict_proba(data[0]), expected.predict_proba(data[0]))
     found = clf.predict(data[0])
     assert sparse.issparse(found) == sparse.issparse(CONTAINERS[container](data[1]))
@@ -329,16 +331,25 @@ def test_calibration_never_changes_which_label_is_right(data, test_data, n_label
 def test_the_temperature_is_the_best_one_for_the_held_out_rows(data, multilabel):
     Y = data[1] if multilabel else data[1][:, 2]
     clf = quick(calibrate="temperature", **OVERCONFIDENT).fit(data[0], Y)
-    assert 1.2 < clf.temperature_ < 30
+    assert 1.1 < clf.temperature_ < 30
     valid = held_out(150, 0.3, strata=None if multilabel else Y)[1]
 
     def loss(factor):
         other = copy.copy(clf)
         other.temperature_ = clf.temperature_ * factor
         proba = other.predict_proba([data[0][i] for i in valid])
-        return mean_log_loss(Y[valid], proba) if multilabel else log_loss(Y[valid], proba)
+        found = mean_log_loss(Y[valid], proba) if multilabel else log_loss(Y[valid], proba)
+        return found + 2 * np.log(other.temperature_) ** 2 / len(valid)
 
     assert loss(1.0) < min(loss(0.9), loss(1.1))
+
+
+def test_few_rows_that_are_all_right_do_not_make_a_model_certain():
+    texts, labels = ["a good film", "a bad film"] * 20, [1, 0] * 20
+    clf = quick(calibrate="temperature", freeze="full", max_epochs=10, lr=0.05)
+    with pytest.warns(UserWarning, match="4 held-out rows"):
+        clf.fit(texts, labels)
+    assert 0.4 < clf.temperature_ < 2.5
 
 
 def test_a_refit_without_calibration_forgets_the_temperature(data):
@@ -492,3 +503,32 @@ def test_early_stopping_restores_the_best_epoch_by_micro_f1(data, kind):
     found = f1_score(data[1][valid], clf.predict([data[0][i] for i in valid]), average="micro")
     assert found == pytest.approx(max(scores))
     assert scores[-1] != pytest.approx(max(scores))
+
+
+def test_the_columns_of_a_frame_name_the_labels_and_are_matched_by_name():
+    import pandas as pd
+
+    texts = ["red box", "blue box", "red hat", "blue hat"] * 6
+    frame = pd.DataFrame({"red": [1, 0, 1, 0] * 6, "hat": [0, 0, 1, 1] * 6})
+    params = {"freeze": "frozen", "random_state": 0}
+    clf = TransferTextClassifier("hashing", **params).fit(texts, frame)
+    assert clf.classes_.tolist() == ["red", "hat"]
+    before = clf.predict_proba(texts)
+    again = pickle.loads(pickle.dumps(clf)).partial_fit(texts, frame[["hat", "red"]])
+    assert again.classes_.tolist() == ["red", "hat"]
+    assert (abs(again.predict_proba(texts) - before) < 0.3).all()
+    target = TransferTextClassifier("hashing", source=FrozenEstimator(clf), **params)
+    target.fit(texts[:4], frame[["hat", "red"]][:4])
+    assert target.classes_.tolist() == ["hat", "red"]
+    assert target.stages_[-1]["labels_kept"] == ["hat", "red"]
+    weight = [c.net_.state.head_weights["weight"].numpy() for c in (target, clf)]
+    assert np.linalg.norm(weight[0] - weight[1][::-1]) < np.linalg.norm(weight[0] - weight[1])
+    with pytest.raises(ValueError, match=r"y has the columns \['hat', 'box'\]"):
+        clf.partial_fit(texts, frame.set_axis(["hat", "box"], axis=1))
+
+
+def test_classes_name_the_columns_of_an_array_in_their_order():
+    clf = TransferTextClassifier("hashing", freeze="frozen", random_state=0)
+    clf.partial_fit(["red box", "blue hat"] * 5, [[1, 0], [0, 1]] * 5, classes=["red", "hat"])
+    assert clf.classes_.tolist() == ["red", "hat"]
+    assert clf.predict_proba(["red box"])[0, 0] > clf.predict_proba(["red box"])[0, 1]

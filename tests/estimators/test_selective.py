@@ -23,9 +23,7 @@ def quick(**params):
     return SelectiveClassifier(clf, **params)
 
 
-@parametrize_with_checks(
-    [SelectiveClassifier(LogisticRegression(), threshold=0.0, reject_label=-9)]
-)
+@parametrize_with_checks([SelectiveClassifier(LogisticRegression(), threshold=0.0)])
 def test_battery(estimator, check):
     check(estimator)
 
@@ -102,3 +100,17 @@ def test_what_makes_no_sense_is_refused(data, params, message):
 def test_indicator_matrices_are_refused(data):
     with pytest.raises(ValueError, match="one label a row"):
         quick().fit(data[0][:4], [[0, 1], [1, 0], [1, 1], [0, 0]])
+
+
+def test_by_default_text_is_rejected_by_text_and_can_be_scored(data):
+    clf = quick(threshold=1.0).fit(*data)
+    assert clf.reject_label_ == "rejected"
+    assert clf.score(*data) == 0.0
+    with pytest.raises(ValueError, match="has to be text"):
+        quick(reject_label=-1).fit(*data)
+
+
+def test_the_label_is_checked_before_the_training(data, monkeypatch):
+    monkeypatch.setattr(TransferTextClassifier, "fit", lambda *args: pytest.fail("was trained"))
+    with pytest.raises(ValueError, match="is one of the labels"):
+        quick(reject_label="positive").fit(*data)

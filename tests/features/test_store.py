@@ -216,3 +216,19 @@ def test_without_lmdb_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "lmdb", None)
     with pytest.raises(ImportError, match=r"pip install 'sktransfer\[cache\]'"):
         DiskStore(tmp_path / "store")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_may_open_the_folder_by_its_name(tmp_path):
+    open_store(tmp_path / "store").put([(KEYS[0], VALUES[0])])
+    context = multiprocessing.get_context("fork")
+    answers = context.Queue()
+    process = context.Process(target=_named, args=(tmp_path / "store", answers))
+    process.start()
+    assert answers.get(timeout=30) == [True, True]
+    process.join(timeout=30)
+
+
+def _named(path, answers):
+    _forked(open_store(path), answers)
