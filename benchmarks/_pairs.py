@@ -66,5 +66,8 @@ def write(path: str | None, results: dict[str, Any], packages: tuple[str, ...] =
         "versions": {n: version(n) for n in ("sktransfer", "torch", "transformers", *packages)},
         "results": results,
     }
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(json.dumps(content, indent=1))
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.exists():
+        content["results"] = json.loads(file.read_text())["results"] | results
+    file.write_text(json.dumps(content, indent=1))

@@ -1,6 +1,8 @@
 """Encoding texts, beside sentence-transformers as its users run it: default settings.
 
 SKTRANSFER_DATA=... python benchmarks/encode.py --json benchmarks/results/encode.json
+
+The results of one data set are added to those of the others in that file.
 """
 
 from __future__ import annotations
@@ -18,12 +20,13 @@ from sktransfer.weights import find_known
 def main() -> None:
     parser = arguments(__doc__, rounds=5)
     parser.add_argument("--rows", type=int, default=1000)
+    parser.add_argument("--data", nargs="*", default=["sst2", "newsgroups20"])
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
     peer = SentenceTransformer(str(find_known("minilm")), device="cpu")
     results = {}
-    for name in ("sst2", "newsgroups20"):
+    for name in args.data:
         frame = read(name)
         texts = frame[frame.text.str.strip() != ""].text.sample(args.rows, random_state=0).tolist()
         for precision, wanted in (("bf16", 3.0), ("fp32", 1.2)):

@@ -33,3 +33,24 @@ def test_64_reviews_a_class_beat_tfidf_frozen_and_fine_tuned():
     default = accuracy(TransferTextClassifier(random_state=0))
     assert frozen > tfidf + 0.03
     assert default > frozen + 0.02
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+def test_bf16_changes_features_and_labels_no_more_than_the_documentation_says(amazon):
+    from sktransfer import TransferTextClassifier, TransferTextEncoder
+
+    X, y = amazon
+    train, test = (X[:300], y[:300]), X[300:1300]
+    features = [
+        TransferTextEncoder(precision=precision).fit(test[:1]).transform(test)
+        for precision in ("bf16", "fp32")
+    ]
+    assert np.sum(features[0] * features[1], axis=1).min() >= 0.999
+    labels = [
+        TransferTextClassifier(freeze="frozen", precision=precision, random_state=0)
+        .fit(*train)
+        .predict(test)
+        for precision in ("bf16", "fp32")
+    ]
+    assert np.mean(labels[0] == labels[1]) >= 0.995
