@@ -173,8 +173,7 @@ class TransformerEncoder:
         Returns
         -------
         n_tokens : int
-            What keeps a CPU's caches warm: of 256 to 16,384 tokens these were the fastest, by up
-            to a half (``benchmarks/encode.py``). An accelerator wants all that it can get.
+            What keeps a CPU's caches warm; an accelerator wants all that it can get.
         """
         weight = next(self.module.parameters())
         if weight.device.type != "cpu":
