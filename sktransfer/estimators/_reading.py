@@ -12,13 +12,17 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_matrix
+from scipy.special import expit, logit
 
 from sktransfer._warnings import warn_user
 from sktransfer.plugins import Head
 
 _TINY = float(np.finfo(float).tiny)
+_EDGE = float(np.finfo(float).eps)
 # Held-out rows below which a temperature is hardly more than a guess.
 _FEW_ROWS = 30
+# Held-out rows with a label from which its own threshold counts more than the common one.
+_PRIOR_ROWS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,33 +143,36 @@ class ManyLabelsReading:
     def with_best_thresholds(
         self, outputs: Any, values: np.ndarray, weights: np.ndarray
     ) -> ManyLabelsReading:
-        """Tune each label's threshold for F1 on held-out rows."""
-        from sklearn.metrics import precision_recall_curve
+        """Tune thresholds for F1 on held-out rows.
 
-        proba = self.proba(outputs)
-        thresholds = self.thresholds.copy()
-        untuned = []
-        for label in range(proba.shape[1]):
-            wanted = values[:, label] > 0.5
-            if not wanted.any():
-                untuned.append(label)
-                continue
-            precision, recall, at = precision_recall_curve(
-                wanted, proba[:, label], sample_weight=weights
-            )
-            total = precision + recall
-            f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
-            best = int(f1[:-1].argmax())
-            # Halfway to the next lower score, so that the row which set it is not on the edge.
-            below = proba[proba[:, label] < at[best], label]
-            thresholds[label] = at[best] if not len(below) else (at[best] + below.max()) / 2
-        if untuned:
+        One threshold for all labels is drawn, on the log-odds, towards each label's own best; by
+        half for a label that `_PRIOR_ROWS` held-out rows have. A handful of rows says too little:
+        their own best would be right by chance, and predict a rare label far too often.
+        """
+        proba, wanted = self.proba(outputs), values > 0.5
+        weights = np.asarray(weights)
+        n_wanted = wanted.sum(axis=0)
+        if not n_wanted.any():
             warn_user(
-                f"threshold='auto' leaves {len(untuned)} of {proba.shape[1]} labels at "
-                f"{self.thresholds[untuned[0]]} (columns {untuned[:10]}): no held-out row has "
-                "them. Raise validation_fraction."
+                f"threshold='auto' leaves all labels at {self.thresholds[0]}: no held-out row has "
+                "any. Raise validation_fraction."
             )
-        return replace(self, thresholds=thresholds)
+            return self
+        n_labels = proba.shape[1]
+        common = _best_threshold(proba.ravel(), wanted.ravel(), np.repeat(weights, n_labels))
+        log_odds = np.full(n_labels, logit(common))
+        for label in np.flatnonzero(n_wanted):
+            own = _best_threshold(proba[:, label], wanted[:, label], weights)
+            trust = n_wanted[label] / (n_wanted[label] + _PRIOR_ROWS)
+            log_odds[label] += trust * (logit(own) - log_odds[label])
+        never = np.flatnonzero(n_wanted == 0)
+        if len(never):
+            warn_user(
+                f"threshold='auto' gives {len(never)} of {n_labels} labels the common threshold "
+                f"{common:.3g} (columns {never[:10].tolist()}): no held-out row has them. Raise "
+                "validation_fraction."
+            )
+        return replace(self, thresholds=expit(log_odds))
 
     def attributes(self) -> dict[str, Any]:
         """Give the fitted attributes from which this can be built again."""
@@ -220,6 +227,21 @@ class NumbersReading:
 
 
 Reading = OneLabelReading | ManyLabelsReading | NumbersReading
+
+
+def _best_threshold(proba: np.ndarray, wanted: np.ndarray, weights: np.ndarray) -> float:
+    """Give the threshold of the best F1."""
+    from sklearn.metrics import precision_recall_curve
+
+    precision, recall, at = precision_recall_curve(wanted, proba, sample_weight=weights)
+    total = precision + recall
+    f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
+    # Rounding must not decide between equals.
+    best = at[int(f1[:-1].round(12).argmax())]
+    # Halfway to the next lower score, so that the row which set it is not on the edge.
+    found = (best + proba[proba < best].max(initial=0.0)) / 2
+    # A threshold of 0 or 1 has no log-odds.
+    return float(np.clip(found, _EDGE, 1 - _EDGE))
 
 
 def _best_temperature(loss: Any, n_rows: int) -> float:

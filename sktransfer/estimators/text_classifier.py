@@ -60,7 +60,8 @@ class TransferTextClassifier(TextInput, BaseTransferClassifier):
         probabilities right there. Predicted labels stay the same where one is right.
     threshold : float or "auto", default=0.5
         For indicator matrices: the probability from which a label is predicted. ``"auto"`` holds
-        rows out, and tunes it label by label for F1 there.
+        rows out, and tunes it for F1 there: label by label, but drawn towards the one that is
+        best for all labels together, by half for a label that ten of these rows have.
     early_stopping : bool, default=False
         Whether to hold rows out, score them after each epoch, stop when the score no longer
         improves, and restore the best weights. Without effect where only the head is fitted.

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 from scipy import sparse
+from scipy.special import logit
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -22,6 +24,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from sktransfer import TransferTextClassifier, TransferTextEncoder, load
 from sktransfer.backbones.hashing import HashingBackbone
+from sktransfer.estimators._reading import ManyLabelsReading
 from sktransfer.heads.linear import LinearHead
 from sktransfer.training.holdout import hold_out
 from sktransfer.training.seeding import draw_seed
@@ -249,29 +252,86 @@ def test_a_label_is_predicted_from_the_threshold_on(data, threshold):
     assert not np.array_equal(expected, quick().fit(*data).predict(data[0]))
 
 
-def test_auto_thresholds_have_the_best_f1_that_held_out_rows_allow(data):
+def best_thresholds(wanted, proba):
+    """Give the interval of thresholds that have the best F1."""
+    at = np.unique(proba)
+    best = int(np.argmax([round(f1_score(wanted, proba >= t), 12) for t in at]))
+    return (at[best - 1] if best else 0.0), at[best]
+
+
+def test_auto_thresholds_lie_between_each_labels_best_and_that_of_all(data):
     clf = quick(threshold="auto", validation_fraction=0.4).fit(*data)
     train, valid = held_out(150, 0.4)
     assert (clf.stages_[0]["rows"], clf.stages_[0]["rows_held_out"]) == (90, 60)
     X, Y = [data[0][i] for i in valid], data[1][valid]
-    proba, found = clf.predict_proba(X), clf.predict(X)
+    proba = clf.predict_proba(X)
+    common = logit(np.mean(best_thresholds(Y.ravel(), proba.ravel())))
     for k in range(3):
-        best = max(f1_score(Y[:, k], proba[:, k] >= at) for at in np.unique(proba[:, k]))
-        assert f1_score(Y[:, k], found[:, k]) == pytest.approx(best)
+        own = logit(np.mean(best_thresholds(Y[:, k], proba[:, k])))
+        trust = Y[:, k].sum() / (Y[:, k].sum() + 10)
+        expected = trust * own + (1 - trust) * common
+        assert logit(clf.thresholds_[k]) == pytest.approx(expected, abs=1e-9)
     assert len(set(clf.thresholds_)) == 3
-    assert ((clf.thresholds_ > 0) & (clf.thresholds_ < 1)).all()
     alone = quick().fit([data[0][i] for i in train], data[1][train])
     np.testing.assert_allclose(clf.predict_proba(X), alone.predict_proba(X), atol=1e-6)
 
 
-def test_labels_that_no_held_out_row_has_keep_their_threshold_and_warn(data):
+def reading_of_two_labels(threshold=0.5):
+    return ManyLabelsReading(np.arange(2), np.full(2, threshold))
+
+
+def test_with_many_held_out_rows_a_labels_own_threshold_decides():
+    rng = np.random.default_rng(0)
+    Y = rng.random((20_000, 2)) < 0.5
+    # The second label's scores are those of the first, two higher.
+    outputs = rng.normal(2.0 * Y - 1.0) + np.array([0.0, 2.0])
+    found = reading_of_two_labels().with_best_thresholds(
+        torch.as_tensor(outputs), Y.astype(float), np.ones(len(Y))
+    )
+    proba = found.proba(torch.as_tensor(outputs))
+    for k in range(2):
+        best = max(f1_score(Y[:, k], proba[:, k] >= t) for t in np.linspace(0.05, 0.99, 95))
+        assert f1_score(Y[:, k], found.predict(torch.as_tensor(outputs))[:, k]) > best - 0.002
+    assert found.thresholds[1] > found.thresholds[0] + 0.2
+
+
+def test_one_held_out_row_with_a_low_score_does_not_make_its_label_frequent():
+    rng = np.random.default_rng(0)
+    Y = np.zeros((200, 2))
+    Y[:100, 0] = 1
+    outputs = np.column_stack([np.where(Y[:, 0] == 1, 2.0, -2.0), rng.normal(-4, 0.5, 200)])
+    Y[0, 1], outputs[0, 1] = 1, -3.0
+    found = reading_of_two_labels().with_best_thresholds(torch.as_tensor(outputs), Y, np.ones(200))
+    own = np.mean(best_thresholds(Y[:, 1], outputs[:, 1]))
+    assert (outputs[:, 1] >= own).sum() > 1
+    assert found.predict(torch.as_tensor(outputs))[:, 1].sum() == 0
+
+
+@pytest.mark.parametrize("edge", [-1e3, 1e3])
+def test_certain_scores_give_finite_thresholds(edge):
+    outputs = torch.full((8, 2), edge, dtype=torch.float64)
+    found = reading_of_two_labels().with_best_thresholds(outputs, np.eye(8, 2), np.ones(8))
+    assert ((found.thresholds > 0) & (found.thresholds <= 1)).all()
+
+
+def test_labels_that_no_held_out_row_has_get_the_common_threshold_and_warn(data):
     valid = held_out(150, 0.2)[1]
     Y = data[1].copy()
     Y[valid, 1] = 0
-    with pytest.warns(UserWarning, match=r"leaves 1 of 3 labels at 0.5 \(columns \[1\]\)"):
+    with pytest.warns(UserWarning, match=r"gives 1 of 3 labels the common .* \(columns \[1\]\)"):
         clf = quick(threshold="auto", validation_fraction=0.2).fit(data[0], Y)
-    assert clf.thresholds_[1] == 0.5
-    assert (clf.thresholds_[[0, 2]] != 0.5).all()
+    proba = clf.predict_proba([data[0][i] for i in valid])
+    low, high = best_thresholds(Y[valid].ravel(), proba.ravel())
+    assert low < clf.thresholds_[1] <= high
+
+
+def test_without_any_held_out_label_thresholds_stay_and_warn(data):
+    valid = held_out(150, 0.2)[1]
+    Y = data[1].copy()
+    Y[valid] = 0
+    with pytest.warns(UserWarning, match="leaves all labels at 0.5"):
+        clf = quick(threshold="auto", validation_fraction=0.2).fit(data[0], Y)
+    assert clf.thresholds_.tolist() == [0.5] * 3
 
 
 @pytest.mark.parametrize("threshold", ["auto", 0.3])
