@@ -54,7 +54,8 @@ def labels_part(record: Record, args: argparse.Namespace) -> list[list[str]]:
         coder = MultiLabelBinarizer().fit(frame.label.str.split("|"))
         test = draw(frame[frame.split == "test"], args.test_rows, 0)
         Y_test = coder.transform(test.label.str.split("|"))
-        sizes = {"svc": None, "frozen": None, "svc, few": args.rows, "full, few": args.rows}
+        sizes: dict[str, int | None] = {"svc": None, "frozen": None, "full": None}
+        sizes |= {f"{method}, few": args.rows for method in sizes}
         for method, size in sizes.items():
             scores = []
             for seed in range(args.seeds):
