@@ -23,7 +23,11 @@ def seconds(function: Callable[[], Any]) -> float:
 
 def alternate(peer: Callable[[], Any], ours: Callable[[], Any], rounds: int) -> dict[str, Any]:
     """Time both in turn; the ratio of each round is what other work on the machine moves least."""
-    pairs = [(seconds(peer), seconds(ours)) for _ in range(rounds)]
+    return summary([(seconds(peer), seconds(ours)) for _ in range(rounds)])
+
+
+def summary(pairs: list[tuple[float, float]]) -> dict[str, Any]:
+    """Give seconds of peer and ours, and the median of their ratios with its spread."""
     ratios = sorted(a / b for a, b in pairs)
     return {
         "peer_seconds": [round(a, 4) for a, _ in pairs],

@@ -99,8 +99,15 @@ class Encoder(Protocol):
     axis is padded to the longest row. It stays valid while the block and all above it train, so
     what lies below is computed once for a whole training.
 
-    For speed it may offer ``half()``, which gives a copy in bfloat16 for inference, and
-    ``budget()``, what the padded rows of a batch of inference should cost together.
+    For speed it may offer
+
+    - ``in_bf16()``, which gives a copy in bfloat16; its module has the same parameters by name, and
+      gradients flow to them;
+    - ``budget()``, what the padded rows of a batch of inference should cost together, and
+      ``training_budget()``, the same of a computation with gradients, which take much memory;
+    - ``table()``, a module such as `torch.nn.Embedding` whose ``forward`` is given numbers of rows
+      of its ``weight``, and ``entries(rows)``, the numbers that rows look up, that of padding
+      included. A training then moves these entries only, which is exact but for weight decay.
     """
 
     module: Any

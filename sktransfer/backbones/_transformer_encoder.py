@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.utils.checkpoint
 from torch import nn
 
 from sktransfer.backbones._long_texts import Cutter, TokenRow
+from sktransfer.backbones._sentence_files import POOLINGS, sentence_settings
 from sktransfer.weights import file_sha256
 
-_POOLINGS = ("mean", "cls", "max", "pooler")
 _LONGEST = 512
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 _VOCABULARIES = (
@@ -49,11 +50,11 @@ class TransformerEncoder:
         self._tokenizer = tokenizer
         self._device = device
         self._prefix = backbone.prefix
-        pooling, normalize, length = _sentence_settings(folder)
+        pooling, normalize, length = sentence_settings(folder)
         self._pooling = pooling if backbone.pooling == "auto" else backbone.pooling
-        if self._pooling not in _POOLINGS:
+        if self._pooling not in POOLINGS:
             raise ValueError(
-                f"pooling has to be 'auto' or one of {_POOLINGS}, got {backbone.pooling!r}."
+                f"pooling has to be 'auto' or one of {POOLINGS}, got {backbone.pooling!r}."
             )
         self._normalize = normalize if backbone.normalize == "auto" else bool(backbone.normalize)
         self._max_length = _max_length(backbone.max_length, length, tokenizer, module.config)
@@ -146,7 +147,7 @@ class TransformerEncoder:
         n_tokens = batch["attention_mask"].sum(dim=2)
         real = n_tokens > 0
         # Rows have different numbers of windows: only what holds tokens is run.
-        each = self._scaled(self._features({name: value[real] for name, value in batch.items()}))
+        each = self._scaled(self._windows({name: value[real] for name, value in batch.items()}))
         windows = each.new_zeros((*real.shape, self.dim))
         windows[real] = each
         how = "max" if self._cutter.long_text == "window_max" else "mean"
@@ -154,7 +155,21 @@ class TransformerEncoder:
         weight = n_tokens if how == "mean" else real
         return self._scaled(_pool(windows, weight, how))
 
-    def half(self) -> TransformerEncoder:
+    def _windows(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Run windows, a few at a time: one long text may have dozens."""
+        ids = batch["input_ids"]
+        few = max(1, self.training_budget() // ids.shape[1])
+        parts = [
+            {name: value[i : i + few] for name, value in batch.items()}
+            for i in range(0, len(ids), few)
+        ]
+        if len(parts) == 1 or not torch.is_grad_enabled():
+            return torch.cat([self._features(part) for part in parts])
+        # Their activations are computed again in the backward pass instead of being kept.
+        run = torch.utils.checkpoint.checkpoint
+        return torch.cat([run(self._features, part, use_reentrant=False) for part in parts])
+
+    def in_bf16(self) -> TransformerEncoder:
         """Give a copy in bfloat16, for inference only.
 
         Returns
@@ -179,6 +194,41 @@ class TransformerEncoder:
         if weight.device.type != "cpu":
             return 64 * _LONGEST
         return 4096 if weight.dtype == torch.bfloat16 else 1024
+
+    def training_budget(self) -> int:
+        """Say for how many tokens, padding included, gradients are computed together.
+
+        Returns
+        -------
+        n_tokens : int
+            Activations of a token take some 0.1 MB a layer of 768 units in single precision.
+        """
+        return 4096 if self._device == "cpu" else 32 * _LONGEST
+
+    def table(self) -> nn.Module:
+        """Give the word embeddings.
+
+        Returns
+        -------
+        embeddings : torch.nn.Module
+            Takes token ids.
+        """
+        return self.module.get_input_embeddings()
+
+    def entries(self, rows: Sequence[TokenRow]) -> set[int]:
+        """Say which word embeddings rows look up.
+
+        Parameters
+        ----------
+        rows : sequence of TokenRow
+            What `prepare` returned.
+
+        Returns
+        -------
+        ids : set of int
+            Token ids, that of padding included.
+        """
+        return {self._tokenizer.pad_token_id or 0}.union(*rows)
 
     def forward_until(self, batch: Mapping[str, torch.Tensor], block: str) -> dict[str, Any]:
         """Run the encoder up to a block.
@@ -331,63 +381,6 @@ def _pool(states: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:
     if how == "max":
         return states.masked_fill(weight == 0, torch.finfo(states.dtype).min).max(dim=1).values
     return (states * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1.0)
-
-
-def _sentence_settings(folder: Path) -> tuple[str, bool, int | None]:
-    """Read pooling, normalisation and length from a model's sentence-transformers files."""
-    modules = folder / "modules.json"
-    if not modules.is_file():
-        return "mean", False, None
-    pooling, normalize = "mean", False
-    for entry in read_json(modules, list):
-        kind = str(entry.get("type", "")).rpartition(".")[2]
-        if kind == "Pooling":
-            config = read_json(folder / entry["path"] / "config.json", dict)
-            pooling = _named_pooling(config, folder)
-        elif kind == "Normalize":
-            normalize = True
-        elif kind != "Transformer":
-            raise ValueError(
-                f"{folder / 'modules.json'} asks for a {kind} module, which is not supported; "
-                "pass pooling= and normalize= explicitly on a copy without modules.json."
-            )
-    length = None
-    config_file = folder / "sentence_bert_config.json"
-    if config_file.is_file():
-        length = read_json(config_file, dict).get("max_seq_length")
-    return pooling, normalize, length
-
-
-def read_json(path: Path, kind: type) -> Any:
-    """Read a file of settings; an error names it."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{path} is missing; download the model again.") from error
-    except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON: {error}") from error
-    if not isinstance(value, kind):
-        raise ValueError(f"{path} has to hold a {kind.__name__}, got a {type(value).__name__}.")
-    return value
-
-
-def _named_pooling(config: Mapping[str, Any], folder: Path) -> str:
-    named = {
-        "pooling_mode_mean_tokens": "mean",
-        "pooling_mode_cls_token": "cls",
-        "pooling_mode_max_tokens": "max",
-    }
-    modes = [
-        named.get(key, key) for key, on in config.items() if key.startswith("pooling_mode_") and on
-    ]
-    if isinstance(config.get("pooling_mode"), str):
-        modes = [config["pooling_mode"]]
-    if len(modes) != 1 or modes[0] not in _POOLINGS:
-        raise ValueError(
-            f"The pooling {modes} that the files of {folder} ask for is not supported; "
-            "pass pooling='mean', 'cls' or 'max'."
-        )
-    return modes[0]
 
 
 def _max_length(asked: int | None, own: int | None, tokenizer: Any, config: Any) -> int:

@@ -212,6 +212,31 @@ class HashingEncoder:
         buckets = [torch.tensor([*row, 0], dtype=torch.int64) for row in rows]
         return {"buckets": pad_sequence(buckets, batch_first=True).to(self._device)}
 
+    def table(self) -> Any:
+        """Give the embeddings.
+
+        Returns
+        -------
+        embeddings : torch.nn.Module
+            Takes numbers of buckets.
+        """
+        return self.module["embeddings"]
+
+    def entries(self, rows: Sequence[Sequence[int]]) -> set[int]:
+        """Say which buckets rows look up.
+
+        Parameters
+        ----------
+        rows : sequence of list of int
+            What `prepare` returned.
+
+        Returns
+        -------
+        buckets : set of int
+            That of padding included.
+        """
+        return {0}.union(*rows)
+
     def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Average the embeddings, scaled so that length does not change their size.
 

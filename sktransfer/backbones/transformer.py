@@ -195,7 +195,7 @@ class TransformerBackbone(Backbone):
                 "since a pickle can run code; convert them with model.save_pretrained(...)."
             )
         if not self.trust_remote_code:
-            from sktransfer.backbones._transformer_encoder import read_json
+            from sktransfer.backbones._sentence_files import read_json
 
             for name in ("config.json", "tokenizer_config.json"):
                 if (folder / name).is_file() and "auto_map" in read_json(folder / name, dict):

@@ -37,8 +37,8 @@ def encode_rows(encoder: Encoder, rows: Sequence[Any], precision: str) -> torch.
         float32, on the CPU.
     """
     encoder.module.eval()
-    if precision == "bf16" and len(rows) >= _WORTH_A_COPY and hasattr(encoder, "half"):
-        encoder, precision = encoder.half(), "fp32"
+    if precision == "bf16" and len(rows) >= _WORTH_A_COPY and hasattr(encoder, "in_bf16"):
+        encoder, precision = encoder.in_bf16(), "fp32"
     device = next(encoder.module.parameters()).device.type
     budget = getattr(encoder, "budget", None)
     batches = sorted_batches(rows, _BATCH_SIZE, *([] if budget is None else [budget()]))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -15,6 +15,9 @@ from sktransfer.features.precision import autocast
 from sktransfer.features.prefix import collate_states
 from sktransfer.features.store import FeatureStore
 from sktransfer.plugins import Encoder
+
+if TYPE_CHECKING:
+    from sktransfer.training._half import HalfCopy
 
 
 class TransferModule(nn.Module):
@@ -33,6 +36,10 @@ class TransferModule(nn.Module):
     ----------
     start : str or None
         Block from which a training runs the encoder, on stored states; None runs all of it.
+    half_copy : HalfCopy or None
+        Through which a training runs the encoder.
+    widen : dict of str to callable
+        For a parameter of which only a part is in place, gives it whole.
     trained : set of str
         Names of the encoder's parameters that any stage has trained: what differs from the
         pretrained weights, and all that has to be stored.
@@ -49,6 +56,8 @@ class TransferModule(nn.Module):
         self.precision = precision
         self.trained: set[str] = set()
         self.start: str | None = None
+        self.half_copy: HalfCopy | None = None
+        self.widen: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {}
 
     @property
     def device(self) -> str:
@@ -57,11 +66,15 @@ class TransferModule(nn.Module):
 
     def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Compute outputs of shape (n, n_outputs)."""
-        with autocast(self.precision, self.device):
+        encoder: Any = self.encoder
+        precision = self.precision
+        if self.training and self.half_copy is not None:
+            encoder, precision, batch = self.half_copy.encoder, "fp32", self.half_copy.cast(batch)
+        with autocast(precision, self.device):
             if self.start is None:
-                features = self.encoder.forward(batch)
+                features = encoder.forward(batch)
             else:
-                features = self.encoder.forward_from(batch, self.start)  # type: ignore[attr-defined]
+                features = encoder.forward_from(batch, self.start)
         return self.head(features.float())
 
     def collate(self, rows: Sequence[Any]) -> dict[str, torch.Tensor]:
@@ -77,7 +90,10 @@ class TransferModule(nn.Module):
             parameter.requires_grad_(name in wanted)
             if name not in wanted:
                 parameter.grad = None
+        if self.half_copy is not None:
+            self.half_copy.open(wanted)
         self.trained |= wanted
+        self.train(self.training)
 
     def put(self, weights: Mapping[str, torch.Tensor]) -> None:
         """Take over what an earlier stage has trained of the encoder, by name."""
@@ -89,6 +105,10 @@ class TransferModule(nn.Module):
 
     def body_changes(self) -> dict[str, torch.Tensor]:
         """Give what differs from the pretrained encoder: trained parameters and all statistics."""
+        changes = self._changes_in_place()
+        return {n: self.widen[n](v) if n in self.widen else v for n, v in changes.items()}
+
+    def _changes_in_place(self) -> dict[str, torch.Tensor]:
         parameters = {name for name, _ in self.body.named_parameters()}
         return {
             name: value
@@ -110,14 +130,15 @@ class TransferModule(nn.Module):
 
     def features(self, X: Sequence[Any], store: FeatureStore | None = None) -> torch.Tensor:
         """Compute the features of inputs, as float32 on the CPU; a store is looked into first."""
+        self.eval()  # all of it, so that a training that goes on notices
         identity = "" if store is None else self.identity()
         return encode(self.encoder, X, self.precision, store=store, identity=identity)
 
     def trained_weights(self) -> dict[str, torch.Tensor]:
-        """Copy what differs from the pretrained weights, the head included, by full name."""
+        """Copy what trains, the head included, by full name; `put_trained` takes it back."""
         head = self.head.state_dict()
         return {
-            **{f"body.{name}": value.clone() for name, value in self.body_changes().items()},
+            **{f"body.{name}": value.clone() for name, value in self._changes_in_place().items()},
             **{f"head.{name}": value.clone() for name, value in head.items()},
         }
 
@@ -142,6 +163,8 @@ class TransferModule(nn.Module):
         super().train(mode)
         if mode:
             _settle(self.body)
+            if self.half_copy is not None:
+                _settle(self.half_copy.encoder.module.train())
         return self
 
 

@@ -19,7 +19,7 @@ from skorch.callbacks import EarlyStopping
 from torch import nn
 from torch.utils.data import Dataset
 
-from sktransfer.features.batches import shuffled_batches, sorted_batches
+from sktransfer.features.batches import shuffled_batches, sorted_batches, training_budget
 from sktransfer.heads.objectives import Objective
 from sktransfer.training.averaging import WeightAverage, averaging
 from sktransfer.training.errors import TrainingDivergedError, is_sane
@@ -65,18 +65,40 @@ class _Batches:
         self._training = training
 
     def __iter__(self) -> Iterator[tuple[dict[str, Any], torch.Tensor]]:
-        data, net = self._data, self._net
+        data, module = self._data, self._net.module_
         if self._training:
-            batches = shuffled_batches(data.rows, net.batch_size, net.rng)
+            batches = shuffled_batches(data.rows, self._net.batch_size, self._net.rng)
         else:
-            batches = sorted_batches(data.rows, max(net.batch_size, 64))
-        device = net.module_.device
+            batches = sorted_batches(data.rows, max(self._net.batch_size, 64))
+        budget, device = training_budget(module.encoder), module.device
         for batch in batches:
+            rows = [data.rows[i] for i in batch]
+            parts = sorted_batches(rows, len(rows), budget) if self._training else []
+            if len(parts) > 1:
+                batch = np.concatenate([batch[part] for part in parts])
+                inputs: Any = Parts([module.collate([rows[i] for i in part]) for part in parts])
+            else:
+                inputs = module.collate(rows)
             targets = torch.as_tensor(data.targets[batch], device=device)
             weights = torch.as_tensor(data.weights[batch], dtype=torch.float32, device=device)
-            inputs = net.module_.collate([data.rows[i] for i in batch])
             # Targets stand alone, since skorch's callbacks score by them.
             yield {"inputs": inputs, "weights": weights}, targets
+
+
+class Parts:
+    """A batch whose gradients are computed part by part, since its rows are long.
+
+    Parameters
+    ----------
+    parts : list of dict of str to torch.Tensor
+        Batches, in the order of the targets.
+    """
+
+    def __init__(self, parts: list[dict[str, torch.Tensor]]) -> None:
+        self.parts = parts
+
+    def __len__(self) -> int:
+        return sum(len(next(iter(part.values()))) for part in self.parts)
 
 
 class _RowLoss(nn.Module):
@@ -166,7 +188,7 @@ class TransferNet(NeuralNet):
 
     def infer(self, x: Any, **fit_params: Any) -> torch.Tensor:
         """Run the module on a batch."""
-        return self.module_(x["inputs"])
+        return torch.cat([self.module_(part) for part in _parts(x["inputs"])])
 
     def get_loss(
         self, y_pred: torch.Tensor, y_true: torch.Tensor, X: Any = None, training: bool = False
@@ -180,7 +202,7 @@ class TransferNet(NeuralNet):
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Compute loss and gradients; stop at the batch where the loss diverges."""
-        step = super().train_step_single(batch, **fit_params)
+        step = self._step(batch)
         loss = float(step["loss"].detach())
         if not is_sane(loss):
             epoch = self.epoch_offset + len(self.history)
@@ -193,9 +215,33 @@ class TransferNet(NeuralNet):
             )
         return step
 
+    def _step(self, batch: Any) -> dict[str, Any]:
+        """Add up loss and gradients of the parts of a batch."""
+        # skorch would set the mode of a hundred layers in each step.
+        if not self.module_.training:
+            self._set_training(True)
+        (inputs, weights), targets = (batch[0]["inputs"], batch[0]["weights"]), batch[1]
+        total, outputs, start = torch.tensor(0.0), [], 0
+        for part in _parts(inputs):
+            output = self.module_(part)
+            own = slice(start, start + len(output))
+            start = own.stop
+            share = len(output) / len(targets)
+            loss = share * self.get_loss(
+                output, targets[own], X={"weights": weights[own]}, training=True
+            )
+            loss.backward()
+            if self.module_.half_copy is not None:
+                self.module_.half_copy.pass_gradients()
+            total += loss.detach().cpu()
+            outputs.append(output.detach())
+        return {"loss": total, "y_pred": torch.cat(outputs)}
+
     def train_step(self, batch: Any, **fit_params: Any) -> Any:
         """Train on a batch."""
         step = super().train_step(batch, **fit_params)
+        if self.module_.half_copy is not None:
+            self.module_.half_copy.follow()
         if self.average is not None:
             self.average.after_step(self.module_)
         return step
@@ -238,6 +284,10 @@ class TransferNet(NeuralNet):
             self.average.apply(self.module_)
         self.notify("on_train_end", X=X, y=y)
         return self
+
+
+def _parts(inputs: Any) -> list[dict[str, torch.Tensor]]:
+    return inputs.parts if isinstance(inputs, Parts) else [inputs]
 
 
 def _raised_by_skorch(interrupt: KeyboardInterrupt) -> bool:

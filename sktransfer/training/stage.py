@@ -30,6 +30,8 @@ from sktransfer.training._callbacks import (
     named,
     parameters_to_open,
 )
+from sktransfer.training._half import through_half
+from sktransfer.training._table import only_entries
 from sktransfer.training.averaging import WeightAverage
 from sktransfer.training.convergence import fit_to_convergence
 from sktransfer.training.module import TransferModule
@@ -159,21 +161,24 @@ def run_stage(
             features = encode_rows(module.encoder, train.rows[:64], module.precision)
         # The step that suits the head depends on the size of what it multiplies.
         size = float(features.norm(dim=1).mean())
-        _train(
-            module,
-            objective,
-            strategy,
-            plan,
-            settings,
-            train,
-            size,
-            anchor is not None,
-            seed,
-            valid,
-            score,
-            watcher,
-            result,
-        )
+        names = parameters_to_open(module, strategy, plan.blocks)
+        rows = [*train.rows, *([] if valid is None else valid.rows)]
+        with only_entries(module, names, rows), through_half(module):
+            _train(
+                module,
+                objective,
+                strategy,
+                plan,
+                settings,
+                train,
+                size,
+                anchor is not None,
+                seed,
+                valid,
+                score,
+                watcher,
+                result,
+            )
     # Gradients would take as much memory as the weights, for as long as the model is kept.
     for parameter in module.parameters():
         parameter.grad = None
