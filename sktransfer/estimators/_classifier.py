@@ -145,8 +145,8 @@ class BaseTransferClassifier(ClassifierMixin, BaseTransfer):
 
         Parameters
         ----------
-        X : list, array, Series or one-column frame of n inputs
-            As for `fit`.
+        X : list, array, Series, one-column frame or iterator of n inputs
+            As for `fit`. An iterator is read a few thousand inputs at a time.
 
         Returns
         -------
@@ -154,15 +154,15 @@ class BaseTransferClassifier(ClassifierMixin, BaseTransfer):
             With two labels of which one is right, of the second against the first.
         """
         check_is_fitted(self)
-        return self._reading().decision(self._outputs(self._read(X)))
+        return self._mapped(X, self._reading().decision)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict labels.
 
         Parameters
         ----------
-        X : list, array, Series or one-column frame of n inputs
-            As for `fit`.
+        X : list, array, Series, one-column frame or iterator of n inputs
+            As for `fit`. An iterator is read a few thousand inputs at a time.
 
         Returns
         -------
@@ -170,15 +170,15 @@ class BaseTransferClassifier(ClassifierMixin, BaseTransfer):
             As the labels of `fit` were; sparse where those were.
         """
         check_is_fitted(self)
-        return self._reading().predict(self._outputs(self._read(X)))
+        return self._mapped(X, self._reading().predict)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict probabilities.
 
         Parameters
         ----------
-        X : list, array, Series or one-column frame of n inputs
-            As for `fit`.
+        X : list, array, Series, one-column frame or iterator of n inputs
+            As for `fit`. An iterator is read a few thousand inputs at a time.
 
         Returns
         -------
@@ -186,7 +186,7 @@ class BaseTransferClassifier(ClassifierMixin, BaseTransfer):
             Columns follow ``classes_``; rows sum to 1, unless any number of labels may be right.
         """
         check_is_fitted(self)
-        return self._reading().proba(self._outputs(self._read(X)))
+        return self._mapped(X, self._reading().proba)
 
     def _targets(
         self,

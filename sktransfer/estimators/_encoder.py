@@ -97,17 +97,17 @@ class BaseTransferEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
         Parameters
         ----------
-        X : list, array, Series or one-column frame of n inputs
-            As for `fit`.
+        X : list, array, Series, one-column frame or iterator of n inputs
+            As for `fit`. An iterator is read a few thousand inputs at a time.
 
         Returns
         -------
         features : ndarray of float32 of shape (n, dim)
         """
         check_is_fitted(self)
-        inputs = self._read(X)
-        module = self._module()
-        return module.features(inputs, self._store()).numpy()
+        module, store = self._module(), self._store()
+        parts = [module.features(inputs, store).numpy() for inputs in self._read_parts(X)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     @classmethod
     def _of_fitted(cls, estimator: Any) -> FrozenEstimator:

@@ -52,9 +52,9 @@ class TextInput:
         """Check texts to be trained on."""
         return check_texts(X, fitting=True, pairs=backbone.reads_pairs)
 
-    def _read(self, X: Any) -> list[Any]:
-        """Check texts that a fitted estimator is given."""
-        texts = check_texts(X, pairs=self.backbone_.reads_pairs)
+    def _read(self, X: Any, start: int = 0) -> list[Any]:
+        """Check texts that a fitted estimator is given, the first of them the ``start``-th."""
+        texts = check_texts(X, pairs=self.backbone_.reads_pairs, start=start)
         self._check_same_kind(texts)
         return texts
 

@@ -19,7 +19,7 @@ class Pairs(list):
         self.columns = columns
 
 
-def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False) -> list[Any]:
+def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False, start: int = 0) -> list[Any]:
     """Check texts and turn them into a list of str.
 
     Parameters
@@ -30,6 +30,8 @@ def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False) -> list[A
         Whether the texts are for training: then blank ones warn, and only blank ones are an error.
     pairs : bool, default=False
         Whether a frame of two columns is accepted.
+    start : int, default=0
+        Number of the first text, for messages.
 
     Returns
     -------
@@ -59,7 +61,7 @@ def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False) -> list[A
     if missing:
         raise ValueError(
             f"X has {len(missing)} missing value(s) among {len(values)} texts (first at index "
-            f"{missing[0]}: {values[missing[0]]!r}). Drop these rows or replace them by ''."
+            f"{start + missing[0]}: {values[missing[0]]!r}). Drop these rows or replace them by ''."
         )
     wrong = [i for i, value in enumerate(values) if not isinstance(value, str)]
     if wrong:
@@ -72,7 +74,7 @@ def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False) -> list[A
         }.get(kind, "Convert them, for example with [str(x) for x in X].")
         raise TypeError(
             f"X has to hold str, but {len(wrong)} of {len(values)} are not (first at index "
-            f"{wrong[0]}: {kind}). {hint}"
+            f"{start + wrong[0]}: {kind}). {hint}"
         )
     if fitting:
         _check_blank(values)

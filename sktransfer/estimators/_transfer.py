@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from numbers import Integral, Real
 from typing import Any
 
@@ -23,12 +25,15 @@ from sklearn.utils.validation import check_is_fitted
 from sktransfer._warnings import warn_user
 from sktransfer.estimators._assembly import Assembly, assemble
 from sktransfer.estimators._labels import LabelChange
-from sktransfer.estimators._reading import Reading
+from sktransfer.estimators._reading import Reading, joined
 from sktransfer.estimators._scoring import output_scorer
 from sktransfer.estimators._source import Start, start_of_encoder, start_of_source
 from sktransfer.estimators._targets import Targets, check_trainable
 from sktransfer.estimators._watching import Watch
 from sktransfer.plugins import Backbone, FreezeStrategy, Head, resolve
+
+# Inputs of an iterator that are held at once.
+_PART = 4096
 
 
 @dataclass(frozen=True)
@@ -344,10 +349,31 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
         device = resolve_device(self.device)
         return self.net_.on(device, resolve_precision(self.precision, device))
 
-    def _outputs(self, X: list[Any]) -> Any:
-        """Compute the head's outputs in double precision."""
-        module = self._module()
-        return module.outputs(module.features(X, self._store()))
+    def _mapped(self, X: Any, function: Callable[[Any], Any]) -> Any:
+        """Apply a function to the head's outputs, in double precision, of inputs as they came."""
+        from sktransfer.features.encode import number_distinct
+
+        module, store = self._module(), self._store()
+        found = []
+        for inputs in self._read_parts(X):
+            number = number_distinct(inputs)
+            results = joined(module.map_outputs(list(number), function, store))
+            if len(number) < len(inputs):
+                results = results[[number[x] for x in inputs]]
+            found.append(results)
+        return joined(found)
+
+    def _read_parts(self, X: Any) -> Iterator[list[Any]]:
+        """Check inputs that a fitted estimator is given; those of an iterator as they come."""
+        if not isinstance(X, Iterator):
+            yield self._read(X)
+            return
+        start = 0
+        while part := list(islice(X, _PART)):
+            yield self._read(part, start)
+            start += len(part)
+        if start == 0:
+            self._read([])
 
     def _store(self) -> Any:
         """Give the store of features for predictions, which go on without it."""

@@ -262,15 +262,15 @@ class TransferTextRegressor(RegressorMixin, TextInput, BaseTransfer):
 
         Parameters
         ----------
-        X : list, array, Series or one-column frame of n str
-            As for `fit`.
+        X : list, array, Series, one-column frame or iterator of n str
+            As for `fit`. An iterator is read a few thousand inputs at a time.
 
         Returns
         -------
         y : ndarray of float64 of shape (n,) or (n, n_targets)
         """
         check_is_fitted(self)
-        return self._reading().predict(self._outputs(self._read(X)))
+        return self._mapped(X, self._reading().predict)
 
     @property
     def encoder_(self) -> Any:

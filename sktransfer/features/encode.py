@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,12 @@ _CHUNK = 4096
 _WORTH_A_COPY = 256
 
 
-def encode_rows(encoder: Encoder, rows: Sequence[Any], precision: str) -> torch.Tensor:
+def encode_rows(
+    encoder: Encoder,
+    rows: Sequence[Any],
+    precision: str,
+    in_bf16: Callable[[], Encoder] | None = None,
+) -> torch.Tensor:
     """Compute the features of prepared rows, without gradients and without dropout.
 
     Parameters
@@ -30,6 +36,8 @@ def encode_rows(encoder: Encoder, rows: Sequence[Any], precision: str) -> torch.
         What ``encoder.prepare`` returned.
     precision : {"bf16", "fp32"}
         In which the encoder runs.
+    in_bf16 : callable or None, default=None
+        Gives the copy of the encoder that many rows are worth; by default it is made here.
 
     Returns
     -------
@@ -38,7 +46,7 @@ def encode_rows(encoder: Encoder, rows: Sequence[Any], precision: str) -> torch.
     """
     encoder.module.eval()
     if precision == "bf16" and len(rows) >= _WORTH_A_COPY and hasattr(encoder, "in_bf16"):
-        encoder, precision = encoder.in_bf16(), "fp32"
+        encoder, precision = (in_bf16 or encoder.in_bf16)(), "fp32"
     device = next(encoder.module.parameters()).device.type
     budget = getattr(encoder, "budget", None)
     batches = sorted_batches(rows, _BATCH_SIZE, *([] if budget is None else [budget()]))
@@ -78,24 +86,79 @@ def encode(
     features : torch.Tensor of shape (n, dim)
         float32, on the CPU.
     """
-    position = {x: i for i, x in enumerate(dict.fromkeys(X))}
-    distinct = list(position)
-    features = torch.empty((len(distinct), encoder.dim), dtype=torch.float32)
-    # Rows take more memory than features, so only so many are held at once.
-    for start in range(0, len(distinct), _CHUNK):
-        chunk = distinct[start : start + _CHUNK]
-        features[start : start + len(chunk)] = _looked_up(
-            encoder, chunk, precision, store, identity
-        )
+    position = number_distinct(X)
+    features = torch.empty((len(position), encoder.dim), dtype=torch.float32)
+    start = 0
+    for chunk in encode_chunks(encoder, list(position), precision, store=store, identity=identity):
+        features[start : start + len(chunk)] = chunk
+        start += len(chunk)
     return features[torch.tensor([position[x] for x in X], dtype=torch.int64)]
 
 
+def number_distinct(X: Sequence[Any]) -> dict[Any, int]:
+    """Number distinct inputs in the order in which they first occur.
+
+    Parameters
+    ----------
+    X : sequence of hashable inputs
+        Some may be equal.
+
+    Returns
+    -------
+    numbers : dict of input to int
+    """
+    numbers: dict[Any, int] = {}
+    for x in X:
+        numbers.setdefault(x, len(numbers))
+    return numbers
+
+
+def encode_chunks(
+    encoder: Encoder,
+    distinct: Sequence[Any],
+    precision: str,
+    *,
+    store: FeatureStore | None = None,
+    identity: str = "",
+) -> Iterator[torch.Tensor]:
+    """Compute the features of inputs, so many at a time that rows and features fit into memory.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Its module is left in evaluation mode.
+    distinct : sequence of n hashable inputs
+        All different.
+    precision : {"bf16", "fp32"}
+        In which the encoder runs.
+    store : FeatureStore or None, default=None
+        Where features are looked up, and kept.
+    identity : str, default=""
+        Names the encoder's weights and preprocessing in the store.
+
+    Yields
+    ------
+    features : torch.Tensor of shape (n_chunk, dim)
+        float32, on the CPU; those of the next inputs.
+    """
+    # Made when it is first needed, once for all chunks.
+    in_bf16 = cache(lambda: encoder.in_bf16())  # type: ignore[attr-defined]
+    for start in range(0, len(distinct), _CHUNK):
+        chunk = list(distinct[start : start + _CHUNK])
+        yield _looked_up(encoder, chunk, precision, store, identity, in_bf16)
+
+
 def _looked_up(
-    encoder: Encoder, X: list[Any], precision: str, store: FeatureStore | None, identity: str
+    encoder: Encoder,
+    X: list[Any],
+    precision: str,
+    store: FeatureStore | None,
+    identity: str,
+    in_bf16: Callable[[], Encoder],
 ) -> torch.Tensor:
     """Take from the store what it has, compute the rest, and put that there."""
     if store is None:
-        return encode_rows(encoder, encoder.prepare(X), precision)
+        return encode_rows(encoder, encoder.prepare(X), precision, in_bf16)
     keys = store_keys(f"{identity}|{precision}", X)
     found = store.get(keys)
     missing = [i for i, value in enumerate(found) if value is None or len(value) != encoder.dim]
@@ -104,7 +167,8 @@ def _looked_up(
         if value is not None and len(value) == encoder.dim:
             features[i] = torch.from_numpy(np.array(value))
     if missing:
-        computed = encode_rows(encoder, encoder.prepare([X[i] for i in missing]), precision)
+        rows = encoder.prepare([X[i] for i in missing])
+        computed = encode_rows(encoder, rows, precision, in_bf16)
         features[missing] = computed
         store.put((keys[i], row) for i, row in zip(missing, computed.numpy(), strict=True))
     return features

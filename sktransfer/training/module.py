@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from sktransfer.features.encode import encode
+from sktransfer.features.encode import encode, encode_chunks
 from sktransfer.features.precision import autocast
 from sktransfer.features.prefix import collate_states
 from sktransfer.features.store import FeatureStore
@@ -133,6 +133,33 @@ class TransferModule(nn.Module):
         self.eval()  # all of it, so that a training that goes on notices
         identity = "" if store is None else self.identity()
         return encode(self.encoder, X, self.precision, store=store, identity=identity)
+
+    def map_outputs(
+        self,
+        X: Sequence[Any],
+        function: Callable[[torch.Tensor], Any],
+        store: FeatureStore | None = None,
+    ) -> list[Any]:
+        """Apply a function to the head's outputs, chunk by chunk, so that no features are kept.
+
+        Parameters
+        ----------
+        X : sequence of n hashable inputs
+            All different.
+        function : callable
+            Is given outputs of shape (n_chunk, n_outputs), in double precision.
+        store : FeatureStore or None, default=None
+            Where features are looked up, and kept.
+
+        Returns
+        -------
+        results : list
+            What the function returned.
+        """
+        self.eval()
+        identity = "" if store is None else self.identity()
+        chunks = encode_chunks(self.encoder, X, self.precision, store=store, identity=identity)
+        return [function(self.outputs(features)) for features in chunks]
 
     def trained_weights(self) -> dict[str, torch.Tensor]:
         """Copy what trains, the head included, by full name; `put_trained` takes it back."""
