@@ -24,6 +24,7 @@ FLOORS = [
     {"cli"},
     {"tuning", "inspection"},
     {"estimators"},
+    {"serving"},
     {"training", "persistence"},
     {"features", "backbones", "freezing", "heads", "alignment"},
     {"weights", "datasets"},

@@ -146,14 +146,28 @@ class TransformerEncoder:
             return self._scaled(self._features(batch))
         n_tokens = batch["attention_mask"].sum(dim=2)
         real = n_tokens > 0
+        if torch.compiler.is_exporting():
+            return self._pooled_windows(self._all_windows(batch), n_tokens)
         # Rows have different numbers of windows: only what holds tokens is run.
         each = self._scaled(self._windows({name: value[real] for name, value in batch.items()}))
         windows = each.new_zeros((*real.shape, self.dim))
         windows[real] = each
+        return self._pooled_windows(windows, n_tokens)
+
+    def _pooled_windows(self, windows: torch.Tensor, n_tokens: torch.Tensor) -> torch.Tensor:
         how = "max" if self._cutter.long_text == "window_max" else "mean"
         # A last window of few tokens says less than a full one.
-        weight = n_tokens if how == "mean" else real
+        weight = n_tokens if how == "mean" else n_tokens > 0
         return self._scaled(_pool(windows, weight, how))
+
+    def _all_windows(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Run empty windows, too: a graph that is exported cannot choose by what it is given."""
+        mask = batch["attention_mask"]
+        first = torch.arange(mask.shape[2], device=mask.device) == 0
+        # Attention over no token is undefined; what it gives has no weight afterwards.
+        some = {**batch, "attention_mask": torch.where(first, 1, mask)}
+        flat = {name: value.flatten(0, 1) for name, value in some.items()}
+        return self._scaled(self._features(flat)).unflatten(0, mask.shape[:2])
 
     def _windows(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Run windows, a few at a time: one long text may have dozens."""

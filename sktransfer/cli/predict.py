@@ -27,6 +27,14 @@ def predict(
     proba: Annotated[
         bool, typer.Option("--proba", help="Add the probability of each label.")
     ] = False,
+    onnx: Annotated[
+        Path | None,
+        typer.Option(
+            "--onnx",
+            metavar="FILE",
+            help="Compute with onnxruntime, from what the model's export_onnx wrote.",
+        ),
+    ] = None,
     force: Force = False,
 ) -> None:
     """Add a column `prediction` to a table."""
@@ -40,6 +48,10 @@ def predict(
     from sktransfer import load
 
     clf = load(model)
+    if onnx is not None:
+        from sktransfer.serving import with_onnx
+
+        clf = with_onnx(clf, onnx)
     blank = sum(not str(text).strip() for text in texts)
     if blank:
         status().print(f"warning: {blank:,} of {table.n_rows:,} texts are empty or blank.")

@@ -98,6 +98,12 @@ class TextInput:
         }
         return found
 
+    def _examples(self) -> list[Any]:
+        """Give texts of different lengths: of two, where there are windows, of several first."""
+        words = "a film that is neither good nor bad, but long: "
+        texts = [words * n for n in (200, 60, 1, 12, 3)] + ["", "good"]
+        return [(text, words) for text in texts] if self.pairs_ else texts
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()  # type: ignore[misc]
         tags.input_tags.string = True

@@ -408,5 +408,38 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self)
         save(self, path, embed_backbone=embed_backbone)
 
+    def export_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write encoder and head as an ONNX file, with any number of inputs of any length.
+
+        The file takes what the tokenizer gives and returns the head's outputs, in single precision;
+        `sktransfer.serving.with_onnx` and ``sktransfer predict --onnx`` predict through it. Needs
+        the extra ``onnx``.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, which is replaced. Weights of more than 2 GB go into a second file beside it.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        ImportError
+            If onnx, onnxscript or onnxruntime is missing.
+        ValueError
+            If the model cannot be exported, or if the file gave other outputs than the model; then
+            it is not written.
+        """
+        from pathlib import Path
+
+        from sktransfer.serving.onnx import export_onnx
+
+        check_is_fitted(self)
+        export_onnx(self.net_.on("cpu", "fp32"), self._examples(), Path(path))
+
+    def _examples(self) -> list[Any]:
+        """Give some inputs of different lengths, for what has to be tried out."""
+        raise NotImplementedError(f"{type(self).__name__}._examples")
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")

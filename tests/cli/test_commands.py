@@ -270,3 +270,26 @@ def test_predict_takes_regressors_and_several_labels_too(tmp_path, sktransfer):
     tags = sktransfer("predict", tmp_path / "tags", tmp_path / "new.csv", "--proba")
     assert tags.stdout.splitlines()[0] == "text,prediction,proba_0,proba_1"
     assert tags.stdout.splitlines()[1].startswith("a good film,0|1,")
+
+
+def test_predictions_come_from_an_onnx_file_where_one_is_given(
+    data, trained, sktransfer, tmp_path, monkeypatch, error_of
+):
+    from sktransfer import load
+    from sktransfer.training.module import TransferModule
+
+    file = tmp_path / "model.onnx"
+    load(trained).export_onnx(file)
+    wanted = sktransfer("predict", trained, data, "--proba").stdout.splitlines()
+
+    def outputs(self, features):
+        raise AssertionError("torch was asked")
+
+    monkeypatch.setattr(TransferModule, "outputs", outputs)
+    found = sktransfer("predict", trained, data, "--proba", "--onnx", file)
+    assert found.exit_code == 0, found.output
+    for a, b in zip(csv.reader(found.stdout.splitlines()), csv.reader(wanted), strict=True):
+        assert a[:4] == b[:4]
+        if a != b:
+            assert [float(x) for x in a[4:]] == pytest.approx([float(x) for x in b[4:]], abs=1e-4)
+    assert "no ONNX model" in error_of(sktransfer("predict", trained, data, "--onnx", data))

@@ -29,7 +29,7 @@ def counted(monkeypatch):
     rows = []
     real = encode.encode_rows
 
-    def encode_rows(encoder, these, precision):
+    def encode_rows(encoder, these, precision, in_bf16=None):
         rows.extend(these)
         return real(encoder, these, precision)
 

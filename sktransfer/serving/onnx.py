@@ -1,0 +1,270 @@
+"""ONNX: a fitted model as one file, checked when it is written, and predictions through it."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import hashlib
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from sktransfer.features.batches import sorted_batches
+from sktransfer.training.module import TransferModule
+
+if TYPE_CHECKING:
+    from sktransfer.features.store import FeatureStore
+
+# What rounding may move an output by, relative to the largest.
+_TOLERANCE = 1e-4
+_BATCH_SIZE = 64
+_IDENTITY = "sktransfer.identity"
+
+
+def export_onnx(module: TransferModule, examples: Sequence[Any], path: Path) -> None:
+    """Write a module's computation, from batches of rows to outputs.
+
+    Parameters
+    ----------
+    module : TransferModule
+        On the CPU.
+    examples : sequence of at least 4 hashable inputs
+        Of different lengths. The first two are traced; all are compared.
+    path : pathlib.Path
+        The file to write, which is replaced only by one that passed the comparison.
+
+    Raises
+    ------
+    ImportError
+        If onnx, onnxscript or onnxruntime is missing.
+    ValueError
+        If the computation cannot be exported, or gives other outputs.
+    """
+    _import("onnx")
+    _import("onnxscript")
+    module.eval()
+    rows = module.encoder.prepare(examples)
+    traced = module.encoder.collate(rows[:2])
+    names = list(traced)
+    each = dict.fromkeys(range(2), torch.export.Dim.DYNAMIC)
+    # The windows of a text are a third axis, whose length is that of a window.
+    shapes = tuple(dict(each) for _ in names)
+    try:
+        with _quiet(), torch.no_grad():
+            program = torch.onnx.export(
+                _Whole(module, names),
+                tuple(traced.values()),
+                None,
+                dynamo=True,
+                input_names=names,
+                output_names=["outputs"],
+                dynamic_shapes=(shapes,),
+                verbose=False,
+            )
+    except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
+        first = str(error).strip().partition("\n")[0]
+        raise ValueError(f"This model cannot be exported to ONNX: {first}") from error
+    assert program is not None
+    program.model.metadata_props[_IDENTITY] = _identity(module)
+    program.model.metadata_props["sktransfer.version"] = version("sktransfer")
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        # Weights of more than 2 GB stand in a second file, known by its name.
+        program.save(Path(folder) / path.name)
+        _compare(OnnxModule(module, Path(folder) / path.name), module, examples)
+        for file in sorted(Path(folder).iterdir(), key=lambda file: file.name == path.name):
+            os.replace(file, path.parent / file.name)
+
+
+def with_onnx(estimator: Any, path: str | os.PathLike[str]) -> Any:
+    """Give a fitted estimator that predicts through an ONNX file.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted; what the file was exported from, or the same that was saved and loaded. It is left
+        as it is, and goes on reading inputs and naming labels.
+    path : str or path-like
+        What `export_onnx` wrote.
+
+    Returns
+    -------
+    served : estimator
+        A copy for predictions alone.
+
+    Raises
+    ------
+    ImportError
+        If onnxruntime is missing.
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is no ONNX model, or was exported from another model.
+    """
+    check_is_fitted(estimator)
+    served = copy.copy(estimator)
+    served.net_ = _OnnxNet(estimator.net_, Path(path))
+    return served
+
+
+class OnnxModule:
+    """Stands where a `TransferModule` stands for predictions.
+
+    Parameters
+    ----------
+    module : TransferModule
+        Reads inputs.
+    path : pathlib.Path
+        Computes outputs.
+    """
+
+    def __init__(self, module: TransferModule, path: Path) -> None:
+        onnxruntime = _import("onnxruntime")
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"There is no file {path}; estimator.export_onnx(path) writes one."
+            )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's own, of a dozen kinds
+            raise ValueError(f"{path} is no ONNX model that onnxruntime reads: {error}") from error
+        self.encoder = module.encoder
+        own = self._session.get_modelmeta().custom_metadata_map.get(_IDENTITY)
+        if own != _identity(module):
+            raise ValueError(
+                f"{path} was exported from another model, or before this one was trained on: "
+                "export it again with estimator.export_onnx(path)."
+            )
+        self._shapes = {entry.name: entry.shape for entry in self._session.get_inputs()}
+
+    def map_outputs(
+        self,
+        X: Sequence[Any],
+        function: Callable[[torch.Tensor], Any],
+        store: FeatureStore | None = None,
+    ) -> list[Any]:
+        """Apply a function to outputs, as `TransferModule.map_outputs` does; no store is needed."""
+        found = []
+        for start in range(0, len(X), 4096):
+            rows = self.encoder.prepare(X[start : start + 4096])
+            outputs: Any = None
+            for batch in sorted_batches(rows, _BATCH_SIZE):
+                values = self._run([rows[i] for i in batch])
+                if outputs is None:
+                    outputs = np.empty((len(rows), values.shape[1]))
+                outputs[batch] = values
+            found.append(function(torch.from_numpy(outputs)))
+        return found
+
+    def features(self, X: Sequence[Any], store: FeatureStore | None = None) -> torch.Tensor:
+        """Compute features, where the model has no head."""
+        return torch.cat(self.map_outputs(X, lambda outputs: outputs.float()))
+
+    def _run(self, rows: list[Any]) -> np.ndarray:
+        batch = self.encoder.collate(rows)
+        inputs = {}
+        for name, shape in self._shapes.items():
+            value = batch[name].cpu().numpy()
+            if value.ndim < len(shape):
+                # Texts of one window come without the axis of windows, and padded to the longest.
+                room = [(0, 0), (0, shape[2] - value.shape[1])]
+                value = np.pad(value, room)[:, None]
+            inputs[name] = value
+        return self._session.run(None, inputs)[0]
+
+
+class _OnnxNet:
+    """Stands where a `FittedNet` stands for predictions."""
+
+    def __init__(self, net: Any, path: Path) -> None:
+        self._net = net
+        self._module = OnnxModule(net.on("cpu", "fp32"), path)
+
+    def on(self, device: str, precision: str) -> OnnxModule:
+        """Give the module, whatever the device."""
+        return self._module
+
+    @property
+    def head(self) -> Any:
+        """What owns the probabilities."""
+        return self._net.head
+
+    @property
+    def module_(self) -> OnnxModule:
+        """The module."""
+        return self._module
+
+
+class _Whole(nn.Module):
+    """Encoder and head with tensors as arguments, as ONNX wants them."""
+
+    def __init__(self, module: TransferModule, names: list[str]) -> None:
+        super().__init__()
+        self._of = module
+        self._names = names
+
+    def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
+        batch = dict(zip(self._names, tensors, strict=True))
+        return self._of.head(self._of.encoder.forward(batch).float())
+
+
+def _compare(found: OnnxModule, module: TransferModule, examples: Sequence[Any]) -> None:
+    for some in (examples[:1], examples[1:3], examples):
+        with torch.inference_mode():
+            wanted = module(module.encoder.collate(module.encoder.prepare(some)))
+        own = torch.cat(found.map_outputs(some, lambda outputs: outputs))
+        error = float((own - wanted).abs().max())
+        size = max(1.0, float(wanted.abs().max()))
+        if not error <= _TOLERANCE * size:
+            raise ValueError(
+                f"The ONNX file gives outputs that differ by {error:.2g} for {len(some)} inputs, "
+                f"where at most {_TOLERANCE * size:.2g} is rounding. It was not written."
+            )
+
+
+def _identity(module: TransferModule) -> str:
+    digest = hashlib.blake2b(module.identity().encode(), digest_size=16)
+    for name, value in sorted(module.head.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _import(name: str) -> Any:
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f"ONNX needs {name}, which is not installed: pip install 'sktransfer[onnx]'."
+        ) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's remarks about itself from the user."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
