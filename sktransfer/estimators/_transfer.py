@@ -77,6 +77,7 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "precision": [StrOptions({"auto", "bf16", "fp32"})],
+        "compile": ["boolean"],
         "device": [str],
         "cache": [str, os.PathLike, None],
         "random_state": ["random_state"],
@@ -179,6 +180,7 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
                 precision=precision,
                 seed=seed,
             )
+            made.module.compiled = bool(self.compile)
             plan = make_plan(
                 decision.strategy,
                 parts.backbone,
@@ -347,7 +349,9 @@ class BaseTransfer(CallbackSupportMixin, BaseEstimator):
         from sktransfer.training.device import resolve_device
 
         device = resolve_device(self.device)
-        return self.net_.on(device, resolve_precision(self.precision, device))
+        module = self.net_.on(device, resolve_precision(self.precision, device))
+        module.compiled = bool(self.compile)
+        return module
 
     def _mapped(self, X: Any, function: Callable[[Any], Any]) -> Any:
         """Apply a function to the head's outputs, in double precision, of inputs as they came."""

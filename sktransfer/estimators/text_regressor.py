@@ -78,6 +78,9 @@ class TransferTextRegressor(RegressorMixin, TextInput, BaseTransfer):
         In which the encoder runs. ``"auto"`` is bf16 where the hardware has it, and fp32
         elsewhere; weights are always kept and updated in fp32. In bf16 a probability moves in the
         third digit with the texts that are predicted beside it.
+    compile : bool, default=False
+        Whether torch compiles the encoder for computing features. It takes half a minute once in a
+        process, and pays from some 100,000 texts on; training is not compiled.
     device : str, default="auto"
         As torch names devices; ``"auto"`` is the first CUDA device, or the CPU.
     cache : None, "memory" or path-like, default=None
@@ -154,6 +157,7 @@ class TransferTextRegressor(RegressorMixin, TextInput, BaseTransfer):
         long_text: str = "truncate",
         stride: int | None = None,
         precision: str = "auto",
+        compile: bool = False,
         device: str = "auto",
         cache: Any = None,
         random_state: Any = None,
@@ -181,6 +185,7 @@ class TransferTextRegressor(RegressorMixin, TextInput, BaseTransfer):
         self.long_text = long_text
         self.stride = stride
         self.precision = precision
+        self.compile = compile
         self.device = device
         self.cache = cache
         self.random_state = random_state

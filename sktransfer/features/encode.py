@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 
 from sktransfer.features.batches import sorted_batches
+from sktransfer.features.compiled import compiled
 from sktransfer.features.precision import autocast
 from sktransfer.features.store import FeatureStore, store_keys
 from sktransfer.plugins import Encoder
@@ -24,7 +26,9 @@ def encode_rows(
     encoder: Encoder,
     rows: Sequence[Any],
     precision: str,
+    *,
     in_bf16: Callable[[], Encoder] | None = None,
+    compile: bool = False,
 ) -> torch.Tensor:
     """Compute the features of prepared rows, without gradients and without dropout.
 
@@ -38,6 +42,8 @@ def encode_rows(
         In which the encoder runs.
     in_bf16 : callable or None, default=None
         Gives the copy of the encoder that many rows are worth; by default it is made here.
+    compile : bool, default=False
+        Whether torch compiles the encoder.
 
     Returns
     -------
@@ -51,7 +57,8 @@ def encode_rows(
     budget = getattr(encoder, "budget", None)
     batches = sorted_batches(rows, _BATCH_SIZE, *([] if budget is None else [budget()]))
     features = torch.empty((len(rows), encoder.dim), dtype=torch.float32)
-    with torch.inference_mode(), autocast(precision, device):
+    as_told = compiled(encoder.module) if compile else nullcontext()
+    with torch.inference_mode(), autocast(precision, device), as_told:
         for batch in batches:
             states = encoder.forward(encoder.collate([rows[i] for i in batch]))
             features[torch.from_numpy(batch)] = states.float().cpu()
@@ -65,6 +72,7 @@ def encode(
     *,
     store: FeatureStore | None = None,
     identity: str = "",
+    compile: bool = False,
 ) -> torch.Tensor:
     """Compute the features of inputs; equal inputs are encoded once.
 
@@ -80,6 +88,8 @@ def encode(
         Where features are looked up, and kept.
     identity : str, default=""
         Names the encoder's weights and preprocessing in the store.
+    compile : bool, default=False
+        Whether torch compiles the encoder.
 
     Returns
     -------
@@ -89,7 +99,10 @@ def encode(
     position = number_distinct(X)
     features = torch.empty((len(position), encoder.dim), dtype=torch.float32)
     start = 0
-    for chunk in encode_chunks(encoder, list(position), precision, store=store, identity=identity):
+    chunks = encode_chunks(
+        encoder, list(position), precision, store=store, identity=identity, compile=compile
+    )
+    for chunk in chunks:
         features[start : start + len(chunk)] = chunk
         start += len(chunk)
     return features[torch.tensor([position[x] for x in X], dtype=torch.int64)]
@@ -120,6 +133,7 @@ def encode_chunks(
     *,
     store: FeatureStore | None = None,
     identity: str = "",
+    compile: bool = False,
 ) -> Iterator[torch.Tensor]:
     """Compute the features of inputs, so many at a time that rows and features fit into memory.
 
@@ -135,6 +149,8 @@ def encode_chunks(
         Where features are looked up, and kept.
     identity : str, default=""
         Names the encoder's weights and preprocessing in the store.
+    compile : bool, default=False
+        Whether torch compiles the encoder.
 
     Yields
     ------
@@ -143,32 +159,36 @@ def encode_chunks(
     """
     # Made when it is first needed, once for all chunks.
     in_bf16 = cache(lambda: encoder.in_bf16())  # type: ignore[attr-defined]
+
+    def compute(X: list[Any]) -> torch.Tensor:
+        rows = encoder.prepare(X)
+        return encode_rows(encoder, rows, precision, in_bf16=in_bf16, compile=compile)
+
     for start in range(0, len(distinct), _CHUNK):
         chunk = list(distinct[start : start + _CHUNK])
-        yield _looked_up(encoder, chunk, precision, store, identity, in_bf16)
+        if store is None:
+            yield compute(chunk)
+        else:
+            yield _looked_up(chunk, encoder.dim, store, f"{identity}|{precision}", compute)
 
 
 def _looked_up(
-    encoder: Encoder,
     X: list[Any],
-    precision: str,
-    store: FeatureStore | None,
+    dim: int,
+    store: FeatureStore,
     identity: str,
-    in_bf16: Callable[[], Encoder],
+    compute: Callable[[list[Any]], torch.Tensor],
 ) -> torch.Tensor:
     """Take from the store what it has, compute the rest, and put that there."""
-    if store is None:
-        return encode_rows(encoder, encoder.prepare(X), precision, in_bf16)
-    keys = store_keys(f"{identity}|{precision}", X)
+    keys = store_keys(identity, X)
     found = store.get(keys)
-    missing = [i for i, value in enumerate(found) if value is None or len(value) != encoder.dim]
-    features = torch.empty((len(X), encoder.dim), dtype=torch.float32)
+    missing = [i for i, value in enumerate(found) if value is None or len(value) != dim]
+    features = torch.empty((len(X), dim), dtype=torch.float32)
     for i, value in enumerate(found):
-        if value is not None and len(value) == encoder.dim:
+        if value is not None and len(value) == dim:
             features[i] = torch.from_numpy(np.array(value))
     if missing:
-        rows = encoder.prepare([X[i] for i in missing])
-        computed = encode_rows(encoder, rows, precision, in_bf16)
+        computed = compute([X[i] for i in missing])
         features[missing] = computed
         store.put((keys[i], row) for i, row in zip(missing, computed.numpy(), strict=True))
     return features

@@ -34,6 +34,8 @@ class TransferModule(nn.Module):
 
     Attributes
     ----------
+    compiled : bool
+        Whether features are computed as torch compiled the encoder.
     start : str or None
         Block from which a training runs the encoder, on stored states; None runs all of it.
     half_copy : HalfCopy or None
@@ -55,6 +57,7 @@ class TransferModule(nn.Module):
         self.head = head
         self.precision = precision
         self.trained: set[str] = set()
+        self.compiled = False
         self.start: str | None = None
         self.half_copy: HalfCopy | None = None
         self.widen: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {}
@@ -132,7 +135,14 @@ class TransferModule(nn.Module):
         """Compute the features of inputs, as float32 on the CPU; a store is looked into first."""
         self.eval()  # all of it, so that a training that goes on notices
         identity = "" if store is None else self.identity()
-        return encode(self.encoder, X, self.precision, store=store, identity=identity)
+        return encode(
+            self.encoder,
+            X,
+            self.precision,
+            store=store,
+            identity=identity,
+            compile=self.compiled,
+        )
 
     def map_outputs(
         self,
@@ -158,7 +168,14 @@ class TransferModule(nn.Module):
         """
         self.eval()
         identity = "" if store is None else self.identity()
-        chunks = encode_chunks(self.encoder, X, self.precision, store=store, identity=identity)
+        chunks = encode_chunks(
+            self.encoder,
+            X,
+            self.precision,
+            store=store,
+            identity=identity,
+            compile=self.compiled,
+        )
         return [function(self.outputs(features)) for features in chunks]
 
     def trained_weights(self) -> dict[str, torch.Tensor]:

@@ -150,7 +150,9 @@ def run_stage(
     features, stop = None, False
     if plan.n_probe:
         if settings.store is None:
-            features = encode_rows(module.encoder, train.rows, module.precision)
+            features = encode_rows(
+                module.encoder, train.rows, module.precision, compile=module.compiled
+            )
         else:
             features = module.features(train.inputs, settings.store)
         stop = _probe(

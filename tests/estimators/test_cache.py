@@ -29,9 +29,9 @@ def counted(monkeypatch):
     rows = []
     real = encode.encode_rows
 
-    def encode_rows(encoder, these, precision, in_bf16=None):
+    def encode_rows(encoder, these, precision, **how):
         rows.extend(these)
-        return real(encoder, these, precision)
+        return real(encoder, these, precision, **how)
 
     monkeypatch.setattr(encode, "encode_rows", encode_rows)
     monkeypatch.setattr("sktransfer.training.stage.encode_rows", encode_rows)

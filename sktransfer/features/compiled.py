@@ -1,0 +1,38 @@
+"""Running an encoder as torch compiled it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+
+@contextlib.contextmanager
+def compiled(module: Any) -> Iterator[None]:
+    """Compile a module's forward for batches of any shape, while inside.
+
+    torch keeps what it compiled for the rest of the process, also for copies of the module.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Left as it was.
+
+    Raises
+    ------
+    RuntimeError
+        If torch cannot compile it, for want of a C++ compiler for example.
+    """
+    module.forward = torch.compile(module.forward, dynamic=True)
+    try:
+        yield
+    except torch._dynamo.exc.BackendCompilerFailed as error:
+        cause = str(error.inner_exception).strip().partition("\n")[0]
+        raise RuntimeError(
+            f"compile=True failed: {cause}. A CPU needs a C++ compiler such as g++; compile=False "
+            "needs none."
+        ) from error
+    finally:
+        vars(module).pop("forward", None)
