@@ -101,8 +101,8 @@ class Encoder(Protocol):
 
     For speed it may offer
 
-    - ``in_bf16()``, which gives a copy in bfloat16; its module has the same parameters by name, and
-      gradients flow to them;
+    - ``in_bf16()``, which gives a copy that computes in bfloat16; its module has parameters of the
+      same names, to which gradients flow, and may share some with the original;
     - ``budget()``, what the padded rows of a batch of inference should cost together, and
       ``training_budget()``, the same of a computation with gradients, which take much memory;
     - ``table()``, a module such as `torch.nn.Embedding` whose ``forward`` is given numbers of rows

@@ -47,6 +47,7 @@ class TransformerEncoder:
         self.module = module
         self.folder = folder
         self.dim = int(module.config.hidden_size)
+        self._in_bf16 = False
         self._tokenizer = tokenizer
         self._device = device
         self._prefix = backbone.prefix
@@ -184,15 +185,22 @@ class TransformerEncoder:
         return torch.cat([run(self._features, part, use_reentrant=False) for part in parts])
 
     def in_bf16(self) -> TransformerEncoder:
-        """Give a copy in bfloat16, for inference only.
+        """Give a copy that computes in bfloat16.
 
         Returns
         -------
         encoder : TransformerEncoder
-            Shares no weights with this one.
+            Shares nothing with this one but the word table, which stays in single precision.
         """
-        other = copy.copy(self)
-        other.module = copy.deepcopy(self.module).to(torch.bfloat16).eval()
+        other, table = copy.copy(self), self.table()
+        other._in_bf16 = True
+        other.module = copy.deepcopy(self.module, {id(table.weight): table.weight})
+        own = other.table()
+        # Half of a small encoder is its word table, of which a batch reads a few rows.
+        own.weight = None  # type: ignore[assignment]
+        other.module.to(torch.bfloat16).eval()
+        own.weight = table.weight
+        own.register_forward_hook(lambda module, args, output: output.to(torch.bfloat16))
         other._layers = _layer_list(other.module)
         return other
 
@@ -204,10 +212,9 @@ class TransformerEncoder:
         n_tokens : int
             What keeps a CPU's caches warm; an accelerator wants all that it can get.
         """
-        weight = next(self.module.parameters())
-        if weight.device.type != "cpu":
+        if self._device != "cpu":
             return 64 * _LONGEST
-        return 4096 if weight.dtype == torch.bfloat16 else 1024
+        return 4096 if self._in_bf16 else 1024
 
     def training_budget(self) -> int:
         """Say for how many tokens, padding included, gradients are computed together.

@@ -20,6 +20,8 @@ _BATCH_SIZE = 64
 _CHUNK = 4096
 # Rows from which a copy of the encoder in half precision is faster than casting as it runs.
 _WORTH_A_COPY = 256
+# Tokens, or what else rows cost, below which casting the weights takes longer than it saves.
+_WORTH_CASTING = 64
 
 
 def encode_rows(
@@ -50,10 +52,14 @@ def encode_rows(
     features : torch.Tensor of shape (n, dim)
         float32, on the CPU.
     """
-    encoder.module.eval()
+    # Setting the mode of a hundred layers takes as long as a tenth of them.
+    if encoder.module.training:
+        encoder.module.eval()
     if precision == "bf16" and len(rows) >= _WORTH_A_COPY and hasattr(encoder, "in_bf16"):
         encoder, precision = (in_bf16 or encoder.in_bf16)(), "fp32"
     device = next(encoder.module.parameters()).device.type
+    if precision == "bf16" and device == "cpu" and sum(map(len, rows)) < _WORTH_CASTING:
+        precision = "fp32"
     budget = getattr(encoder, "budget", None)
     batches = sorted_batches(rows, _BATCH_SIZE, *([] if budget is None else [budget()]))
     features = torch.empty((len(rows), encoder.dim), dtype=torch.float32)

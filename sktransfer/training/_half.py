@@ -36,8 +36,10 @@ class HalfCopy:
     def open(self, names: Collection[str]) -> None:
         """Take these parameters' gradients from now on, and no others."""
         wanted = frozenset(names)
-        self._names = [name for name in self._copies if name in wanted]
-        for name, copy in self._copies.items():
+        # What is shared with the original needs nothing.
+        copies = {n: copy for n, copy in self._copies.items() if copy is not self._masters[n]}
+        self._names = [name for name in copies if name in wanted]
+        for name, copy in copies.items():
             copy.requires_grad_(name in wanted)
             copy.grad = None
 

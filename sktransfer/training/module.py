@@ -204,6 +204,8 @@ class TransferModule(nn.Module):
 
     def train(self, mode: bool = True) -> TransferModule:
         """Set the mode; what does not train stays in evaluation mode, without dropout."""
+        if not (mode or self.training or self.body.training or self.head.training):
+            return self  # the usual case of a prediction, which should be quick
         super().train(mode)
         if mode:
             _settle(self.body)

@@ -12,7 +12,6 @@ from sktransfer import TransferTextClassifier, TransferTextEncoder
 from sktransfer.backbones.transformer import TransformerBackbone
 from sktransfer.features.compiled import compiled
 
-
 # torch's compiler imports what torch deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")
 

@@ -364,3 +364,17 @@ def test_dropout_is_drawn_from_torchs_generator_and_not_when_evaluating():
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[0], drawn[2])
     assert layer.eval()(x) is x
+
+
+def test_the_copy_shares_the_word_table_and_nothing_else(tiny_model):
+    encoder = TransformerBackbone(tiny_model).load(device="cpu", random_state=0)
+    copy = encoder.in_bf16()
+    assert copy.table().weight is encoder.table().weight
+    for name, value in copy.module.named_parameters():
+        shared = value is dict(encoder.module.named_parameters())[name]
+        assert shared == (value is copy.table().weight)
+        assert value.dtype == (torch.float32 if shared else torch.bfloat16)
+    batch = encoder.collate(encoder.prepare(TEXTS))
+    with torch.inference_mode():
+        close = nn.functional.cosine_similarity(copy.forward(batch), encoder.forward(batch))
+    assert close.min() > 0.999
