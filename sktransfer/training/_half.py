@@ -32,6 +32,8 @@ class HalfCopy:
         self._masters = dict(encoder.module.named_parameters())
         self._copies = dict(self.encoder.module.named_parameters())
         self._names: list[str] = []
+        # Kept from step to step: new memory would have to be cleared by the system each time.
+        self._gradients: dict[str, torch.Tensor] = {}
 
     def open(self, names: Collection[str]) -> None:
         """Take these parameters' gradients from now on, and no others."""
@@ -51,7 +53,9 @@ class HalfCopy:
             if gradient is None:
                 continue
             if master.grad is None:
-                master.grad = torch.empty_like(master)
+                if name not in self._gradients:
+                    self._gradients[name] = torch.empty_like(master)
+                master.grad = self._gradients[name]
                 new.append((master.grad, gradient))
             else:
                 old.append(master.grad)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
@@ -230,3 +231,53 @@ def test_repr_and_html_work_before_and_after_fit(data):
     clf = quick()
     assert repr(clf).startswith("TransferTextClassifier(")
     assert "TransferTextClassifier" in clf.fit(*data)._repr_html_()
+
+
+@pytest.mark.slow
+def test_workers_share_the_cores_and_pinned_threads_give_equal_bits(tmp_path, tiny_model):
+    script = tmp_path / "search.py"
+    script.write_text(
+        """
+import sys
+import joblib, numpy as np, torch
+from sklearn.model_selection import GridSearchCV
+from sktransfer import TransferTextClassifier
+
+def scores(estimator, X, y):
+    loss = -np.log(np.maximum(estimator.predict_proba(X), 1e-12)).mean()
+    return {"loss": loss, "threads": torch.get_num_threads()}
+
+X = [f"a {w} film number {i}" for i in range(12) for w in ("good", "bad", "dull", "great")]
+y = [1, 0, 0, 1] * 12
+clf = TransferTextClassifier(sys.argv[1], max_epochs=2, precision="fp32", random_state=0)
+
+def run(n_jobs):
+    search = GridSearchCV(
+        clf, {"freeze": ["frozen", "full"]}, cv=2, scoring=scores, refit=False, n_jobs=n_jobs
+    )
+    return search.fit(X, y).cv_results_
+
+if __name__ == "__main__":
+    free = run(2)
+    cores = joblib.cpu_count()
+    assert set(free["mean_test_threads"]) == {max(1, cores // 2)}, free["mean_test_threads"]
+    torch.set_num_threads(1)
+    alone = run(1)
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        together = run(2)
+    assert set(together["mean_test_threads"]) == {1}
+    for key in ("split0_test_loss", "split1_test_loss"):
+        assert np.array_equal(alone[key], together[key]), (alone[key], together[key])
+""",
+        encoding="utf-8",
+    )
+    pinned = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    environment = {name: value for name, value in os.environ.items() if name not in pinned}
+    done = subprocess.run(
+        [sys.executable, str(script), str(tiny_model)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
