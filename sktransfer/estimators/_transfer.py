@@ -29,6 +29,7 @@ from sktransfer.estimators._reading import Reading, joined
 from sktransfer.estimators._scoring import output_scorer
 from sktransfer.estimators._source import Start, start_of_encoder, start_of_source
 from sktransfer.estimators._targets import Targets, check_trainable
+from sktransfer.estimators._tuning import Tunable
 from sktransfer.estimators._watching import Watch
 from sktransfer.plugins import Backbone, FreezeStrategy, Head, resolve
 
@@ -54,7 +55,7 @@ class Trained:
     attributes: dict[str, Any]
 
 
-class BaseTransfer(CallbackSupportMixin, BaseEstimator):
+class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
     """Source-then-target training of an encoder and a head."""
 
     net_: Any

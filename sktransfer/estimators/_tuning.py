@@ -1,0 +1,151 @@
+"""What of an estimator is worth tuning; parameters of plugins that are given by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sktransfer.plugins import Plugin, available, resolve
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+# Strategies that are worth a trial, from the cheapest on.
+_STRATEGIES = ("frozen", "lp_ft", "top_layers", "gradual", "full")
+_KINDS = ("backbone", "freeze", "head")
+# Without effect where the body never trains.
+_OF_BODIES = {"lr", "weight_decay", "warmup", "batch_size", "max_epochs", "average"}
+_OF_TRAINED_HEADS = {"lr_scale"}
+
+
+class Tunable:
+    """Parameters of named plugins, and the space that plugins and estimator declare."""
+
+    backbone: Any
+    freeze: Any
+
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters, also of plugins that are given by name.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters; those of plugins as ``<kind>__<parameter>``. ``freeze="top_layers",
+            freeze__k=3`` makes the named plugin an object first. What the chosen plugin does not
+            have, but another one of that kind, is left out, so that one flat space can hold the
+            parameters of all choices.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or no such plugin.
+        """
+        own = {key: value for key, value in params.items() if "__" not in key}
+        super().set_params(**own)  # type: ignore[misc]
+        for kind in _KINDS:
+            nested = {k: v for k, v in params.items() if k.startswith(f"{kind}__")}
+            if not nested or not isinstance(getattr(self, kind, None), str):
+                continue
+            plugin = resolve(kind, getattr(self, kind))
+            known = plugin.get_params(deep=False)
+            for key, value in nested.items():
+                params.pop(key)
+                name = key.partition("__")[2]
+                if name in known:
+                    plugin.set_params(**{name: value})
+                    setattr(self, kind, plugin)
+                elif name not in _parameters_of_any(kind):
+                    raise ValueError(
+                        f"{key} is no parameter of {getattr(self, kind)!r} or of any other {kind}; "
+                        f"{type(plugin).__name__} has {sorted(known)}."
+                    )
+        rest = {key: value for key, value in params.items() if "__" in key}
+        return super().set_params(**rest)  # type: ignore[misc]
+
+    def search_space(self) -> dict[str, BaseDistribution]:
+        """Say what is worth tuning: own parameters, and what the plugins declare.
+
+        Returns
+        -------
+        space : dict of str to optuna.distributions.BaseDistribution
+            Keys are parameters as `set_params` takes them. A plugin that is given by name is a
+            choice of names where that makes sense, and the parameters of all choices are in the
+            space; `matters` says which of them belong to the one that was chosen.
+
+        Examples
+        --------
+        >>> from sktransfer import TransferTextClassifier
+        >>> sorted(TransferTextClassifier(freeze="full", head="linear").search_space())
+        ['backbone__pooling', 'freeze', 'freeze__every', ..., 'head__C', 'head__lr_scale', 'lr']
+        """
+        from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+        space: dict[str, BaseDistribution] = {}
+        choices: dict[str, list[Plugin]] = {}
+        for kind in _KINDS:
+            value = getattr(self, kind, None)
+            if kind == "freeze" and isinstance(value, str):
+                space["freeze"] = CategoricalDistribution(_STRATEGIES)
+                choices[kind] = [resolve(kind, name) for name in _STRATEGIES]
+            elif isinstance(value, str | Plugin):
+                choices[kind] = [resolve(kind, value)]
+        for kind, plugins in choices.items():
+            for plugin in plugins:
+                for name, distribution in plugin.search_space().items():
+                    key = f"{kind}__{name}"
+                    space[key] = _union(key, space.get(key), distribution)
+        if any(self._trains(plugin) for plugin in choices["freeze"]):
+            rate = resolve("backbone", self.backbone).lr if "backbone" in choices else 2e-5
+            space["lr"] = FloatDistribution(rate / 4, rate * 8, log=True)
+        return dict(sorted(space.items()))
+
+    def matters(self, key: str) -> bool:
+        """Say whether a parameter has an effect with the plugins that are chosen.
+
+        Parameters
+        ----------
+        key : str
+            As in the space.
+
+        Returns
+        -------
+        matters : bool
+        """
+        trains = self._trains(resolve("freeze", self.freeze))
+        kind, _, name = key.partition("__")
+        if not name or kind not in _KINDS:
+            return trains or key not in _OF_BODIES
+        if kind == "head" and name in _OF_TRAINED_HEADS and not trains:
+            return False
+        value = getattr(self, kind, None)
+        if not isinstance(value, str | Plugin):
+            return False
+        return name in resolve(kind, value).get_params(deep=False)
+
+    @staticmethod
+    def _trains(strategy: Any) -> bool:
+        from sktransfer.freezing.strategies import Frozen
+
+        return not isinstance(strategy, Frozen)
+
+
+def _parameters_of_any(kind: str) -> set[str]:
+    found: set[str] = set()
+    for info in available(kind):
+        try:
+            found |= set(resolve(kind, info.name).get_params(deep=False))
+        except ImportError:  # a broken plugin disables itself alone
+            continue
+    return found
+
+
+def _union(key: str, one: Any, other: Any) -> Any:
+    """Give a distribution that holds what two plugins want of a parameter of the same name."""
+    if one is None or one == other:
+        return other
+    if type(one) is not type(other) or not hasattr(one, "low") or one.log != other.log:
+        raise ValueError(f"Two plugins declare different kinds of {key}: {one} and {other}.")
+    return type(one)(min(one.low, other.low), max(one.high, other.high), log=one.log)
