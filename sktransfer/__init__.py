@@ -26,7 +26,7 @@ _PUBLIC = {
     "TrainingDivergedError": "sktransfer.training.errors",
     "load": "sktransfer.estimators.files",
 }
-_MODULES = ("datasets", "inspection", "plugins", "serving", "testing", "weights")
+_MODULES = ("datasets", "inspection", "plugins", "serving", "testing", "tuning", "weights")
 
 __all__ = [
     "SelectiveClassifier",

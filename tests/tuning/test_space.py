@@ -1,0 +1,64 @@
+"""One space for all that a pipeline is made of."""
+
+from __future__ import annotations
+
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import StackingClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sktransfer import TransferTextClassifier, TransferTextEncoder
+from sktransfer.freezing.strategies import TopLayers
+from sktransfer.tuning import search_space
+
+CLF = TransferTextClassifier("hashing")
+
+
+def prefixed(prefix, estimator):
+    return {f"{prefix}__{key}": value for key, value in estimator.search_space().items()}
+
+
+def test_an_estimators_space_is_its_own():
+    assert search_space(CLF) == CLF.search_space()
+    assert list(search_space(CLF)) == sorted(search_space(CLF))
+
+
+def test_steps_prefix_their_space():
+    pipe = Pipeline([("clf", CLF)])
+    assert search_space(pipe) == prefixed("clf", CLF)
+    assert search_space(make_pipeline(pipe)) == prefixed("pipeline__clf", CLF)
+
+
+def test_columns_and_stacks_are_gone_through():
+    encoder = TransferTextEncoder("hashing")
+    columns = ColumnTransformer([("text", encoder, "text"), ("number", StandardScaler(), ["n"])])
+    pipe = Pipeline([("columns", columns), ("model", LogisticRegression())])
+    assert search_space(pipe) == prefixed("columns__text", encoder)
+    stack = StackingClassifier(
+        [("a", CLF), ("b", make_pipeline(TfidfVectorizer(), LogisticRegression()))]
+    )
+    assert search_space(stack) == prefixed("a", CLF)
+
+
+def test_every_key_can_be_set():
+    clf = TransferTextClassifier("hashing", freeze=TopLayers())
+    pipe = Pipeline([("clf", clf)])
+    space = search_space(pipe)
+    # The object's own parameters stand there once, by way of the estimator.
+    assert "clf__freeze__k" in space
+    pipe.set_params(clf__freeze__k=2, clf__head__C=3.0)
+    assert pipe["clf"].freeze.k == 2
+    assert pipe["clf"].head.C == 3.0
+
+
+def test_what_declares_nothing_has_an_empty_space():
+    assert search_space(make_pipeline(TfidfVectorizer(), LogisticRegression())) == {}
+
+
+@pytest.mark.parametrize("wrong", [TransferTextClassifier, "minilm", None, 3])
+def test_what_is_no_estimator_is_refused(wrong):
+    with pytest.raises(TypeError, match="An estimator is expected"):
+        search_space(wrong)
