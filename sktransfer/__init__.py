@@ -17,9 +17,11 @@ if _TYPE_CHECKING:
     from sktransfer.estimators.text_encoder import TransferTextEncoder
     from sktransfer.estimators.text_regressor import TransferTextRegressor
     from sktransfer.training.errors import TrainingDivergedError
+    from sktransfer.tuning.search import TransferSearchCV
 
 _PUBLIC = {
     "SelectiveClassifier": "sktransfer.estimators.selective",
+    "TransferSearchCV": "sktransfer.tuning.search",
     "TransferTextClassifier": "sktransfer.estimators.text_classifier",
     "TransferTextEncoder": "sktransfer.estimators.text_encoder",
     "TransferTextRegressor": "sktransfer.estimators.text_regressor",
@@ -31,6 +33,7 @@ _MODULES = ("datasets", "inspection", "plugins", "serving", "testing", "tuning",
 __all__ = [
     "SelectiveClassifier",
     "TrainingDivergedError",
+    "TransferSearchCV",
     "TransferTextClassifier",
     "TransferTextEncoder",
     "TransferTextRegressor",

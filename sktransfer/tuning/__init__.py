@@ -1,5 +1,6 @@
-"""Search spaces of estimators and pipelines."""
+"""Search with Optuna, and the spaces of estimators and pipelines."""
 
+from sktransfer.tuning.search import TransferSearchCV
 from sktransfer.tuning.space import search_space
 
-__all__ = ["search_space"]
+__all__ = ["TransferSearchCV", "search_space"]

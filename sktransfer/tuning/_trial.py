@@ -1,0 +1,135 @@
+"""One trial: the parameters that it is asked for, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from sklearn.base import clone
+
+from sktransfer.tuning.space import search_space
+
+
+def checked_space(estimator: Any, space: Mapping[str, Any] | None) -> dict[str, BaseDistribution]:
+    """Check a space against an estimator, before anything is fitted.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose parameters the keys are.
+    space : mapping of str to distribution or list, or None
+        None takes what the estimator declares.
+
+    Returns
+    -------
+    space : dict of str to optuna.distributions.BaseDistribution
+        In the order in which a trial is asked: choices of plugins before their parameters.
+
+    Raises
+    ------
+    ValueError
+        If the space is empty, or a key is no parameter, or a value cannot be set.
+    TypeError
+        If something is neither a distribution nor a list of choices.
+    """
+    if space is None:
+        space = search_space(estimator)
+        if not space:
+            raise ValueError(
+                f"search_space=None, but {type(estimator).__name__} and its parts declare nothing "
+                "to tune: pass search_space={'parameter': [...]}."
+            )
+    if not isinstance(space, Mapping):
+        raise TypeError(f"search_space has to be a dict, got a {type(space).__name__}.")
+    if not space:
+        raise ValueError("search_space is empty: name at least one parameter.")
+    found = {key: _distribution(key, value) for key, value in space.items()}
+    for key, distribution in found.items():
+        for value in _extremes(distribution):
+            try:
+                clone(estimator).set_params(**{key: value})
+            except (AttributeError, TypeError, ValueError) as error:
+                raise ValueError(
+                    f"search_space has {key}={value!r}, which {type(estimator).__name__} does not "
+                    f"take: {error}"
+                ) from error
+    return dict(sorted(found.items(), key=lambda item: (_depth(estimator, item[0]), item[0])))
+
+
+def ask(trial: Any, estimator: Any, space: Mapping[str, BaseDistribution]) -> dict[str, Any]:
+    """Ask for the parameters that matter, given those before them.
+
+    Parameters
+    ----------
+    trial : optuna.trial.Trial
+        Fresh from ``study.ask()``.
+    estimator : estimator
+        Its copies are given what was asked for, to see what matters next.
+    space : mapping of str to optuna.distributions.BaseDistribution
+        From `checked_space`.
+
+    Returns
+    -------
+    params : dict of str to object
+    """
+    params: dict[str, Any] = {}
+    for key, distribution in space.items():
+        owner, own_key = _owner(clone(estimator).set_params(**params), key)
+        if hasattr(owner, "matters") and not owner.matters(own_key):
+            continue
+        params[key] = _suggest(trial, key, distribution)
+    return params
+
+
+def _distribution(key: str, value: Any) -> BaseDistribution:
+    if isinstance(value, BaseDistribution):
+        return value
+    if isinstance(value, list | tuple) and len(value):
+        return CategoricalDistribution(value)
+    raise TypeError(
+        f"search_space[{key!r}] has to be a list of choices or a distribution of "
+        f"optuna.distributions, got {value!r}."
+    )
+
+
+def _extremes(distribution: Any) -> list[Any]:
+    if isinstance(distribution, CategoricalDistribution):
+        return list(distribution.choices)
+    return [distribution.low, distribution.high]
+
+
+def _owner(estimator: Any, key: str) -> tuple[Any, str]:
+    """Find the estimator that knows what matters: the outermost that a key leads to."""
+    if hasattr(estimator, "matters"):
+        return estimator, key
+    parts = key.split("__")
+    params = estimator.get_params(deep=True)
+    for i in range(1, len(parts)):
+        part = params.get("__".join(parts[:i]))
+        if hasattr(part, "matters"):
+            return part, "__".join(parts[i:])
+    return None, key
+
+
+def _depth(estimator: Any, key: str) -> int:
+    """Count how deep a key lies within the estimator that owns it."""
+    return _owner(estimator, key)[1].count("__")
+
+
+def _suggest(trial: Any, key: str, distribution: BaseDistribution) -> Any:
+    if isinstance(distribution, CategoricalDistribution):
+        return trial.suggest_categorical(key, distribution.choices)
+    if isinstance(distribution, IntDistribution):
+        return trial.suggest_int(
+            key, distribution.low, distribution.high, step=distribution.step, log=distribution.log
+        )
+    assert isinstance(distribution, FloatDistribution)
+    return trial.suggest_float(
+        key, distribution.low, distribution.high, step=distribution.step, log=distribution.log
+    )
