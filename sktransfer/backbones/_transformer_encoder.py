@@ -190,17 +190,24 @@ class TransformerEncoder:
         Returns
         -------
         encoder : TransformerEncoder
-            Shares nothing with this one but the word table, which stays in single precision.
+            Shares the word table and the buffers with this one, in single precision.
         """
         other, table = copy.copy(self), self.table()
         other._in_bf16 = True
-        other.module = copy.deepcopy(self.module, {id(table.weight): table.weight})
+        shared = {} if table is None else {id(table.weight): table.weight}
+        other.module = copy.deepcopy(self.module, shared)
+        vars(other.module).pop("forward", None)  # compiled for the original
         own = other.table()
-        # Half of a small encoder is its word table, of which a batch reads a few rows.
-        own.weight = None  # type: ignore[assignment]
+        if own is not None:
+            # Half of a small encoder is its word table, of which a batch reads a few rows.
+            own.weight = None  # type: ignore[assignment]
         other.module.to(torch.bfloat16).eval()
-        own.weight = table.weight
-        own.register_forward_hook(lambda module, args, output: output.to(torch.bfloat16))
+        if own is not None and table is not None:
+            own.weight = table.weight
+            own.register_forward_hook(lambda module, args, output: output.to(torch.bfloat16))
+        # Statistics have to be those of the original, and angles of positions exact.
+        for name, module in self.module.named_modules():
+            other.module.get_submodule(name)._buffers.update(module._buffers)
         other._layers = _layer_list(other.module)
         return other
 
@@ -226,15 +233,24 @@ class TransformerEncoder:
         """
         return 4096 if self._device == "cpu" else 32 * _LONGEST
 
-    def table(self) -> nn.Module:
+    def table(self) -> nn.Embedding | None:
         """Give the word embeddings.
 
         Returns
         -------
-        embeddings : torch.nn.Module
-            Takes token ids.
+        embeddings : torch.nn.Embedding or None
+            Takes token ids. None where the architecture has no such table.
         """
-        return self.module.get_input_embeddings()
+        try:
+            found = self.module.get_input_embeddings()
+        except (AttributeError, NotImplementedError):
+            return None
+        return found if isinstance(found, nn.Embedding) else None
+
+    @property
+    def max_length(self) -> int:
+        """Tokens of a window, special ones included."""
+        return self._max_length
 
     def entries(self, rows: Sequence[TokenRow]) -> set[int]:
         """Say which word embeddings rows look up.

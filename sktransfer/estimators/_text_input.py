@@ -98,10 +98,12 @@ class TextInput:
         }
         return found
 
-    def _examples(self) -> list[Any]:
-        """Give texts of different lengths: of two, where there are windows, of several first."""
+    def _examples(self, encoder: Any) -> list[Any]:
+        """Give texts of different lengths, the first of several windows where there are any."""
         words = "a film that is neither good nor bad, but long: "
-        texts = [words * n for n in (200, 60, 1, 12, 3)] + ["", "good"]
+        windows = "window" in self.backbone_.get_params().get("long_text", "")
+        n_words = 2 * encoder.max_length if windows else 600
+        texts = [words * n for n in (n_words // 10 + 1, n_words // 20, 1, 12, 3)] + ["", "good"]
         return [(text, words) for text in texts] if self.pairs_ else texts
 
     def __sklearn_tags__(self) -> Any:

@@ -280,7 +280,7 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
         from sktransfer.training.state import FittedNet
 
         made = trained.made
-        counts = {n: p.numel() for n, p in made.module.body.named_parameters()}
+        counts = {n: p.numel() for n, p in made.module.named_body_parameters()}
         n_trained = sum(count for name, count in counts.items() if name in made.module.trained)
         return {
             **trained.attributes,
@@ -440,9 +440,11 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
         from sktransfer.serving.onnx import export_onnx
 
         check_is_fitted(self)
-        export_onnx(self.net_.on("cpu", "fp32"), self._examples(), Path(path))
+        # A module of its own: others may predict with this one meanwhile, in another precision.
+        module = self.net_.state.build("cpu", "fp32")
+        export_onnx(module, self._examples(module.encoder), Path(path))
 
-    def _examples(self) -> list[Any]:
+    def _examples(self, encoder: Any) -> list[Any]:
         """Give some inputs of different lengths, for what has to be tried out."""
         raise NotImplementedError(f"{type(self).__name__}._examples")
 

@@ -25,7 +25,8 @@ def compiled(module: Any) -> Iterator[None]:
     RuntimeError
         If torch cannot compile it, for want of a C++ compiler for example.
     """
-    module.forward = torch.compile(module.forward, dynamic=True)
+    own = vars(module).get("forward")
+    module.forward = fast = torch.compile(module.forward, dynamic=True)
     try:
         yield
     except torch._dynamo.exc.BackendCompilerFailed as error:
@@ -35,4 +36,8 @@ def compiled(module: Any) -> Iterator[None]:
             "needs none."
         ) from error
     finally:
-        vars(module).pop("forward", None)
+        # Another thread may have compiled it in the meantime, and takes it back itself.
+        if vars(module).get("forward") is fast:
+            vars(module).pop("forward")
+            if own is not None:
+                module.forward = own

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import torch
 
 from sktransfer.features.batches import sorted_batches
 from sktransfer.features.compiled import compiled
-from sktransfer.features.precision import autocast
+from sktransfer.features.precision import autocast, copy_in_bf16
 from sktransfer.features.store import FeatureStore, store_keys
 from sktransfer.plugins import Encoder
 
@@ -29,7 +28,7 @@ def encode_rows(
     rows: Sequence[Any],
     precision: str,
     *,
-    in_bf16: Callable[[], Encoder] | None = None,
+    in_bf16: Callable[[Sequence[Any]], Any] | None = None,
     compile: bool = False,
 ) -> torch.Tensor:
     """Compute the features of prepared rows, without gradients and without dropout.
@@ -43,7 +42,7 @@ def encode_rows(
     precision : {"bf16", "fp32"}
         In which the encoder runs.
     in_bf16 : callable or None, default=None
-        Gives the copy of the encoder that many rows are worth; by default it is made here.
+        Gives the copy of the encoder that many rows are worth; by default `copy_in_bf16` does.
     compile : bool, default=False
         Whether torch compiles the encoder.
 
@@ -55,8 +54,10 @@ def encode_rows(
     # Setting the mode of a hundred layers takes as long as a tenth of them.
     if encoder.module.training:
         encoder.module.eval()
-    if precision == "bf16" and len(rows) >= _WORTH_A_COPY and hasattr(encoder, "in_bf16"):
-        encoder, precision = (in_bf16 or encoder.in_bf16)(), "fp32"
+    if precision == "bf16" and len(rows) >= _WORTH_A_COPY:
+        copy = copy_in_bf16(encoder, rows) if in_bf16 is None else in_bf16(rows)
+        if copy is not None:
+            encoder, precision = copy, "fp32"
     device = next(encoder.module.parameters()).device.type
     if precision == "bf16" and device == "cpu" and sum(map(len, rows)) < _WORTH_CASTING:
         precision = "fp32"
@@ -163,8 +164,13 @@ def encode_chunks(
     features : torch.Tensor of shape (n_chunk, dim)
         float32, on the CPU; those of the next inputs.
     """
-    # Made when it is first needed, once for all chunks.
-    in_bf16 = cache(lambda: encoder.in_bf16())  # type: ignore[attr-defined]
+    made: list[Any] = []
+
+    def in_bf16(rows: Sequence[Any]) -> Any:
+        """Make the copy when it is first needed, once for all chunks."""
+        if not made:
+            made.append(copy_in_bf16(encoder, rows))
+        return made[0]
 
     def compute(X: list[Any]) -> torch.Tensor:
         rows = encoder.prepare(X)

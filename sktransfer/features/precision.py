@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
+
+from sktransfer._warnings import warn_user
+
+# What rounding to bfloat16 leaves of the cosine with single precision, by far.
+_CLOSE = 0.98
 
 PRECISIONS = ("auto", "bf16", "fp32")
 
@@ -47,6 +53,43 @@ def autocast(precision: str, device: str) -> AbstractContextManager[Any]:
     if precision == "fp32":
         return contextlib.nullcontext()
     return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
+
+
+def copy_in_bf16(encoder: Any, rows: Sequence[Any]) -> Any:
+    """Copy an encoder that computes in bfloat16, if it can.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        In evaluation mode.
+    rows : sequence of at least one row
+        The shortest of them are tried.
+
+    Returns
+    -------
+    copy : Encoder or None
+        None where it offers no copy; also, with a warning, where the architecture does not compute
+        in bfloat16 as a whole, or not as it should. Autocast runs it all the same.
+    """
+    if not hasattr(encoder, "in_bf16"):
+        return None
+    few = sorted(rows, key=len)[:2]
+    try:
+        copy = encoder.in_bf16()
+        with torch.inference_mode():
+            batch = encoder.collate(few)
+            wanted, found = encoder.forward(batch).float(), copy.forward(batch).float()
+        cosine = float(torch.nn.functional.cosine_similarity(wanted, found).min())
+        reason = "" if cosine >= _CLOSE else f"features of cosine {cosine:.3f}"
+    except (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+    if reason:
+        warn_user(
+            f"{type(encoder.module).__name__} does not compute in bfloat16 as a whole ({reason}), "
+            "and runs by autocast instead, which is slower. precision='fp32' avoids both."
+        )
+        return None
+    return copy
 
 
 def _has_bf16(kind: str) -> bool:

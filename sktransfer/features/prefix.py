@@ -49,8 +49,10 @@ def why_not_split(encoder: Encoder, rows: Sequence[Any], block: str) -> str:
     if not hasattr(encoder, "forward_until"):
         return "the encoder cannot be split"
     encoder.module.eval()
-    few = sorted_batches(rows, 4)[-1]
-    batch = encoder.collate([rows[i] for i in few])
+    # The longest, too: one of several windows cannot be stopped half-way.
+    longest, *others = sorted(rows, key=len, reverse=True)
+    few = [longest, *others[-2:]]
+    batch = encoder.collate(few)
     try:
         with torch.inference_mode():
             whole = encoder.forward(batch)
@@ -61,9 +63,7 @@ def why_not_split(encoder: Encoder, rows: Sequence[Any], block: str) -> str:
     # An architecture may pass more from layer to layer than states; the numbers tell.
     if not torch.allclose(whole, split, atol=_TOLERANCE, rtol=_TOLERANCE):
         return f"the encoder gives other features when it is split before {block}"
-    per_token = sum(v[0].numel() * v.element_size() for v in state.values()) / max(
-        1, max(len(rows[i]) for i in few)
-    )
+    per_token = sum(v[0].numel() * v.element_size() for v in state.values()) / max(1, len(longest))
     size = per_token * sum(len(row) for row in rows)
     if size > _MAX_BYTES:
         return f"the activations would take {size / 2**30:.1f} GiB"

@@ -50,8 +50,10 @@ def export_onnx(module: TransferModule, examples: Sequence[Any], path: Path) -> 
     ValueError
         If the computation cannot be exported, or gives other outputs.
     """
-    _import("onnx")
-    _import("onnxscript")
+    for name in ("onnx", "onnxscript", "onnxruntime"):
+        _import(name)
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(f"{path} has to be a file in an existing folder.")
     module.eval()
     rows = module.encoder.prepare(examples)
     traced = module.encoder.collate(rows[:2])
@@ -190,7 +192,7 @@ class _OnnxNet:
     """Stands where a `FittedNet` stands for predictions."""
 
     def __init__(self, net: Any, path: Path) -> None:
-        self._net = net
+        self._net, self._path = net, path
         self._module = OnnxModule(net.on("cpu", "fp32"), path)
 
     def on(self, device: str, precision: str) -> OnnxModule:
@@ -201,6 +203,18 @@ class _OnnxNet:
     def head(self) -> Any:
         """What owns the probabilities."""
         return self._net.head
+
+    @property
+    def state(self) -> Any:
+        """What was trained: saving and further training go on from the original."""
+        return self._net.state
+
+    def without_head(self) -> Any:
+        """Give the original's encoder alone."""
+        return self._net.without_head()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _OnnxNet, (self._net, self._path)
 
     @property
     def module_(self) -> OnnxModule:

@@ -50,7 +50,8 @@ class HalfCopy:
         new, old, more = [], [], []
         for name in self._names:
             gradient, master = self._copies[name].grad, self._masters[name]
-            if gradient is None:
+            # A callback may have frozen the original, as skorch's Freezer does.
+            if gradient is None or not master.requires_grad:
                 continue
             if master.grad is None:
                 if name not in self._gradients:
@@ -68,6 +69,8 @@ class HalfCopy:
 
     def follow(self) -> None:
         """Take over the weights of the original."""
+        if not self._names:
+            return
         with torch.no_grad():
             torch._foreach_copy_(
                 [self._copies[name] for name in self._names],
@@ -83,9 +86,9 @@ class HalfCopy:
 
 
 @contextlib.contextmanager
-def through_half(module: TransferModule) -> Iterator[None]:
-    """Train through a half-precision copy where precision and encoder allow it."""
-    if module.precision == "bf16" and hasattr(module.encoder, "in_bf16"):
+def through_half(module: TransferModule, usable: bool) -> Iterator[None]:
+    """Train through a half-precision copy, where one is usable."""
+    if usable:
         module.half_copy = HalfCopy(module.encoder)
     try:
         yield

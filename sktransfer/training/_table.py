@@ -7,7 +7,7 @@ every step, and of a small encoder they are half the parameters.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -38,28 +38,66 @@ def only_entries(
     if table is None or own.get(id(table.weight)) not in names:
         yield
         return
-    full, padding = table.weight, table.padding_idx
-    used = torch.tensor(sorted({*encoder.entries(rows)} | ({padding} - {None})))
-    position = torch.full((len(full),), -1)
-    position[used] = torch.arange(len(used))
-    used, position = used.to(full.device), position.to(full.device)
-
-    def narrow(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (position[args[0]], *args[1:])
-
-    def widen(entries: torch.Tensor) -> torch.Tensor:
-        return full.detach().index_copy(0, used, entries.detach())
-
-    table.weight = nn.Parameter(full.detach()[used], requires_grad=full.requires_grad)
-    table.padding_idx = None if padding is None else int(position[padding])
-    module.widen = {own[id(full)]: widen}
-    hook = table.register_forward_pre_hook(narrow)
+    part = _Part(table, encoder.entries(rows))
+    module.widen = {own[id(part.full)]: part.widened}
+    module.whole = part.whole
+    part.put()
     try:
         yield
     finally:
-        hook.remove()
-        module.widen = {}
+        part.take()
+        module.widen, module.whole = {}, contextlib.nullcontext
+
+
+class _Part:
+    """Some entries of a table, and how they and the whole take each other's place."""
+
+    def __init__(self, table: Any, entries: Iterable[int]) -> None:
+        self._table = table
+        self.full, self._padding = table.weight, table.padding_idx
+        used = torch.tensor(sorted({*entries} | ({self._padding} - {None})))
+        position = torch.full((len(self.full),), -1)
+        position[used] = torch.arange(len(used))
+        self._used = used.to(self.full.device)
+        self._position = position.to(self.full.device)
+        self._weight = nn.Parameter(
+            self.full.detach()[self._used], requires_grad=self.full.requires_grad
+        )
+
+    def put(self) -> None:
+        """Let the table hold the entries alone."""
+        self._table.weight = self._weight
+        if self._padding is not None:
+            self._table.padding_idx = int(self._position[self._padding])
+        self._hook = self._table.register_forward_pre_hook(_Renumber(self._position))
+
+    def take(self) -> None:
+        """Let the table be whole, with what the entries have become."""
+        self._hook.remove()
         with torch.no_grad():
-            full[used] = table.weight.detach()
-        full.requires_grad_(table.weight.requires_grad)
-        table.weight, table.padding_idx = full, padding
+            self.full[self._used] = self._weight.detach()
+        self.full.requires_grad_(self._weight.requires_grad)
+        self._table.weight, self._table.padding_idx = self.full, self._padding
+
+    @contextlib.contextmanager
+    def whole(self) -> Iterator[None]:
+        """Let the table be whole for a while, so that any input can be read."""
+        self.take()
+        try:
+            yield
+        finally:
+            self.put()
+
+    def widened(self, entries: torch.Tensor) -> torch.Tensor:
+        """Give the whole table with these entries, as a copy."""
+        return self.full.detach().index_copy(0, self._used, entries.detach())
+
+
+class _Renumber:
+    """A forward pre-hook; a class, so that a module with it can be pickled."""
+
+    def __init__(self, position: torch.Tensor) -> None:
+        self._position = position
+
+    def __call__(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (self._position[args[0]], *args[1:])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -42,6 +43,8 @@ class TransferModule(nn.Module):
         Through which a training runs the encoder.
     widen : dict of str to callable
         For a parameter of which only a part is in place, gives it whole.
+    whole : callable
+        Gives a context in which all of each parameter is in place.
     trained : set of str
         Names of the encoder's parameters that any stage has trained: what differs from the
         pretrained weights, and all that has to be stored.
@@ -61,6 +64,7 @@ class TransferModule(nn.Module):
         self.start: str | None = None
         self.half_copy: HalfCopy | None = None
         self.widen: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {}
+        self.whole: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
     def device(self) -> str:
@@ -135,14 +139,20 @@ class TransferModule(nn.Module):
         """Compute the features of inputs, as float32 on the CPU; a store is looked into first."""
         self.eval()  # all of it, so that a training that goes on notices
         identity = "" if store is None else self.identity()
-        return encode(
-            self.encoder,
-            X,
-            self.precision,
-            store=store,
-            identity=identity,
-            compile=self.compiled,
-        )
+        with self.whole():
+            return encode(
+                self.encoder,
+                X,
+                self.precision,
+                store=store,
+                identity=identity,
+                compile=self.compiled,
+            )
+
+    def named_body_parameters(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Give the encoder's parameters, each of them whole."""
+        for name, value in self.body.named_parameters():
+            yield name, self.widen[name](value) if name in self.widen else value
 
     def map_outputs(
         self,
@@ -176,7 +186,8 @@ class TransferModule(nn.Module):
             identity=identity,
             compile=self.compiled,
         )
-        return [function(self.outputs(features)) for features in chunks]
+        with self.whole():
+            return [function(self.outputs(features)) for features in chunks]
 
     def trained_weights(self) -> dict[str, torch.Tensor]:
         """Copy what trains, the head included, by full name; `put_trained` takes it back."""

@@ -100,6 +100,15 @@ class Parts:
     def __len__(self) -> int:
         return sum(len(next(iter(part.values()))) for part in self.parts)
 
+    def keys(self) -> list[str]:
+        """Name what the batch holds, as a dict does."""
+        return list(self.parts[0])
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        """Give the tensor of the whole batch, padded with zeros."""
+        rows = [row for part in self.parts for row in part[name]]
+        return nn.utils.rnn.pad_sequence(rows, batch_first=True)
+
 
 class _RowLoss(nn.Module):
     def __init__(self, objective: Objective) -> None:

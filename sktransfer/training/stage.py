@@ -14,6 +14,7 @@ from skorch.callbacks import GradientNormClipping
 from torch import nn
 
 from sktransfer.features.encode import encode_rows
+from sktransfer.features.precision import copy_in_bf16
 from sktransfer.features.prefix import prefix_rows, why_not_split
 from sktransfer.features.store import FeatureStore
 from sktransfer.heads.objectives import Objective
@@ -165,7 +166,8 @@ def run_stage(
         size = float(features.norm(dim=1).mean())
         names = parameters_to_open(module, strategy, plan.blocks)
         rows = [*train.rows, *([] if valid is None else valid.rows)]
-        with only_entries(module, names, rows), through_half(module):
+        usable = module.precision == "bf16" and copy_in_bf16(module.encoder, rows) is not None
+        with only_entries(module, names, rows), through_half(module, usable):
             _train(
                 module,
                 objective,
@@ -294,7 +296,8 @@ def _from_prefix(
 ) -> Iterator[tuple[Rows, Rows | None]]:
     """Give rows as they are before the lowest block that trains; the module starts there."""
     start = next(block for block in module.encoder.blocks if block in plan.blocks)
-    reason = why_not_split(module.encoder, train.rows, start)
+    held_out = [] if valid is None else valid.rows
+    reason = why_not_split(module.encoder, [*train.rows, *held_out], start)
     if reason:
         result.prefix = f"none: {reason}"
         yield train, valid

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
+import pickle
 
 import numpy as np
 import onnx
@@ -12,6 +14,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferTextRegressor, load
+from sktransfer.backbones.transformer import TransformerBackbone
 from sktransfer.serving import onnx as module
 from sktransfer.serving import with_onnx
 
@@ -112,6 +115,38 @@ def test_exporting_and_serving_leave_the_estimator_as_it_was(tiny_model, data, t
     with_onnx(clf, tmp_path / "model.onnx").predict(data[0])
     np.testing.assert_array_equal(clf.predict_proba(data[0]), before)
     assert clf.partial_fit(*data).stages_[-1]["stage"] == "target"
+
+
+def test_a_served_estimator_can_be_pickled_saved_and_trained_on(fitted, file, data, tmp_path):
+    served = with_onnx(fitted, file)
+    wanted = fitted.predict_proba(data[0])
+    for again in (pickle.loads(pickle.dumps(served)), copy.deepcopy(served)):
+        np.testing.assert_allclose(again.predict_proba(data[0]), wanted, rtol=1e-4, atol=1e-5)
+    served.save(tmp_path / "model")
+    np.testing.assert_array_equal(load(tmp_path / "model").predict_proba(data[0]), wanted)
+    served.export_onnx(tmp_path / "again.onnx")
+    np.testing.assert_allclose(served.encoder_.transform(data[0][:3]).shape, (3, 32))
+    served.partial_fit(*data)
+    assert len(served.stages_) == 2
+    assert len(fitted.stages_) == 1
+
+
+def test_windows_are_exported_whatever_their_length_is(tiny_model, data, tmp_path):
+    clf = quick(TransformerBackbone(tiny_model, long_text="window_mean", max_length=64)).fit(*data)
+    clf.export_onnx(tmp_path / "model.onnx")
+    texts = [LONG, "good"]
+    np.testing.assert_allclose(
+        with_onnx(clf, tmp_path / "model.onnx").predict_proba(texts),
+        clf.predict_proba(texts),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
+def test_a_path_that_cannot_be_written_is_refused_at_once(fitted, tmp_path):
+    for path in (tmp_path, tmp_path / "none" / "model.onnx"):
+        with pytest.raises(ValueError, match="has to be a file in an existing folder"):
+            fitted.export_onnx(path)
 
 
 def test_the_file_of_another_model_is_refused(fitted, file, tiny_model, data, tmp_path):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 
 import numpy as np
 import pytest
 import torch
 from sklearn.callback import ScoringMonitor
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, Freezer
 from torch import nn
 
 import sktransfer.training.stage as stage
 from sktransfer import TransferTextClassifier
+from sktransfer.backbones._transformer_encoder import TransformerEncoder
 from sktransfer.backbones.hashing import HashingBackbone
 from sktransfer.backbones.transformer import TransformerBackbone
+from sktransfer.features.precision import copy_in_bf16
 from sktransfer.heads.linear import LinearHead
 from sktransfer.training import net as net_module
 from sktransfer.training._half import HalfCopy, _Dropout, through_half
@@ -114,6 +117,37 @@ def test_other_texts_are_read_in_the_middle_of_a_training(backbone, data, movie)
     assert clf.predict(movie[0][100:200]).shape == (100,)
 
 
+def test_callbacks_predict_any_text_and_count_all_parameters(backbone, data, movie):
+    found = {"predicted": 0, "sizes": set()}
+
+    class Look(Callback):
+        def on_batch_end(self, net, training=False, **kwargs):
+            if training:
+                found["predicted"] += len(net.module_.features(movie[0][200:230]))
+                sizes = [p.numel() for _, p in net.module_.named_body_parameters()]
+                found["sizes"].add(sum(sizes))
+                pickle.dumps(net.module_.body)
+
+    clf = fit(backbone, data, callbacks=[Look])
+    plain = fit(backbone, data)
+    assert found["predicted"] >= 120
+    assert found["sizes"] == {sum(clf.n_parameters_.values())}
+    # Looking changed nothing of what was learned.
+    np.testing.assert_allclose(
+        clf.predict_proba(data[0]), plain.predict_proba(data[0]), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_an_architecture_without_a_word_table_is_trained_whole(tiny_model, data, monkeypatch):
+    def refuse(self):
+        raise NotImplementedError("no such table")
+
+    monkeypatch.setattr("transformers.BertModel.get_input_embeddings", refuse)
+    for precision in ("fp32", "bf16"):
+        clf = fit(TransformerBackbone(tiny_model), data, precision=precision)
+        assert np.isfinite(clf.predict_proba(data[0])).all()
+
+
 def test_the_table_is_whole_again_after_an_error(backbone):
     module = build(backbone)
     rows = module.encoder.prepare(TEXTS)
@@ -197,6 +231,36 @@ def test_no_part_costs_more_than_the_budget_unless_a_row_does(tiny_model, data, 
     assert clf.history_[0]["train_loss"] > 0
 
 
+def test_a_batch_in_parts_can_be_looked_at_like_any_other(tiny_model, data, monkeypatch):
+    seen = []
+
+    class Look(Callback):
+        def on_batch_begin(self, net, batch=None, training=False, **kwargs):
+            if training:
+                ids = batch[0]["inputs"]["input_ids"]
+                assert sorted(batch[0]["inputs"].keys()) == ["attention_mask", "input_ids"]
+                seen.append((ids.shape[0], len(batch[1]), len(batch[0]["inputs"])))
+
+    monkeypatch.setattr(net_module, "training_budget", lambda encoder: 100)
+    fit(TransformerBackbone(tiny_model), data, max_epochs=1, callbacks=[Look])
+    assert all(n == m for n, m, _ in seen)
+    assert any(n == k for n, _, k in seen)
+
+
+def test_a_prefix_is_not_tried_on_texts_of_several_windows(tiny_model):
+    X, y = ["good", "bad film"] * 4 + [LONG, f"not {LONG}"] * 4, [1, 0] * 8
+    clf = TransferTextClassifier(
+        tiny_model,
+        freeze="top_layers",
+        long_text="window_mean",
+        max_length=16,
+        max_epochs=1,
+        precision="fp32",
+        random_state=0,
+    ).fit(X, y)
+    assert "several windows" in clf.decision_["frozen_prefix"]
+
+
 def test_windows_of_a_long_text_have_the_same_gradients_in_parts(tiny_model, monkeypatch):
     backbone = TransformerBackbone(tiny_model, long_text="window_mean", max_length=16)
 
@@ -239,7 +303,7 @@ def test_gradients_of_the_copy_are_those_of_the_original(tiny_model):
         module = build(TransformerBackbone(tiny_model), precision)
         batch = module.encoder.collate(module.encoder.prepare(TEXTS))
         names = [n for n, _ in module.body.named_parameters() if n.startswith("encoder.layer.2")]
-        with through_half(module):
+        with through_half(module, precision == "bf16"):
             module.open(names)
             module.train()
             for part in module.modules():
@@ -258,6 +322,68 @@ def test_gradients_of_the_copy_are_those_of_the_original(tiny_model):
     cosine = nn.functional.cosine_similarity(wanted["bf16"], wanted["fp32"], dim=0)
     # The attention's own dropout is left in.
     assert cosine > 0.9
+
+
+def test_a_callback_that_freezes_a_layer_is_obeyed(tiny_model, data):
+    before = TransformerBackbone(tiny_model).load(device="cpu", random_state=0).module.state_dict()
+    name = "encoder.layer.0.output.dense.weight"
+    for precision in ("fp32", "bf16"):
+        freezer = Freezer(["body.encoder.layer.0.*"])
+        clf = fit(tiny_model, data, precision=precision, callbacks=[freezer], max_epochs=1)
+        kept = clf.net_.module_.body.state_dict()
+        assert torch.equal(kept[name], before[name])
+        above = name.replace("layer.0", "layer.1")
+        assert not torch.equal(kept[above], before[above])
+
+
+def test_epochs_that_train_nothing_of_the_copy_are_possible(tiny_model):
+    copy = HalfCopy(TransformerBackbone(tiny_model).load(device="cpu", random_state=0))
+    copy.open([])
+    copy.pass_gradients()
+    copy.follow()
+
+
+def test_an_architecture_that_needs_autocast_gets_it_with_a_warning(tiny_model, data, monkeypatch):
+    real = TransformerEncoder.in_bf16
+
+    def failing(self):
+        copy = real(self)
+        copy.forward = lambda batch: (_ for _ in ()).throw(RuntimeError("Unsupported dtype"))
+        return copy
+
+    monkeypatch.setattr(TransformerEncoder, "in_bf16", failing)
+    with pytest.warns(UserWarning, match=r"BertModel does not compute in bfloat16 .*Unsupported"):
+        clf = fit(tiny_model, data, precision="bf16")
+    assert clf.history_[-1]["train_loss"] < 2
+    with pytest.warns(UserWarning, match="runs by autocast instead"):
+        features = clf.net_.module_.features([f"film {i}" for i in range(300)])
+    assert torch.isfinite(features).all()
+
+
+def test_a_copy_with_other_features_is_not_used(tiny_model, monkeypatch):
+    encoder = TransformerBackbone(tiny_model).load(device="cpu", random_state=0)
+    rows = encoder.prepare(TEXTS)
+    assert copy_in_bf16(encoder, rows) is not None
+    real = TransformerEncoder.in_bf16
+
+    def wrong(self):
+        copy = real(self)
+        for value in copy.module.encoder.parameters():
+            value.data = torch.randn(value.shape).bfloat16()
+        return copy
+
+    monkeypatch.setattr(TransformerEncoder, "in_bf16", wrong)
+    with pytest.warns(UserWarning, match="features of cosine"):
+        assert copy_in_bf16(encoder, rows) is None
+
+
+def test_the_copy_shares_buffers_in_their_own_precision(tiny_model):
+    encoder = TransformerBackbone(tiny_model).load(device="cpu", random_state=0)
+    encoder.module.register_buffer("angles", torch.arange(3.0))
+    copy = encoder.in_bf16()
+    for name, value in encoder.module.named_buffers():
+        assert copy.module.get_buffer(name) is value
+    assert copy.module.angles.dtype == torch.float32
 
 
 def test_gradients_add_up_until_they_are_cleared(tiny_model):
