@@ -35,6 +35,10 @@ STARS = {"very negative": 1, "negative": 2, "neutral": 3, "positive": 4, "very p
 WAYS = ("truncate", "head_tail", "window_mean", "window_max")
 
 
+# Several labels a text, and the domain that is read; None is all.
+LABELS = {"goemotions": None, "xed": "en"}
+
+
 def draw(frame: Any, rows: int, seed: int) -> Any:
     return frame.sample(min(rows, len(frame)), random_state=seed)
 
@@ -47,7 +51,8 @@ def timed(function: Any) -> dict[str, Any]:
 
 def labels_part(record: Record, args: argparse.Namespace) -> list[list[str]]:
     rows = [["data", "method", "training rows", "macro F1", "micro F1"]]
-    for name, keep in (("goemotions", None), ("xed", "en")):
+    for name in args.labels:
+        keep = LABELS[name]
         frame = read(name)
         frame = frame if keep is None else frame[frame.domain == keep]
         frame = frame[frame.label != ""]
@@ -181,6 +186,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=4000, help="training rows of fine-tuning")
     parser.add_argument("--test-rows", type=int, default=5000)
     parser.add_argument("--long-rows", type=int, default=1500, help="training rows, and test rows")
+    parser.add_argument("--labels", nargs="*", choices=LABELS, default=list(LABELS))
     parser.add_argument("--parts", nargs="*", choices=PARTS, default=list(PARTS))
     args = parser.parse_args()
     settings = {name: value for name, value in vars(args).items() if name not in ("json", "parts")}
