@@ -60,7 +60,7 @@ def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False, start: in
     missing = [i for i, value in enumerate(values) if is_missing(value)]
     if missing:
         raise ValueError(
-            f"X has {len(missing)} missing value(s) among {len(values)} texts (first at index "
+            f"X has {len(missing)} missing value(s) among {_which(values, start)} (first at index "
             f"{start + missing[0]}: {values[missing[0]]!r}). Drop these rows or replace them by ''."
         )
     wrong = [i for i, value in enumerate(values) if not isinstance(value, str)]
@@ -79,6 +79,11 @@ def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False, start: in
     if fitting:
         _check_blank(values)
     return [_clean(value) for value in values]
+
+
+def _which(values: list[Any], start: int) -> str:
+    """Say which texts were looked at: of an iterator a part."""
+    return f"the texts {start} to {start + len(values) - 1}" if start else f"{len(values)} texts"
 
 
 def _columns(X: Any) -> dict[str, list[Any]] | None:

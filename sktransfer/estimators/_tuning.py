@@ -22,6 +22,7 @@ class Tunable:
 
     backbone: Any
     freeze: Any
+    lr: Any
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters, also of plugins that are given by name.
@@ -71,15 +72,17 @@ class Tunable:
         Returns
         -------
         space : dict of str to optuna.distributions.BaseDistribution
-            Keys are parameters as `set_params` takes them. A plugin that is given by name is a
-            choice of names where that makes sense, and the parameters of all choices are in the
-            space; `matters` says which of them belong to the one that was chosen.
+            Keys are parameters as `set_params` takes them. What was set stays as it is: ``freeze``
+            and ``lr`` are in the space where they are "auto". Then the parameters of all choices
+            are in it; `matters` says which of them belong to the one that a trial chose.
 
         Examples
         --------
         >>> from sktransfer import TransferTextClassifier
-        >>> sorted(TransferTextClassifier(freeze="full", head="linear").search_space())
+        >>> sorted(TransferTextClassifier().search_space())
         ['backbone__pooling', 'freeze', 'freeze__every', ..., 'head__C', 'head__lr_scale', 'lr']
+        >>> sorted(TransferTextClassifier(freeze="full", lr=2e-5).search_space())
+        ['backbone__pooling', 'freeze__layer_decay', 'head__C', 'head__lr_scale']
         """
         from optuna.distributions import CategoricalDistribution, FloatDistribution
 
@@ -87,7 +90,7 @@ class Tunable:
         choices: dict[str, list[Plugin]] = {}
         for kind in _KINDS:
             value = getattr(self, kind, None)
-            if kind == "freeze" and isinstance(value, str):
+            if kind == "freeze" and value == "auto":
                 space["freeze"] = CategoricalDistribution(_STRATEGIES)
                 choices[kind] = [resolve(kind, name) for name in _STRATEGIES]
             elif isinstance(value, str | Plugin):
@@ -97,7 +100,7 @@ class Tunable:
                 for name, distribution in plugin.search_space().items():
                     key = f"{kind}__{name}"
                     space[key] = _union(key, space.get(key), distribution)
-        if any(self._trains(plugin) for plugin in choices["freeze"]):
+        if self.lr == "auto" and any(_trains(plugin) for plugin in choices["freeze"]):
             rate = resolve("backbone", self.backbone).lr if "backbone" in choices else 2e-5
             space["lr"] = FloatDistribution(rate / 4, rate * 8, log=True)
         return dict(sorted(space.items()))
@@ -114,22 +117,35 @@ class Tunable:
         -------
         matters : bool
         """
-        trains = self._trains(resolve("freeze", self.freeze))
+        strategy = resolve("freeze", self.freeze)
+        trains = _trains(strategy)
         kind, _, name = key.partition("__")
         if not name or kind not in _KINDS:
             return trains or key not in _OF_BODIES
         if kind == "head" and name in _OF_TRAINED_HEADS and not trains:
+            return False
+        if kind == "head" and name == "C" and not _fits_head_first(strategy):
             return False
         value = getattr(self, kind, None)
         if not isinstance(value, str | Plugin):
             return False
         return name in resolve(kind, value).get_params(deep=False)
 
-    @staticmethod
-    def _trains(strategy: Any) -> bool:
-        from sktransfer.freezing.strategies import Frozen
 
-        return not isinstance(strategy, Frozen)
+def _trains(strategy: Any) -> bool:
+    """Say whether a strategy ever trains an encoder."""
+    from sktransfer.freezing.strategies import Frozen
+
+    return not isinstance(strategy, Frozen)
+
+
+def _fits_head_first(strategy: Any) -> bool:
+    """Say whether the head is fitted to convergence before anything else trains."""
+    from sktransfer.freezing.auto import Auto
+
+    # Auto settles that by the rows, and blocks of any names do for the others.
+    blocks = ("embeddings", "layer.0", "layer.1")
+    return isinstance(strategy, Auto) or not strategy.trainable(blocks, 0, 10, "target")
 
 
 def _parameters_of_any(kind: str) -> set[str]:

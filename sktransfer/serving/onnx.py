@@ -101,7 +101,7 @@ def with_onnx(estimator: Any, path: str | os.PathLike[str]) -> Any:
     Returns
     -------
     served : estimator
-        A copy for predictions alone.
+        A copy for predictions alone. Its pickle names the file by its path.
 
     Raises
     ------
@@ -109,9 +109,16 @@ def with_onnx(estimator: Any, path: str | os.PathLike[str]) -> Any:
         If onnxruntime is missing.
     FileNotFoundError
         If there is no such file.
+    TypeError
+        If this is no estimator of ours.
     ValueError
         If the file is no ONNX model, or was exported from another model.
     """
+    if not hasattr(estimator, "export_onnx"):
+        raise TypeError(
+            f"An estimator of sktransfer is expected, got a {type(estimator).__name__}: in a "
+            "Pipeline, exchange the step, pipe.set_params(clf=with_onnx(pipe['clf'], path))."
+        )
     check_is_fitted(estimator)
     served = copy.copy(estimator)
     served.net_ = _OnnxNet(estimator.net_, Path(path))

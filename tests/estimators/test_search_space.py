@@ -112,6 +112,14 @@ def test_objects_leave_no_choice_of_names():
     assert {"head__hidden", "backbone__dim"} <= set(space)
 
 
+def test_what_was_set_is_not_searched():
+    space = TransferTextClassifier(freeze="frozen").search_space()
+    assert not {"freeze", "lr", "freeze__k"} & set(space)
+    space = TransferTextClassifier(freeze="top_layers", lr=1e-4).search_space()
+    assert not {"freeze", "lr"} & set(space)
+    assert "freeze__k" in space
+
+
 def test_what_has_no_effect_does_not_matter():
     clf = TransferTextClassifier(freeze="frozen")
     assert not clf.matters("lr")
@@ -121,6 +129,11 @@ def test_what_has_no_effect_does_not_matter():
     assert clf.matters("max_length")
     clf.set_params(freeze="top_layers")
     assert clf.matters("lr")
+    # The head's penalty is of heads that are fitted to convergence.
+    assert not clf.matters("head__C")
+    assert clf.matters("head__lr_scale")
+    assert clone(clf).set_params(freeze="lp_ft").matters("head__C")
+    assert clone(clf).set_params(freeze="auto").matters("head__C")
     assert clf.matters("freeze__k")
     assert not clf.matters("freeze__every")
 

@@ -12,6 +12,7 @@ import onnxruntime
 import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline
 
 from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferTextRegressor, load
 from sktransfer.backbones.transformer import TransformerBackbone
@@ -164,6 +165,14 @@ def test_what_is_no_model_is_refused(fitted, tmp_path):
     (tmp_path / "bad.onnx").write_bytes(b"nothing of the kind")
     with pytest.raises(ValueError, match="is no ONNX model"):
         with_onnx(fitted, tmp_path / "bad.onnx")
+
+
+def test_another_estimator_is_refused_with_what_to_type(fitted, file, data):
+    pipe = Pipeline([("clf", fitted)])
+    with pytest.raises(TypeError, match="exchange the step"):
+        with_onnx(pipe, file)
+    pipe.set_params(clf=with_onnx(pipe["clf"], file))
+    np.testing.assert_array_equal(pipe.predict(data[0]), fitted.predict(data[0]))
 
 
 def test_an_unfitted_estimator_is_refused(tiny_model, tmp_path):
