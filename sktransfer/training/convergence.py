@@ -12,6 +12,7 @@ from torch import nn
 
 from sktransfer._warnings import warn_user
 from sktransfer.heads.objectives import Objective
+from sktransfer.training._one_thread import one_blas_thread
 from sktransfer.training.errors import TrainingDivergedError
 
 _MAX_ITER = 2000
@@ -131,17 +132,18 @@ def fit_to_convergence(
         return float(value.detach()), gradient.numpy()
 
     start = torch.cat([parameter.detach().reshape(-1) for parameter in parameters]).numpy()
-    result = minimize(
-        value_and_gradient,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        options={
-            "maxiter": _MAX_ITER,
-            "maxfun": 2 * _MAX_ITER,
-            **(_LINEAR if len(parameters) == 2 else _HIDDEN),
-        },
-    )
+    with one_blas_thread():
+        result = minimize(
+            value_and_gradient,
+            start,
+            jac=True,
+            method="L-BFGS-B",
+            options={
+                "maxiter": _MAX_ITER,
+                "maxfun": 2 * _MAX_ITER,
+                **(_LINEAR if len(parameters) == 2 else _HIDDEN),
+            },
+        )
     if not (np.isfinite(result.fun) and np.isfinite(result.x).all()):
         raise TrainingDivergedError(
             "The head's loss or weights are not finite; lower the head's C."

@@ -319,3 +319,26 @@ def test_frozen_minilm_predicts_what_logistic_regression_on_its_features_does(
     clf = TransferTextClassifier(freeze="frozen", precision=precision, random_state=0)
     predicted = clf.fit(train, labels).predict(test)
     assert np.mean(predicted == predicted_by_hand) > 0.99
+
+
+def test_blas_has_one_thread_while_a_head_is_fitted_and_as_many_as_before_afterwards():
+    from threadpoolctl import ThreadpoolController
+
+    from sktransfer.training._one_thread import one_blas_thread
+
+    def threads():
+        return [
+            entry["num_threads"]
+            for entry in ThreadpoolController().info()
+            if entry["user_api"] == "blas"
+        ]
+
+    with ThreadpoolController().limit(limits=2, user_api="blas"):
+        before = threads()
+        assert before
+        with one_blas_thread():
+            assert set(threads()) == {1}
+        assert threads() == before
+        with pytest.raises(KeyError), one_blas_thread():
+            raise KeyError
+        assert threads() == before
