@@ -416,9 +416,8 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
     def export_onnx(self, path: str | os.PathLike[str]) -> None:
         """Write encoder and head as an ONNX file, with any number of inputs of any length.
 
-        The file takes what the tokenizer gives and returns the head's outputs, in single precision;
-        `sktransfer.serving.with_onnx` and ``sktransfer predict --onnx`` predict through it. Needs
-        the extra ``onnx``.
+        It takes what the tokenizer gives; `sktransfer.serving.with_onnx` and ``sktransfer predict
+        --onnx`` predict through it. Needs the extra ``onnx``.
 
         Parameters
         ----------
@@ -432,8 +431,7 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
         ImportError
             If onnx, onnxscript or onnxruntime is missing.
         ValueError
-            If the model cannot be exported, or if the file gave other outputs than the model; then
-            it is not written.
+            If the model cannot be exported, or the file gives other outputs and is not written.
         """
         from pathlib import Path
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
 from sklearn.base import clone
 
 from sktransfer.tuning.space import search_space
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 
 def checked_space(estimator: Any, space: Mapping[str, Any] | None) -> dict[str, BaseDistribution]:
@@ -88,6 +85,8 @@ def ask(trial: Any, estimator: Any, space: Mapping[str, BaseDistribution]) -> di
 
 
 def _distribution(key: str, value: Any) -> BaseDistribution:
+    from optuna.distributions import BaseDistribution, CategoricalDistribution
+
     if isinstance(value, BaseDistribution):
         return value
     if isinstance(value, list | tuple) and len(value):
@@ -99,7 +98,7 @@ def _distribution(key: str, value: Any) -> BaseDistribution:
 
 
 def _extremes(distribution: Any) -> list[Any]:
-    if isinstance(distribution, CategoricalDistribution):
+    if hasattr(distribution, "choices"):
         return list(distribution.choices)
     return [distribution.low, distribution.high]
 
@@ -123,6 +122,8 @@ def _depth(estimator: Any, key: str) -> int:
 
 
 def _suggest(trial: Any, key: str, distribution: BaseDistribution) -> Any:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
     if isinstance(distribution, CategoricalDistribution):
         return trial.suggest_categorical(key, distribution.choices)
     if isinstance(distribution, IntDistribution):
