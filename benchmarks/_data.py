@@ -19,6 +19,13 @@ def read(name: str) -> pd.DataFrame:
     return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
+def draw(name: str, rows: int, seed: int = 0, split: str = "train") -> tuple[list[str], np.ndarray]:
+    """Draw texts and labels of a part of a data set."""
+    frame = read(name)
+    frame = frame[frame.split == split].sample(rows, random_state=seed)
+    return frame.text.tolist(), frame.label.to_numpy()
+
+
 def shots(labels: np.ndarray, per_class: int, seed: int) -> np.ndarray:
     """Draw positions of ``per_class`` rows of each label."""
     rng = np.random.RandomState(seed)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from _data import read
+from _data import draw
 from _pairs import arguments, write
 from skorch.callbacks import Callback
 
@@ -66,10 +66,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    frame = read("sst2")
-    train = frame[frame.split == "train"].sample(args.rows, random_state=0)
-    test = frame[frame.split == "test"].sample(500, random_state=0)
-    data = (train.text.tolist(), train.label.to_numpy(), test.text.tolist(), test.label.to_numpy())
+    data = (*draw("sst2", args.rows), *draw("sst2", 500, split="test"))
     ways = {
         "full": ("full", True),
         "uncached": ("top_layers", False),

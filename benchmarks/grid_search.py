@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from _data import read
+from _data import draw
 from _pairs import arguments, report, seconds, summary, write
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
@@ -87,9 +87,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    frame = read("sst2")
-    train = frame[frame.split == "train"].sample(args.rows, random_state=0)
-    X, y = train.text.tolist(), (train.label == "positive").to_numpy().astype(np.int64)
+    X, labels = draw("sst2", args.rows)
+    y = (labels == "positive").astype(np.int64)
 
     encoded: list[int] = []
     real = encode.encode_rows

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from _data import read
+from _data import draw, read
 from _pairs import arguments, write
 from sklearn.model_selection import GridSearchCV
 
@@ -118,9 +118,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    frame = read("sst2")
-    train = frame[frame.split == "train"].sample(args.rows, random_state=0)
-    X, y = train.text.tolist(), train.label.to_numpy()
+    X, y = draw("sst2", args.rows)
     clf = TransferTextClassifier(freeze="frozen", max_length=64, device="cpu", random_state=0)
     results: dict[str, Any] = {}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from _data import read
+from _data import draw
 from _pairs import alternate, arguments, report, write
 from torch import nn
 from transformers import AutoModel, AutoTokenizer
@@ -63,9 +63,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    frame = read("sst2")
-    train = frame[frame.split == "train"].sample(args.rows, random_state=0)
-    X, y = train.text.tolist(), train.label.to_numpy()
+    X, y = draw("sst2", args.rows)
     results: dict[str, Any] = {}
     for precision in dict.fromkeys([resolve_precision("auto", "cpu"), "fp32"]):
 

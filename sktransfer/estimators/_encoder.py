@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sktransfer.estimators._classifier import is_indicator
 from sktransfer.estimators._labels import LabelChange, check_labels
+from sktransfer.estimators._reading import joined
 from sktransfer.estimators._targets import (
     Targets,
     check_indicators,
@@ -23,6 +24,7 @@ from sktransfer.estimators._targets import (
     one_label_targets,
 )
 from sktransfer.estimators._transfer import BaseTransfer, Parts, Trained
+from sktransfer.estimators._tuning import trains_body
 from sktransfer.heads.objectives import Squared
 
 # Fitted attributes of any estimator that are about its encoder.
@@ -79,7 +81,7 @@ class BaseTransferEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         parts = self._resolve()
         inputs = self._read_new(X, parts.backbone)
         check_weights(sample_weight, len(inputs))
-        if _never_trains(parts):
+        if not trains_body(parts.freeze):
             self._load(Parts(parts.backbone, parts.freeze, None), inputs)
             return self
         if y is None:
@@ -107,7 +109,7 @@ class BaseTransferEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         check_is_fitted(self)
         module, store = self._module(), self._store()
         parts = [module.features(inputs, store).numpy() for inputs in self._read_parts(X)]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return joined(parts)
 
     @classmethod
     def _of_fitted(cls, estimator: Any) -> FrozenEstimator:
@@ -192,10 +194,3 @@ class BaseTransferEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     def _reading(self) -> None:
         return None
-
-
-def _never_trains(parts: Parts) -> bool:
-    """Say whether a strategy leaves every encoder as it is, whatever its blocks are."""
-    from sktransfer.freezing.strategies import Frozen
-
-    return isinstance(parts.freeze, Frozen)

@@ -100,7 +100,7 @@ class Tunable:
                 for name, distribution in plugin.search_space().items():
                     key = f"{kind}__{name}"
                     space[key] = _union(key, space.get(key), distribution)
-        if self.lr == "auto" and any(_trains(plugin) for plugin in choices["freeze"]):
+        if self.lr == "auto" and any(trains_body(plugin) for plugin in choices["freeze"]):
             rate = resolve("backbone", self.backbone).lr if "backbone" in choices else 2e-5
             space["lr"] = FloatDistribution(rate / 4, rate * 8, log=True)
         return dict(sorted(space.items()))
@@ -118,7 +118,7 @@ class Tunable:
         matters : bool
         """
         strategy = resolve("freeze", self.freeze)
-        trains = _trains(strategy)
+        trains = trains_body(strategy)
         kind, _, name = key.partition("__")
         if not name or kind not in _KINDS:
             return trains or key not in _OF_BODIES
@@ -132,7 +132,7 @@ class Tunable:
         return name in resolve(kind, value).get_params(deep=False)
 
 
-def _trains(strategy: Any) -> bool:
+def trains_body(strategy: Any) -> bool:
     """Say whether a strategy ever trains an encoder."""
     from sktransfer.freezing.strategies import Frozen
 

@@ -9,25 +9,25 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from sktransfer.features.batches import sorted_batches
+from sktransfer.features.encode import encode, encode_chunks
 from sktransfer.training.module import TransferModule
 
 if TYPE_CHECKING:
     from sktransfer.features.store import FeatureStore
+    from sktransfer.plugins import Encoder
 
 # What rounding may move an output by, relative to the largest.
 _TOLERANCE = 1e-4
-_BATCH_SIZE = 64
 _IDENTITY = "sktransfer.identity"
 
 
@@ -126,7 +126,7 @@ def with_onnx(estimator: Any, path: str | os.PathLike[str]) -> Any:
 
 
 class OnnxModule:
-    """Stands where a `TransferModule` stands for predictions.
+    """Stands where a `TransferModule` stands for predictions, as an encoder of outputs.
 
     Parameters
     ----------
@@ -157,33 +157,13 @@ class OnnxModule:
                 f"{path} was exported from another model, or before this one was trained on: "
                 "export it again with estimator.export_onnx(path)."
             )
+        self.module = module.body  # says on which device batches are
+        self.dim = int(self._session.get_outputs()[0].shape[1])
         self._shapes = {entry.name: entry.shape for entry in self._session.get_inputs()}
+        self.prepare, self.collate = self.encoder.prepare, self.encoder.collate
 
-    def map_outputs(
-        self,
-        X: Sequence[Any],
-        function: Callable[[torch.Tensor], Any],
-        store: FeatureStore | None = None,
-    ) -> list[Any]:
-        """Apply a function to outputs, as `TransferModule.map_outputs` does; no store is needed."""
-        found = []
-        for start in range(0, len(X), 4096):
-            rows = self.encoder.prepare(X[start : start + 4096])
-            outputs: Any = None
-            for batch in sorted_batches(rows, _BATCH_SIZE):
-                values = self._run([rows[i] for i in batch])
-                if outputs is None:
-                    outputs = np.empty((len(rows), values.shape[1]))
-                outputs[batch] = values
-            found.append(function(torch.from_numpy(outputs)))
-        return found
-
-    def features(self, X: Sequence[Any], store: FeatureStore | None = None) -> torch.Tensor:
-        """Compute features, where the model has no head."""
-        return torch.cat(self.map_outputs(X, lambda outputs: outputs.float()))
-
-    def _run(self, rows: list[Any]) -> np.ndarray:
-        batch = self.encoder.collate(rows)
+    def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Compute the outputs of a batch, as an encoder computes features."""
         inputs = {}
         for name, shape in self._shapes.items():
             value = batch[name].cpu().numpy()
@@ -192,7 +172,21 @@ class OnnxModule:
                 room = [(0, 0), (0, shape[2] - value.shape[1])]
                 value = np.pad(value, room)[:, None]
             inputs[name] = value
-        return self._session.run(None, inputs)[0]
+        return torch.from_numpy(self._session.run(None, inputs)[0])
+
+    def map_outputs(
+        self,
+        X: Sequence[Any],
+        function: Callable[[torch.Tensor], Any],
+        store: FeatureStore | None = None,
+    ) -> list[Any]:
+        """Apply a function to outputs, as `TransferModule.map_outputs` does; no store is needed."""
+        chunks = encode_chunks(cast("Encoder", self), X, "fp32")
+        return [function(outputs.double()) for outputs in chunks]
+
+    def features(self, X: Sequence[Any], store: FeatureStore | None = None) -> torch.Tensor:
+        """Compute features, where the model has no head."""
+        return encode(cast("Encoder", self), X, "fp32")
 
 
 class _OnnxNet:

@@ -40,7 +40,8 @@ class TransferSearchCV(BaseSearchCV):
     n_jobs : int or None, default=None
         Folds that are fitted at once.
     sampler : optuna.samplers.BaseSampler or None, default=None
-        None is a Gaussian process up to 30 trials, and TPE beyond.
+        None is a Gaussian process up to 30 trials, and TPE beyond. Parameters that only some trials
+        are asked for are chosen by TPE in either case.
     refit : bool, str or callable, default=True
         As in scikit-learn.
     random_state : int, RandomState instance or None, default=None
@@ -141,9 +142,11 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
         self.search_space_ = checked_space(self.estimator, self.search_space)
         self.sampler_ = self._sampler()
-        # The study is ours, so nothing is printed of it; the level is the user's, and put back.
+        # Nothing is printed of a study that is ours, nor of how our sampler goes about it. The
+        # level is the user's, and put back.
         level = optuna.logging.get_verbosity()
-        optuna.logging.set_verbosity(max(level, optuna.logging.WARNING))
+        quiet = optuna.logging.ERROR if self.sampler is None else optuna.logging.WARNING
+        optuna.logging.set_verbosity(max(level, quiet))
         search = callback_ctx.subcontext(
             task_name="search", max_subtasks=self.n_trials, sequential_subtasks=True
         ).call_on_fit_task_begin(estimator=self)

@@ -273,6 +273,14 @@ def test_callbacks_see_trials(movie):
     assert len(monitor.get_logs().data) >= 4
 
 
+def test_nothing_is_printed_where_trials_have_different_parameters(movie, capfd):
+    clf = TransferTextClassifier("hashing", max_epochs=6, random_state=0)
+    search = TransferSearchCV(clf, n_trials=11, cv=2, random_state=0, refit=False)
+    search.fit(movie[0][:24], movie[1][:24])
+    assert len({frozenset(params) for params in search.cv_results_["params"]}) > 1
+    assert capfd.readouterr() == ("", "")
+
+
 def test_nothing_is_printed_and_optunas_level_is_put_back(capfd):
     optuna.logging.set_verbosity(optuna.logging.INFO)
     try:
