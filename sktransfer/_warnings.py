@@ -7,7 +7,8 @@ import warnings
 from pathlib import Path
 
 _PACKAGE = str(Path(__file__).parent)
-_WRAPPER = "callback_managed_method"
+# scikit-learn wraps `fit` once or twice.
+_WRAPPERS = {("_callback_support.py", "callback_managed_method"), ("base.py", "wrapper")}
 
 
 def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
@@ -21,11 +22,13 @@ def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
         As in `warnings.warn`.
     """
     # skorch's loop stands between our frames, so the last of ours is looked for, not the first
-    # that is not; and scikit-learn wraps `fit` once more.
+    # that is not.
     level, last = 1, 1
     frame = sys._getframe()
     while frame is not None:
-        if frame.f_code.co_filename.startswith(_PACKAGE) or frame.f_code.co_name == _WRAPPER:
+        code = frame.f_code
+        wraps = (Path(code.co_filename).name, code.co_name) in _WRAPPERS
+        if wraps or code.co_filename.startswith(_PACKAGE):
             last = level
         frame = frame.f_back  # type: ignore[assignment]
         level += 1

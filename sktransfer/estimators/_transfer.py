@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import get_scorer_names
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sktransfer._warnings import warn_user
@@ -80,7 +80,7 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
         "precision": [StrOptions({"auto", "bf16", "fp32"})],
         "compile": ["boolean"],
         "device": [str],
-        "cache": [str, os.PathLike, None],
+        "cache": [str, os.PathLike, HasMethods(["get", "put"]), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
         "callbacks": [list, tuple, None],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sktransfer.plugins import Plugin, available, resolve
@@ -23,6 +26,9 @@ class Tunable:
     backbone: Any
     freeze: Any
     lr: Any
+    cache: Any
+    _resolve: Callable[[], Any]
+    _read_new: Callable[[Any, Any], list[Any]]
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters, also of plugins that are given by name.
@@ -104,6 +110,25 @@ class Tunable:
             rate = resolve("backbone", self.backbone).lr if "backbone" in choices else 2e-5
             space["lr"] = FloatDistribution(rate / 4, rate * 8, log=True)
         return dict(sorted(space.items()))
+
+    def share_features(self, X: Any) -> None:
+        """Keep the features of these inputs in memory, for all fits of this process.
+
+        A search calls this on its copies. A ``cache`` that was asked for stays.
+
+        Parameters
+        ----------
+        X : sequence of n inputs
+            All that will be trained and predicted on. What cannot be read is left to `fit`, which
+            says why.
+        """
+        from sktransfer.features.corpus import corpus_of
+
+        if self.cache is not None:
+            return
+        with warnings.catch_warnings(), contextlib.suppress(ImportError, TypeError, ValueError):
+            warnings.simplefilter("ignore")
+            self.cache = corpus_of(self._read_new(X, self._resolve().backbone))
 
     def matters(self, key: str) -> bool:
         """Say whether a parameter has an effect with the plugins that are chosen.

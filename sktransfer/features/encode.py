@@ -11,6 +11,7 @@ import torch
 
 from sktransfer.features.batches import sorted_batches
 from sktransfer.features.compiled import compiled
+from sktransfer.features.corpus import CorpusStore
 from sktransfer.features.precision import autocast, copy_in_bf16
 from sktransfer.features.store import FeatureStore, store_keys
 from sktransfer.plugins import Encoder
@@ -103,6 +104,12 @@ def encode(
     features : torch.Tensor of shape (n, dim)
         float32, on the CPU.
     """
+    if isinstance(store, CorpusStore):
+
+        def compute(corpus: list[Any]) -> np.ndarray:
+            return encode(encoder, corpus, precision, compile=compile).numpy()
+
+        store.fill(f"{identity}|{precision}", encoder.dim, compute)
     position = number_distinct(X)
     features = torch.empty((len(position), encoder.dim), dtype=torch.float32)
     start = 0

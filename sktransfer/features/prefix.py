@@ -27,6 +27,11 @@ class StateRow(dict):
     def __len__(self) -> int:
         return self._length
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of its tensors, in bytes."""
+        return sum(value.nbytes for value in self.values())
+
 
 def why_not_split(encoder: Encoder, rows: Sequence[Any], block: str) -> str:
     """Say why a training cannot start from stored activations; empty if it can.

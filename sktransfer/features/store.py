@@ -256,8 +256,9 @@ def open_store(cache: Any, max_bytes: int = 2**31) -> FeatureStore | None:
 
     Parameters
     ----------
-    cache : None, "memory" or path-like
-        None keeps nothing, ``"memory"`` in this process, a path in that folder.
+    cache : None, "memory", path-like or FeatureStore
+        None keeps nothing, ``"memory"`` in this process, a path in that folder. A store is given
+        back.
     max_bytes : int, default=2**31
         Of a folder.
 
@@ -265,8 +266,8 @@ def open_store(cache: Any, max_bytes: int = 2**31) -> FeatureStore | None:
     -------
     store : FeatureStore or None
     """
-    if cache is None:
-        return None
+    if cache is None or hasattr(cache, "put"):
+        return cache
     if cache == "memory":
         return _MEMORY
     path = os.path.realpath(os.path.expanduser(cache))

@@ -13,9 +13,10 @@ import torch
 from skorch.callbacks import GradientNormClipping
 from torch import nn
 
+from sktransfer.features.corpus import CorpusStore
 from sktransfer.features.encode import encode_rows
 from sktransfer.features.precision import copy_in_bf16
-from sktransfer.features.prefix import prefix_rows, why_not_split
+from sktransfer.features.prefix import StateRow, prefix_rows, why_not_split
 from sktransfer.features.store import FeatureStore
 from sktransfer.heads.objectives import Objective
 from sktransfer.plugins import FreezeStrategy
@@ -279,7 +280,7 @@ def _train(
         verbose=settings.verbose,
         callbacks=[*named(ours), *fresh(settings.callbacks)],
     )
-    with _from_prefix(module, plan, train, valid, result) as (train, valid):
+    with _from_prefix(module, plan, train, valid, settings.store, result) as (train, valid):
         net.valid = valid
         net.fit(train)
     result.n_iter = len(net.history)
@@ -292,7 +293,12 @@ def _train(
 
 @contextlib.contextmanager
 def _from_prefix(
-    module: TransferModule, plan: Plan, train: Rows, valid: Rows | None, result: StageResult
+    module: TransferModule,
+    plan: Plan,
+    train: Rows,
+    valid: Rows | None,
+    store: Any,
+    result: StageResult,
 ) -> Iterator[tuple[Rows, Rows | None]]:
     """Give rows as they are before the lowest block that trains; the module starts there."""
     start = next(block for block in module.encoder.blocks if block in plan.blocks)
@@ -304,9 +310,15 @@ def _from_prefix(
         return
     result.prefix = f"below {start}"
 
+    def compute(rows: Sequence[Any]) -> list[StateRow]:
+        return prefix_rows(module.encoder, rows, start, module.precision)
+
     def before(rows: Rows) -> Rows:
-        states = prefix_rows(module.encoder, rows.rows, start, module.precision)
-        return replace(rows, rows=states)
+        states = None
+        if isinstance(store, CorpusStore):
+            key = f"{module.identity()}|{module.precision}|{start}"
+            states = store.states(key, rows.inputs, lambda X: compute(module.encoder.prepare(X)))
+        return replace(rows, rows=compute(rows.rows) if states is None else states)
 
     module.start = start
     try:

@@ -80,8 +80,38 @@ def ask(trial: Any, estimator: Any, space: Mapping[str, BaseDistribution]) -> di
         owner, own_key = _owner(clone(estimator).set_params(**params), key)
         if hasattr(owner, "matters") and not owner.matters(own_key):
             continue
-        params[key] = _suggest(trial, key, distribution)
+        params[key] = suggest(trial, key, distribution)
     return params
+
+
+def suggest(trial: Any, key: str, distribution: BaseDistribution) -> Any:
+    """Ask a trial for one parameter.
+
+    Parameters
+    ----------
+    trial : optuna.trial.Trial
+        Running.
+    key : str
+        The parameter.
+    distribution : optuna.distributions.BaseDistribution
+        What it is drawn from.
+
+    Returns
+    -------
+    value : object
+    """
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if isinstance(distribution, CategoricalDistribution):
+        return trial.suggest_categorical(key, distribution.choices)
+    if isinstance(distribution, IntDistribution):
+        return trial.suggest_int(
+            key, distribution.low, distribution.high, step=distribution.step, log=distribution.log
+        )
+    assert isinstance(distribution, FloatDistribution)
+    return trial.suggest_float(
+        key, distribution.low, distribution.high, step=distribution.step, log=distribution.log
+    )
 
 
 def _distribution(key: str, value: Any) -> BaseDistribution:
@@ -119,18 +149,3 @@ def _owner(estimator: Any, key: str) -> tuple[Any, str]:
 def _depth(estimator: Any, key: str) -> int:
     """Count how deep a key lies within the estimator that owns it."""
     return _owner(estimator, key)[1].count("__")
-
-
-def _suggest(trial: Any, key: str, distribution: BaseDistribution) -> Any:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    if isinstance(distribution, CategoricalDistribution):
-        return trial.suggest_categorical(key, distribution.choices)
-    if isinstance(distribution, IntDistribution):
-        return trial.suggest_int(
-            key, distribution.low, distribution.high, step=distribution.step, log=distribution.log
-        )
-    assert isinstance(distribution, FloatDistribution)
-    return trial.suggest_float(
-        key, distribution.low, distribution.high, step=distribution.step, log=distribution.log
-    )

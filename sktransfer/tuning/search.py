@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Mapping
+from contextlib import nullcontext
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from sklearn.base import _fit_context, clone, is_classifier
+from sklearn.callback import with_callbacks
+from sklearn.exceptions import FitFailedWarning
+from sklearn.model_selection import check_cv
 from sklearn.model_selection._search import BaseSearchCV
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, indexable
 from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import _check_method_params
+
+from sktransfer._warnings import warn_user
+from sktransfer.tuning._trial import checked_space
 
 __all__ = ["TransferSearchCV"]
 
-# Trials up to which a Gaussian process is worth its seconds.
-_FEW_TRIALS = 30
+# Trials that a median needs before it says anything, and tenths of a fold in which trainings that
+# begin slowly are left alone.
+_N_UNPRUNED, _N_WARMUP_STEPS = 5, 5
 
 
 class TransferSearchCV(BaseSearchCV):
@@ -30,29 +42,51 @@ class TransferSearchCV(BaseSearchCV):
         takes `sktransfer.tuning.search_space`: what the estimator and its plugins declare. Of the
         parameters of a plugin, those of the one that a trial chose are asked for.
     n_trials : int, default=30
-        How many settings are tried.
+        How many settings are tried: in all calls and processes that share a study.
     timeout : float or None, default=None
-        Seconds after which no other trial begins.
+        Seconds after which the search ends: no other fold begins, and trainings stop at the end of
+        their epoch. What has begun does not count. Fitting the best comes after.
     cv : int, splitter, iterable or None, default=5
         As in scikit-learn.
     scoring : str, callable, list, tuple, dict or None, default=None
         As in scikit-learn. With several metrics, the one that ``refit`` names is searched for.
     n_jobs : int or None, default=None
-        Folds that are fitted at once.
+        Folds that are fitted at once, by joblib: also on the workers of
+        ``joblib.parallel_config("dask")``.
+    batch_size : int, default=1
+        Trials that are asked for at once. More of them keep a larger ``n_jobs`` busy, and know less
+        of one another. The results depend on this, but not on ``n_jobs``.
     sampler : optuna.samplers.BaseSampler or None, default=None
         None is a Gaussian process up to 30 trials, and TPE beyond. Parameters that only some trials
-        are asked for are chosen by TPE in either case.
+        are asked for are chosen by TPE in either case. One of your own is used as it is; where
+        there is a storage it is reseeded at random, since processes that share a study would else
+        ask for the same.
+    pruner : optuna.pruners.BasePruner or None, default=None
+        Ends trials early. It is asked after folds (the first, the third, the seventh...), and
+        between the epochs of an estimator of this package that trains its encoder, alone or at the
+        end of a pipeline; each fold has ten steps, tenths of its training. The score so far is the
+        mean over folds. None is a `optuna.pruners.MedianPruner` that waits for five trials and for
+        half a fold; `optuna.pruners.NopPruner` never prunes.
+    storage : str, path-like, optuna.storages.BaseStorage or None, default=None
+        Where the study is kept: in memory, in an SQLite file (a path), or in any database by its
+        URL, such as ``postgresql://user@host/name``. The same call goes on where an earlier one
+        ended, was interrupted or was killed: what was finished is kept, and the trial that was
+        running is taken up again, once. Several processes that run the same script share the
+        trials.
+    study_name : str or None, default=None
+        In the storage; None is ``"search"``.
     refit : bool, str or callable, default=True
         As in scikit-learn.
     random_state : int, RandomState instance or None, default=None
-        Seeds the sampler that is made here. An int gives the same trials in every call.
+        Seeds the sampler that is made here. An int gives the same trials in every call, also in
+        one that was killed and goes on.
     verbose : int, default=0
         As in scikit-learn.
     pre_dispatch : int or str, default="2*n_jobs"
         As in scikit-learn.
     error_score : "raise" or float, default=np.nan
-        As in scikit-learn. A trial whose score is not finite is a failed one, and the search goes
-        on.
+        As in scikit-learn. A trial whose score is not finite is a failed one: it is not fitted on
+        further folds, and the search goes on.
     return_train_score : bool, default=False
         As in scikit-learn.
 
@@ -60,20 +94,34 @@ class TransferSearchCV(BaseSearchCV):
     ----------
     cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, \
 refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
-        As in `sklearn.model_selection.GridSearchCV`. A parameter that was not asked for in a trial
-        is masked in ``cv_results_``. Trials of which every fold failed are in ``study_`` alone.
+        As in `sklearn.model_selection.GridSearchCV`, of all trials of the study. ``cv_results_``
+        has two more columns: ``trial_number``, and ``trial_state``: "complete", "pruned" or "fail".
+        A parameter that was not asked for in a trial is masked; a fold that was not fitted is nan.
+        A callable ``refit`` is given the complete trials.
     study_ : optuna.study.Study
-        All trials; a failed one has its reason in ``user_attrs["error"]``.
+        All trials, with the scores and seconds of their folds in ``user_attrs``; a failed one has
+        its reason in ``user_attrs["error"]``.
     sampler_ : optuna.samplers.BaseSampler
-        What chose them.
+        What chose them; for each trial a new one of this kind is made.
+    pruner_ : optuna.pruners.BasePruner
+        What ended some early.
     search_space_ : dict of str to optuna.distributions.BaseDistribution
         What was searched.
 
     Raises
     ------
     ValueError
-        If the space is empty or does not fit the estimator, before anything is fitted; or if every
-        trial failed, with the first one's reason.
+        If the space is empty or does not fit the estimator, or the study is about something else,
+        before anything is fitted; or if every trial failed, with the first one's reason, or none
+        ended in time.
+    ConnectionError
+        If the storage cannot be reached.
+
+    Notes
+    -----
+    Features of the inputs are shared by all fits of a process, in memory, unless the estimator has
+    a ``cache`` of its own: an encoder that does not train reads each text once, whatever the
+    number of trials. So are the activations below the lowest block that trains.
 
     References
     ----------
@@ -95,7 +143,11 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         "search_space": "no_validation",  # its own errors say more
         "n_trials": [Interval(Integral, 1, None, closed="left")],
         "timeout": [Interval(Real, 0, None, closed="neither"), None],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
         "sampler": "no_validation",
+        "pruner": "no_validation",
+        "storage": "no_validation",
+        "study_name": [str, None],
         "random_state": ["random_state"],
     }
 
@@ -108,7 +160,11 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         cv: Any = 5,
         scoring: Any = None,
         n_jobs: int | None = None,
+        batch_size: int = 1,
         sampler: Any = None,
+        pruner: Any = None,
+        storage: Any = None,
+        study_name: str | None = None,
         refit: Any = True,
         random_state: Any = None,
         verbose: int = 0,
@@ -130,78 +186,195 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.search_space = search_space
         self.n_trials = n_trials
         self.timeout = timeout
+        self.batch_size = batch_size
         self.sampler = sampler
+        self.pruner = pruner
+        self.storage = storage
+        self.study_name = study_name
         self.random_state = random_state
 
-    def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
-        """Ask, evaluate and tell, trial by trial."""
-        import optuna
-        from optuna.trial import TrialState
+    @_fit_context(prefer_skip_nested_validation=False)
+    @with_callbacks
+    def fit(self, X: Any, y: Any = None, **params: Any) -> TransferSearchCV:
+        """Search, and fit the best on all data.
 
-        from sktransfer.tuning._trial import ask, checked_space
+        Parameters
+        ----------
+        X : sequence of n inputs
+            What the estimator is fitted on.
+        y : sequence of n targets or None, default=None
+            Its targets.
+        **params : dict
+            As in `sklearn.model_selection.GridSearchCV.fit`, such as ``groups``.
 
+        Returns
+        -------
+        self : TransferSearchCV
+        """
+        from sktransfer.tuning import _study
+        from sktransfer.tuning._fold import Fold
+        from sktransfer.tuning._loop import Loop, Task
+        from sktransfer.tuning._quiet import quiet
+
+        end = None if self.timeout is None else time.time() + self.timeout
+        scorer, metric = self._get_scorers()
+        X, y = indexable(X, y)
+        params = _check_method_params(X, params=params)
+        routed = self._get_routed_params_for_fit(params)
+        weights = params.get("sample_weight")
+        told = {
+            "X": X,
+            "y": y,
+            "metadata": None if weights is None else {"sample_weight": weights},
+        }
+        root = self._init_callback_context(
+            max_subtasks=1 + (self.refit is not False)
+        ).call_on_fit_task_begin(estimator=self, **told)
         self.search_space_ = checked_space(self.estimator, self.search_space)
-        self.sampler_ = self._sampler()
-        # Nothing is printed of a study that is ours, nor of how our sampler goes about it. The
-        # level is the user's, and put back.
-        level = optuna.logging.get_verbosity()
-        quiet = optuna.logging.ERROR if self.sampler is None else optuna.logging.WARNING
-        optuna.logging.set_verbosity(max(level, quiet))
-        search = callback_ctx.subcontext(
-            task_name="search", max_subtasks=self.n_trials, sequential_subtasks=True
-        ).call_on_fit_task_begin(estimator=self)
-        try:
-            self.study_ = optuna.create_study(sampler=self.sampler_, direction="maximize")
-            end = None if self.timeout is None else time.monotonic() + self.timeout
-            n_evaluated, first_error = 0, None
-            for _ in range(self.n_trials):
-                trial = self.study_.ask()
-                params = ask(trial, self.estimator, self.search_space_)
-                context = search.subcontext(
-                    task_name="trial", max_subtasks=self.n_splits_, sequential_subtasks=False
-                ).call_on_fit_task_begin(estimator=self)
-                try:
-                    results = evaluate_candidates([params], callback_ctx=context)
-                except ValueError as error:
-                    # scikit-learn stops where all fits of a call failed: here, of one trial.
-                    if self.error_score == "raise" or "fits failed" not in str(error):
-                        raise
-                    first_error = first_error or (params, error)
-                    trial.set_user_attr("error", str(error))
-                    self.study_.tell(trial, state=TrialState.FAIL)
-                else:
-                    n_evaluated += 1
-                    self._tell(trial, results)
-                context.call_on_fit_task_end(estimator=self)
-                if end is not None and time.monotonic() >= end:
-                    break
-            if n_evaluated == 0:
-                assert first_error is not None
-                params, cause = first_error
-                raise ValueError(f"Every trial failed, the first with {params}: {cause}") from cause
-        finally:
-            optuna.logging.set_verbosity(level)
-        search.call_on_fit_task_end(estimator=self)
-
-    def _tell(self, trial: Any, results: Mapping[str, Any]) -> None:
-        """Give a trial its score; one that is not finite is a failure."""
-        from optuna.trial import TrialState
-
-        metric = self.refit if isinstance(self.refit, str) else "score"
-        if f"mean_test_{metric}" not in results:
-            raise ValueError(
-                "With several metrics refit has to name the one that is searched for, got "
-                f"refit={self.refit!r}."
+        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        split = cv.split(X, y, **routed.splitter.split)
+        folds = [Fold(i, *map(np.asarray, rows)) for i, rows in enumerate(split)]
+        if not folds:
+            raise ValueError("No fits were performed: the cv iterator gave no folds.")
+        self.n_splits_ = len(folds)
+        task = Task(
+            estimator=clone(self.estimator),
+            X=X,
+            y=y,
+            folds=folds,
+            scorer=scorer,
+            metric=self.refit if isinstance(self.refit, str) else None,
+            error_score=self.error_score,
+            settings={
+                "fit_params": routed.estimator.fit,
+                "score_params": routed.scorer.score,
+                "return_train_score": self.return_train_score,
+                "return_times": True,
+                "verbose": self.verbose,
+                "caller": self._light(),
+            },
+        )
+        # Nothing is printed of a study that is ours, nor of how our sampler goes about it.
+        with quiet() if self.sampler is None else nullcontext():
+            self.sampler_, self.pruner_ = self._sampler(), self._pruner()
+            self.study_ = _study.open_study(
+                self.storage, self.study_name, self._placed(), self.pruner_
             )
-        score = float(results[f"mean_test_{metric}"][-1])
-        if np.isfinite(score):
-            self.study_.tell(trial, score)
-        else:
-            trial.set_user_attr("error", f"the score is {score}")
-            self.study_.tell(trial, state=TrialState.FAIL)
+            about = {"scoring": _name(self.scoring), "metric": task.metric}
+            _study.claim(
+                self.study_, self.search_space_, {**about, "folds": _study.digest_of(folds)}
+            )
+            context = root.subcontext(
+                task_name="search", max_subtasks=self.n_trials, sequential_subtasks=True
+            ).call_on_fit_task_begin(estimator=self)
+            Loop(
+                self.study_,
+                self.search_space_,
+                task,
+                n_trials=self.n_trials,
+                batch_size=self.batch_size,
+                deadline=end,
+                parallel={"n_jobs": self.n_jobs, "pre_dispatch": self.pre_dispatch},
+                search=self,
+                context=context,
+            ).run()
+            context.call_on_fit_task_end(estimator=self)
+            self._keep(metric)
+        self.scorer_ = getattr(scorer, "_scorers", scorer)
+        if self.refit:
+            self._refit(root, told, routed.estimator.fit)
+        root.call_on_fit_task_end(estimator=self, **told)
+        return self
+
+    def _keep(self, metric: Any) -> None:
+        """Set the attributes that scikit-learn's searches have, from the study."""
+        from sktransfer.tuning._history import settings_of
+        from sktransfer.tuning._results import (
+            complete,
+            folds_of,
+            has_failed,
+            more_of,
+            out_of,
+            reason_of,
+        )
+
+        settings = settings_of(self.study_.get_trials(deepcopy=False))
+        ended = [trial for trial in settings if trial.state.is_finished()]
+        done = complete(ended)
+        failed = [trial for trial in ended if has_failed(trial)]
+        if not any(
+            fold["test_scores"] for trial in ended for fold in folds_of(trial, self.n_splits_)
+        ):
+            why = f"No trial ended within timeout={self.timeout}: allow more time, or fewer folds."
+            if failed:
+                first = f"{failed[0].params}: {reason_of(failed[0])}"
+                why = f"Every trial failed, the first with {first}"
+            raise ValueError(why)
+        if failed:
+            warn_user(
+                f"{len(failed)} of {len(ended)} trials failed, the first with "
+                f"{failed[0].params}: {reason_of(failed[0])}",
+                FitFailedWarning,
+            )
+        error_score = np.nan if self.error_score == "raise" else self.error_score
+        out = out_of(ended, self.n_splits_, self.return_train_score, error_score)
+        self.multimetric_ = isinstance(out[0]["test_scores"], dict)
+        if self.multimetric_ and callable(self.scoring):
+            self._check_refit_for_multimetric(out[0]["test_scores"])
+            metric = self.refit
+        with warnings.catch_warnings():
+            # Those of trials that were pruned, which is no accident.
+            warnings.filterwarnings("ignore", "One or more of the t", UserWarning)
+            params = [dict(trial.params) for trial in ended]
+            self.cv_results_ = self._format_results(params, self.n_splits_, out, more_of(ended))
+        if self.refit or not self.multimetric_:
+            results = self.cv_results_
+            if callable(self.refit):
+                # A function of the user's is spared the trials that have no mean.
+                results = {key: np.asarray(value)[done] for key, value in results.items()}
+                results["params"] = [params[i] for i in done]
+            best = self._select_best_index(self.refit, metric, results)
+            self.best_index_ = done[best] if callable(self.refit) else best
+            if not callable(self.refit):
+                self.best_score_ = results[f"mean_test_{metric}"][best]
+            self.best_params_ = params[self.best_index_]
+
+    def _refit(self, root: Any, told: dict[str, Any], fit_params: dict[str, Any]) -> None:
+        """Fit the best on all data."""
+        best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
+        self.best_estimator_ = best
+        context = root.subcontext(task_name="refit-with-best-params")
+        data = [told["X"]] if told["y"] is None else [told["X"], told["y"]]
+        with context.propagate_callback_context(best):
+            context.call_on_fit_task_begin(estimator=self, **told)
+            start = time.time()
+            best.fit(*data, **fit_params)
+            self.refit_time_ = time.time() - start
+        if hasattr(best, "feature_names_in_"):
+            self.feature_names_in_ = best.feature_names_in_
+        context.call_on_fit_task_end(estimator=self, **told)
+
+    def _light(self) -> TransferSearchCV:
+        """Give a copy for the workers, without what is fitted, connected or large."""
+        kept = {"storage": None, "sampler": None, "pruner": None}
+        return type(self)(**{**self.get_params(deep=False), **kept})
+
+    def _placed(self) -> Any:
+        """Give the study's sampler."""
+        from sktransfer.tuning._sampling import PlacedSampler, make_sampler
+
+        if self.sampler is not None:
+            if self.storage is not None:
+                # Processes that share a study would ask for the same.
+                self.sampler_.reseed_rng()
+            return self.sampler_
+        return PlacedSampler(partial(make_sampler, self.n_trials), self._seed, self.batch_size)
 
     def _sampler(self) -> Any:
-        from optuna.samplers import BaseSampler, GPSampler, TPESampler
+        """Give the sampler that is asked, or the pattern of those that are."""
+        from optuna.samplers import BaseSampler
+
+        from sktransfer.tuning._sampling import make_sampler
 
         if isinstance(self.sampler, BaseSampler):
             return self.sampler
@@ -209,8 +382,25 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             raise TypeError(
                 f"sampler has to be a sampler of optuna.samplers, got {self.sampler!r}."
             )
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        if self.n_trials <= _FEW_TRIALS:
-            independent = TPESampler(seed=seed)
-            return GPSampler(seed=seed, independent_sampler=independent, n_startup_trials=8)
-        return TPESampler(seed=seed)
+        self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        return make_sampler(self.n_trials, self._seed)
+
+    def _pruner(self) -> Any:
+        from optuna.pruners import BasePruner, MedianPruner
+
+        if isinstance(self.pruner, BasePruner):
+            return self.pruner
+        if self.pruner is not None:
+            raise TypeError(f"pruner has to be a pruner of optuna.pruners, got {self.pruner!r}.")
+        return MedianPruner(n_startup_trials=_N_UNPRUNED, n_warmup_steps=_N_WARMUP_STEPS)
+
+
+def _name(scoring: Any) -> Any:
+    """Name what is scored so that it can be compared between processes, or give None."""
+    if isinstance(scoring, str) or scoring is None:
+        return scoring
+    if isinstance(scoring, list | tuple | set):
+        return sorted(scoring)
+    if isinstance(scoring, Mapping):
+        return sorted(scoring)
+    return getattr(scoring, "__qualname__", type(scoring).__qualname__)

@@ -160,7 +160,11 @@ def test_a_failing_trial_has_its_reason_and_the_search_goes_on():
     assert len(trials) == 12
     assert failed
     assert all(t.params["a"] < 2 and "is too small" in t.user_attrs["error"] for t in failed)
-    assert len(search.cv_results_["params"]) == 12 - len(failed)
+    results = search.cv_results_
+    assert [results["params"][i]["a"] < 2 for i in range(12)] == [
+        state == "fail" for state in results["trial_state"]
+    ]
+    assert np.isnan(results["mean_test_score"][results["trial_state"] == "fail"]).all()
     assert search.best_params_["a"] >= 2
 
 

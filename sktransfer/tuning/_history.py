@@ -1,0 +1,151 @@
+"""What a trial may know of the others: the study as if nothing had ever been interrupted.
+
+A process that dies leaves a failed trial, and a second one with the same parameters takes its
+place. Samplers and pruners are shown one trial for each setting, in the order in which they were
+asked for, so that a search that was killed and called again chooses what it would have chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+    from optuna.study import Study
+
+# Says which trial a retry stands for; written by optuna.storages.RetryHeartbeatStaleTrialCallback.
+_RETRY_OF = "failed_trial"
+# Written by pruners that halve.
+_RUNG = "completed_rung_"
+
+
+def settings_of(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    """Give one trial for each setting: the last of those that retried one another.
+
+    Parameters
+    ----------
+    trials : iterable of optuna.trial.FrozenTrial
+        All of a study.
+
+    Returns
+    -------
+    settings : list of optuna.trial.FrozenTrial
+        In the order in which the settings were first asked for.
+    """
+    last: dict[int, FrozenTrial] = {}
+    for trial in sorted(trials, key=lambda trial: trial.number):
+        last[trial.system_attrs.get(_RETRY_OF, trial.number)] = trial
+    return [last[number] for number in sorted(last)]
+
+
+def position_of(trial: Any, settings: Sequence[FrozenTrial]) -> int:
+    """Give the place of a trial's setting among all of them.
+
+    Parameters
+    ----------
+    trial : optuna.trial.Trial or optuna.trial.FrozenTrial
+        One of a study.
+    settings : sequence of optuna.trial.FrozenTrial
+        From `settings_of`.
+
+    Returns
+    -------
+    position : int
+    """
+    return next(i for i, other in enumerate(settings) if other.number == trial.number)
+
+
+def others_of(
+    position: int, settings: Sequence[FrozenTrial], batch_size: int
+) -> tuple[FrozenTrial, ...]:
+    """Give the trials that one at this place may know of.
+
+    Parameters
+    ----------
+    position : int
+        From `position_of`.
+    settings : sequence of optuna.trial.FrozenTrial
+        From `settings_of`.
+    batch_size : int
+        Trials that are asked for at once. Those of the same batch know of one another's
+        parameters alone, and only of the earlier ones'.
+
+    Returns
+    -------
+    others : tuple of optuna.trial.FrozenTrial
+    """
+    first = position - position % batch_size
+    found = []
+    for i, trial in enumerate(settings):
+        together = first <= i < first + batch_size
+        if i == position or (together and i > position):
+            continue
+        ended = trial.state.is_finished() and not together
+        found.append(trial if ended else _running(trial))
+    return tuple(found)
+
+
+def study_of(
+    trials: Iterable[FrozenTrial],
+    *,
+    name: str,
+    sampler: BaseSampler | None = None,
+    pruner: BasePruner | None = None,
+    pruned_count: bool = False,
+) -> Study:
+    """Make a study of some trials, in memory.
+
+    Parameters
+    ----------
+    trials : iterable of optuna.trial.FrozenTrial
+        From `others_of`.
+    name : str
+        Of the study; Hyperband deals out its brackets by it.
+    sampler : optuna.samplers.BaseSampler or None, default=None
+        Who chooses.
+    pruner : optuna.pruners.BasePruner or None, default=None
+        Who ends trials early.
+    pruned_count : bool, default=False
+        Whether trials that were pruned are shown as if they had ended with their last value, for
+        a sampler that would not look at them.
+
+    Returns
+    -------
+    study : optuna.study.Study
+    """
+    # A sampler is always given: the default one would be made for nothing.
+    study = optuna.create_study(
+        study_name=name,
+        direction="maximize",
+        sampler=optuna.samplers.RandomSampler() if sampler is None else sampler,
+        pruner=pruner,
+    )
+    study.add_trials(_complete(trial) if pruned_count else trial for trial in trials)
+    return study
+
+
+def rungs_of(trial: FrozenTrial) -> dict[str, float]:
+    """Give what pruners that halve noted about a trial."""
+    return {key: value for key, value in trial.system_attrs.items() if key.startswith(_RUNG)}
+
+
+def _running(trial: FrozenTrial) -> FrozenTrial:
+    return optuna.trial.create_trial(
+        state=TrialState.RUNNING, params=trial.params, distributions=trial.distributions
+    )
+
+
+def _complete(trial: FrozenTrial) -> FrozenTrial:
+    if trial.state != TrialState.PRUNED or trial.value is None:
+        return trial
+    return optuna.trial.create_trial(
+        state=TrialState.COMPLETE,
+        params=trial.params,
+        distributions=trial.distributions,
+        value=trial.value,
+    )
