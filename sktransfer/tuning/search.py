@@ -302,9 +302,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         ended = [trial for trial in settings if trial.state.is_finished()]
         done = complete(ended)
         failed = [trial for trial in ended if has_failed(trial)]
-        if not any(
-            fold["test_scores"] for trial in ended for fold in folds_of(trial, self.n_splits_)
-        ):
+        folds = [fold for trial in ended for fold in folds_of(trial, self.n_splits_)]
+        if not any(fold["test_scores"] for fold in folds):
             why = f"No trial ended within timeout={self.timeout}: allow more time, or fewer folds."
             if failed:
                 first = f"{failed[0].params}: {reason_of(failed[0])}"
