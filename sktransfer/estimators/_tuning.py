@@ -107,9 +107,45 @@ class Tunable:
                     key = f"{kind}__{name}"
                     space[key] = _union(key, space.get(key), distribution)
         if self.lr == "auto" and any(trains_body(plugin) for plugin in choices["freeze"]):
-            rate = resolve("backbone", self.backbone).lr if "backbone" in choices else 2e-5
+            rate = self._rate()
             space["lr"] = FloatDistribution(rate / 4, rate * 8, log=True)
         return dict(sorted(space.items()))
+
+    def starting_points(self) -> list[dict[str, Any]]:
+        """Give settings that a search does well to try first: the defaults of each strategy.
+
+        Returns
+        -------
+        points : list of dict of str to object
+            From the cheapest on; parameters as `set_params` takes them.
+
+        Examples
+        --------
+        >>> from sktransfer import TransferTextClassifier
+        >>> TransferTextClassifier(freeze="frozen").starting_points()
+        [{'backbone__pooling': 'auto', 'head__C': 1.0, 'head__lr_scale': ...}]
+        >>> [point["freeze"] for point in TransferTextClassifier().starting_points()]
+        ['frozen', 'lp_ft', 'top_layers', 'gradual', 'full']
+        """
+        points = []
+        for freeze in _STRATEGIES if self.freeze == "auto" else (self.freeze,):
+            plugins = {kind: getattr(self, kind, None) for kind in _KINDS} | {"freeze": freeze}
+            point = {"freeze": freeze} if self.freeze == "auto" else {}
+            for kind, value in plugins.items():
+                if isinstance(value, str | Plugin):
+                    plugin = resolve(kind, value)
+                    own = plugin.get_params(deep=False)
+                    point |= {f"{kind}__{name}": own[name] for name in plugin.search_space()}
+            if self.lr == "auto":
+                point["lr"] = self._rate()
+            points.append(point)
+        return points
+
+    def _rate(self) -> float:
+        """Give the learning rate that "auto" stands for."""
+        if isinstance(self.backbone, str | Plugin):
+            return float(resolve("backbone", self.backbone).lr)
+        return 2e-5
 
     def share_features(self, X: Any) -> None:
         """Keep the features of these inputs in memory, for all fits of this process.

@@ -7,13 +7,14 @@ asked for, so that a search that was killed and called again chooses what it wou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
     from optuna.study import Study
@@ -96,7 +97,6 @@ def study_of(
     name: str,
     sampler: BaseSampler | None = None,
     pruner: BasePruner | None = None,
-    pruned_count: bool = False,
 ) -> Study:
     """Make a study of some trials, in memory.
 
@@ -110,9 +110,6 @@ def study_of(
         Who chooses.
     pruner : optuna.pruners.BasePruner or None, default=None
         Who ends trials early.
-    pruned_count : bool, default=False
-        Whether trials that were pruned are shown as if they had ended with their last value, for
-        a sampler that would not look at them.
 
     Returns
     -------
@@ -125,8 +122,41 @@ def study_of(
         sampler=optuna.samplers.RandomSampler() if sampler is None else sampler,
         pruner=pruner,
     )
-    study.add_trials(_complete(trial) if pruned_count else trial for trial in trials)
+    study.add_trials(trials)
     return study
+
+
+def as_complete(
+    trial: FrozenTrial, space: Mapping[str, BaseDistribution], default: Mapping[str, Any]
+) -> FrozenTrial:
+    """Show a trial to a sampler that looks only at those that ended with all parameters.
+
+    Parameters
+    ----------
+    trial : optuna.trial.FrozenTrial
+        From `others_of`.
+    space : mapping of str to optuna.distributions.BaseDistribution
+        What is searched.
+    default : mapping of str to object
+        Values of parameters that it was not asked for, since they had no effect [1]_.
+
+    Returns
+    -------
+    trial : optuna.trial.FrozenTrial
+        One that was pruned has ended with its last value.
+
+    References
+    ----------
+    .. [1] Hutter, F., Hoos, H. H. and Leyton-Brown, K. (2011). Sequential model-based optimization
+       for general algorithm configuration. LION 5.
+    """
+    ended = trial.state == TrialState.PRUNED and trial.value is not None
+    return optuna.trial.create_trial(
+        state=TrialState.COMPLETE if ended else trial.state,
+        params={**default, **trial.params},
+        distributions={**space, **trial.distributions},
+        value=trial.value,
+    )
 
 
 def rungs_of(trial: FrozenTrial) -> dict[str, float]:
@@ -137,15 +167,4 @@ def rungs_of(trial: FrozenTrial) -> dict[str, float]:
 def _running(trial: FrozenTrial) -> FrozenTrial:
     return optuna.trial.create_trial(
         state=TrialState.RUNNING, params=trial.params, distributions=trial.distributions
-    )
-
-
-def _complete(trial: FrozenTrial) -> FrozenTrial:
-    if trial.state != TrialState.PRUNED or trial.value is None:
-        return trial
-    return optuna.trial.create_trial(
-        state=TrialState.COMPLETE,
-        params=trial.params,
-        distributions=trial.distributions,
-        value=trial.value,
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from optuna.distributions import CategoricalDistribution
 from optuna.samplers import BaseSampler, GPSampler, TPESampler
 
-from sktransfer.tuning._history import others_of, position_of, settings_of, study_of
+from sktransfer.tuning._history import as_complete, others_of, position_of, settings_of, study_of
 from sktransfer.tuning._trial import suggest
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 # Trials up to which a Gaussian process is worth its seconds, and those that it begins with.
 _FEW_TRIALS = 30
-_N_RANDOM = 8
+_N_RANDOM = 6
 
 
 def make_sampler(n_trials: int, seed: int) -> BaseSampler:
@@ -56,13 +57,27 @@ class PlacedSampler(BaseSampler):
         Of all.
     batch_size : int
         Trials that are asked for at once.
+    space : mapping of str to optuna.distributions.BaseDistribution
+        What is searched.
+    starts : sequence of dict of str to object
+        Values of the first trials; what is missing is drawn.
     """
 
-    def __init__(self, make: Callable[[int], BaseSampler], seed: int, batch_size: int) -> None:
+    def __init__(
+        self,
+        make: Callable[[int], BaseSampler],
+        seed: int,
+        batch_size: int,
+        space: Mapping[str, BaseDistribution],
+        starts: Sequence[Mapping[str, Any]],
+    ) -> None:
         self.make = make
         self.seed = seed
         self.batch_size = batch_size
+        self.space = space
+        self.starts = starts
         self._number = -1
+        self._start: Mapping[str, Any] = {}
         self._trial: Any = None
 
     def infer_relative_search_space(
@@ -87,6 +102,8 @@ class PlacedSampler(BaseSampler):
         """Choose the next parameter of a trial."""
         if trial.number != self._number:
             self._begin(study, trial)
+        if param_name in self._start:
+            return self._start[param_name]
         return suggest(self._trial, param_name, param_distribution)
 
     def _begin(self, study: Study, trial: FrozenTrial) -> None:
@@ -95,15 +112,34 @@ class PlacedSampler(BaseSampler):
         # `place` alone would give neighbouring seeds neighbouring numbers.
         seed = int(np.random.SeedSequence([self.seed, place]).generate_state(1)[0] % 2**31)
         sampler = self.make(seed)
-        known = study_of(
-            others_of(place, settings, self.batch_size),
-            name=study.study_name,
-            sampler=sampler,
-            # It learns from trials that ended alone; TPE knows how to place those that were pruned.
-            pruned_count=isinstance(sampler, GPSampler),
-        )
+        others = others_of(place, settings, self.batch_size)
+        if isinstance(sampler, GPSampler):
+            # TPE knows by itself how to place trials that were pruned, or not asked for all.
+            others = tuple(as_complete(other, self.space, _middle(self.space)) for other in others)
+        known = study_of(others, name=study.study_name, sampler=sampler)
         self._number = trial.number
+        self._start = self.starts[place] if place < len(self.starts) else {}
         self._trial = known.ask()
         # What was chosen before a process died is chosen again, so that the rest follows.
         for name, distribution in trial.distributions.items():
             suggest(self._trial, name, distribution)
+
+
+def _middle(space: Mapping[str, BaseDistribution]) -> dict[str, Any]:
+    """Give one setting, for parameters that have no effect in a trial."""
+    found = {}
+    for key, distribution in space.items():
+        if isinstance(distribution, CategoricalDistribution):
+            found[key] = distribution.choices[0]
+        else:
+            middle = distribution.to_internal_repr(_inner_middle(distribution))
+            found[key] = distribution.to_external_repr(middle)
+    return found
+
+
+def _inner_middle(distribution: Any) -> float:
+    low, high = distribution.low, distribution.high
+    middle = (low * high) ** 0.5 if distribution.log else (low + high) / 2
+    if distribution.step:
+        middle = low + distribution.step * round((middle - low) / distribution.step)
+    return min(max(middle, low), high)

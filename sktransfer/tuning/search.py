@@ -22,6 +22,7 @@ from sklearn.utils.validation import _check_method_params
 
 from sktransfer._warnings import warn_user
 from sktransfer.tuning._trial import checked_space
+from sktransfer.tuning.space import starting_points
 
 __all__ = ["TransferSearchCV"]
 
@@ -57,8 +58,9 @@ class TransferSearchCV(BaseSearchCV):
         Trials that are asked for at once. More of them keep a larger ``n_jobs`` busy, and know less
         of one another. The results depend on this, but not on ``n_jobs``.
     sampler : optuna.samplers.BaseSampler or None, default=None
-        None is a Gaussian process up to 30 trials, and TPE beyond. Parameters that only some trials
-        are asked for are chosen by TPE in either case. One of your own is used as it is; where
+        None is a Gaussian process up to 30 trials, and TPE beyond, after the settings to start
+        from: the estimator as it stands, where the space has its values, and the defaults of each
+        strategy that the space names. One of your own is used as it is; where
         there is a storage it is reseeded at random, since processes that share a study would else
         ask for the same.
     pruner : optuna.pruners.BasePruner or None, default=None
@@ -367,7 +369,13 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 # Processes that share a study would ask for the same.
                 self.sampler_.reseed_rng()
             return self.sampler_
-        return PlacedSampler(partial(make_sampler, self.n_trials), self._seed, self.batch_size)
+        return PlacedSampler(
+            partial(make_sampler, self.n_trials),
+            self._seed,
+            self.batch_size,
+            self.search_space_,
+            starting_points(self.estimator, self.search_space_),
+        )
 
     def _sampler(self) -> Any:
         """Give the sampler that is asked, or the pattern of those that are."""
