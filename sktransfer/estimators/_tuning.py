@@ -12,8 +12,8 @@ from sktransfer.plugins import Plugin, available, resolve
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-# Strategies that are worth a trial, from the cheapest on.
-_STRATEGIES = ("frozen", "lp_ft", "top_layers", "gradual", "full")
+# Strategies that are worth a trial: the cheapest one, then the most promising ones first.
+_STRATEGIES = ("frozen", "lp_ft", "full", "gradual", "top_layers")
 _KINDS = ("backbone", "freeze", "head")
 # Without effect where the body never trains.
 _OF_BODIES = {"lr", "weight_decay", "warmup", "batch_size", "max_epochs", "average"}
@@ -117,7 +117,7 @@ class Tunable:
         Returns
         -------
         points : list of dict of str to object
-            From the cheapest on; parameters as `set_params` takes them.
+            The cheapest first, then the most promising; parameters as `set_params` takes them.
 
         Examples
         --------
@@ -125,7 +125,7 @@ class Tunable:
         >>> TransferTextClassifier(freeze="frozen").starting_points()
         [{'backbone__pooling': 'auto', 'head__C': 1.0, 'head__lr_scale': ...}]
         >>> [point["freeze"] for point in TransferTextClassifier().starting_points()]
-        ['frozen', 'lp_ft', 'top_layers', 'gradual', 'full']
+        ['frozen', 'lp_ft', 'full', 'gradual', 'top_layers']
         """
         points = []
         for freeze in _STRATEGIES if self.freeze == "auto" else (self.freeze,):

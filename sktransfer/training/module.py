@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from sktransfer.features.corpus import CorpusStore
 from sktransfer.features.encode import encode, encode_chunks
 from sktransfer.features.precision import autocast
 from sktransfer.features.prefix import collate_states
@@ -177,6 +178,9 @@ class TransferModule(nn.Module):
             What the function returned.
         """
         self.eval()
+        if isinstance(store, CorpusStore) and any(p.requires_grad for p in self.body.parameters()):
+            # What is being trained is in no corpus, and naming its weights takes a while.
+            store = None
         identity = "" if store is None else self.identity()
         chunks = encode_chunks(
             self.encoder,
