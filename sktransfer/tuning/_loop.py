@@ -141,11 +141,12 @@ class Loop:
         self.parallel = parallel
         self.search = search
         self.context = context
+        self.stopped = False
         self.prunes = not isinstance(study.pruner, NopPruner)
 
     def run(self) -> None:
         """Go on until all trials have ended, here or in other processes, or time is over."""
-        while not self._is_late():
+        while not (self._is_late() or self.stopped):
             _study.retry_the_dead(self.study)
             settings = self._settings()
             n_waiting = sum(trial.state == TrialState.WAITING for trial in settings)
@@ -182,8 +183,9 @@ class Loop:
 
     def _begin(self, heartbeat: Heartbeat) -> _Running:
         trial = _study.ask(self.study)
-        heartbeat.add(trial._trial_id)
+        # At once: a process that dies before this is only missed after the period of grace.
         trial.set_user_attr(_study.PROCESS, this_process())
+        heartbeat.add(trial._trial_id)
         params = ask(trial, self.task.estimator, self.space)
         settings = self._settings()
         place = position_of(trial, settings)
@@ -364,7 +366,13 @@ class Loop:
 
     def _end(self, running: _Running, value: float | None = None, state: Any = None) -> None:
         running.over = True
-        self.study.tell(running.trial, value, state=state, skip_if_finished=True)
+        try:
+            self.study.tell(running.trial, value, state=state, skip_if_finished=True)
+        except RuntimeError as error:
+            # A sampler that has nothing left calls `Study.stop`, which knows `optimize` alone.
+            if "Study.stop" not in str(error):
+                raise
+            self.stopped = True
         running.context.call_on_fit_task_end(estimator=self.search)
 
     def _interrupt(self, running: _Running, reason: str) -> None:
