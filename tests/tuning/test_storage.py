@@ -149,8 +149,9 @@ def postgresql(tmp_path):
             time.sleep(0.1)
         yield f"postgresql+psycopg://tuner@127.0.0.1:{port}/postgres"
     finally:
-        server.terminate()
-        server.wait()
+        # A terminated server waits for its clients, of which this process is one; not so this way.
+        server.send_signal(signal.SIGINT)
+        server.wait(timeout=60)
         shutil.rmtree(folder, ignore_errors=True)
 
 
