@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 _PROC = Path("/proc")
+# Attributes of trials: who runs one, and that it has all its parameters.
+PROCESS, ASKED = "process", "asked"
 
 
 def this_process() -> dict[str, Any]:

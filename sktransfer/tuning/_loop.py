@@ -19,7 +19,7 @@ from sktransfer.tuning import _study
 from sktransfer.tuning._course import STEPS_PER_FOLD, Course
 from sktransfer.tuning._fold import Fold, Plan, fit_fold
 from sktransfer.tuning._history import others_of, position_of, settings_of
-from sktransfer.tuning._liveness import Heartbeat, this_process
+from sktransfer.tuning._liveness import ASKED, PROCESS, Heartbeat, this_process
 from sktransfer.tuning._results import ERROR, STOPPED, attributes_of, folds_of
 from sktransfer.tuning._trial import ask
 
@@ -184,9 +184,10 @@ class Loop:
     def _begin(self, heartbeat: Heartbeat) -> _Running:
         trial = _study.ask(self.study)
         # At once: a process that dies before this is only missed after the period of grace.
-        trial.set_user_attr(_study.PROCESS, this_process())
+        trial.set_user_attr(PROCESS, this_process())
         heartbeat.add(trial._trial_id)
         params = ask(trial, self.task.estimator, self.space)
+        trial.set_user_attr(ASKED, True)
         settings = self._settings()
         place = position_of(trial, settings)
         context = self.context.subcontext(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from optuna.distributions import CategoricalDistribution
-from optuna.samplers import BaseSampler, GPSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.trial import TrialState
 
 from sktransfer.tuning._history import as_complete, others_of, position_of, settings_of, study_of
+from sktransfer.tuning._liveness import ASKED, PROCESS, is_gone
 from sktransfer.tuning._trial import suggest
 
 if TYPE_CHECKING:
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 # Trials up to which a Gaussian process is worth its seconds, and those that it begins with.
 _FEW_TRIALS = 30
 _N_RANDOM = 6
+# Seconds for which a trial waits for those that are being asked for in other processes.
+_PATIENCE = 20
 
 
 def make_sampler(n_trials: int, seed: int) -> BaseSampler:
@@ -107,7 +112,7 @@ class PlacedSampler(BaseSampler):
         return suggest(self._trial, param_name, param_distribution)
 
     def _begin(self, study: Study, trial: FrozenTrial) -> None:
-        settings = settings_of(study.get_trials(deepcopy=False))
+        settings = _when_others_have_asked(study, trial)
         place = position_of(trial, settings)
         # `place` alone would give neighbouring seeds neighbouring numbers.
         seed = int(np.random.SeedSequence([self.seed, place]).generate_state(1)[0] % 2**31)
@@ -120,9 +125,35 @@ class PlacedSampler(BaseSampler):
         self._number = trial.number
         self._start = self.starts[place] if place < len(self.starts) else {}
         self._trial = known.ask()
+        chosen = self._trial.relative_params
+        if chosen and any(chosen.items() <= other.params.items() for other in others):
+            # A best setting on the edge of the space is proposed again and again, and would give
+            # the score that it gave.
+            self._trial = study_of(others, name=study.study_name, sampler=RandomSampler(seed)).ask()
         # What was chosen before a process died is chosen again, so that the rest follows.
         for name, distribution in trial.distributions.items():
             suggest(self._trial, name, distribution)
+
+
+def _when_others_have_asked(study: Study, trial: FrozenTrial) -> list[FrozenTrial]:
+    """Give the settings of a study once the trials before this one know their parameters.
+
+    Processes that ask in the same moment would know nothing of one another, and choose alike.
+    """
+    end = time.monotonic() + _PATIENCE
+    while True:
+        settings = settings_of(study.get_trials(deepcopy=False))
+        asking = [
+            other
+            for other in settings
+            if other.number < trial.number
+            and other.state == TrialState.RUNNING
+            and ASKED not in other.user_attrs
+            and not is_gone(other.user_attrs.get(PROCESS))
+        ]
+        if not asking or time.monotonic() > end:
+            return settings
+        time.sleep(0.05)
 
 
 def _middle(space: Mapping[str, BaseDistribution]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ from optuna.storages import (
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from sktransfer.tuning._liveness import is_gone
+from sktransfer.tuning._liveness import ASKED, PROCESS, is_gone
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 # Seconds between signs of life, and without one until a trial is taken from another machine.
 _INTERVAL, _GRACE = 5, 60
 _SQLITE_PATIENCE = 60
-PROCESS = "process"
+_ATTEMPTS = 10
 NAME = "search"
 
 
@@ -195,7 +196,8 @@ def _retry(max_retry: int | None) -> RetryHeartbeatStaleTrialCallback:
         """As Optuna does it, without the dead process's name on the new trial."""
 
         def __call__(self, study: Study, trial: FrozenTrial) -> None:
-            trial.user_attrs.pop(PROCESS, None)
+            for name in (PROCESS, ASKED):
+                trial.user_attrs.pop(name, None)
             super().__call__(study, trial)
 
     with warnings.catch_warnings():
@@ -225,13 +227,22 @@ def _storage(storage: Any) -> BaseStorage | None:
         settings = {"connect_args": {"timeout": _SQLITE_PATIENCE}}
     with _explained(url), warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return RDBStorage(
-            url,
-            engine_kwargs=settings,
-            heartbeat_interval=_INTERVAL,
-            grace_period=_GRACE,
-            heartbeat_stale_trial_callback=_retry(1),
-        )
+        for attempts_left in reversed(range(_ATTEMPTS)):
+            try:
+                return RDBStorage(
+                    url,
+                    engine_kwargs=settings,
+                    heartbeat_interval=_INTERVAL,
+                    grace_period=_GRACE,
+                    heartbeat_stale_trial_callback=_retry(1),
+                )
+            except Exception as error:
+                # Processes that begin in the same moment make the same tables; one of them wins.
+                made = any(word in str(error) for word in ("already exists", "UNIQUE", "unique"))
+                if not (made and attempts_left):
+                    raise
+                time.sleep(0.2)
+    raise AssertionError("the last attempt either returns or raises")
 
 
 @contextlib.contextmanager
