@@ -25,6 +25,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold
 
 from sktransfer import TransferSearchCV, TransferTextClassifier
+from sktransfer.features.store import MemoryStore
 from sktransfer.tuning import search_space
 
 TASKS = ("trec", "cr", "books>kitchen")
@@ -34,9 +35,7 @@ SHOTS = 64
 
 def task(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     """Draw the rows of a task, and make the estimator."""
-    clf = TransferTextClassifier(
-        max_epochs=args.max_epochs, max_length=96, cache="memory", random_state=seed
-    )
+    clf = TransferTextClassifier(max_epochs=args.max_epochs, max_length=96, random_state=seed)
     frame = read(name if ">" not in name else "amazon_blitzer")
     if ">" in name:
         source, target = name.split(">")
@@ -75,13 +74,9 @@ def curve_of_study(study: Any, start: float) -> list[tuple[float, float, dict[st
 
 def search(name: str, data: dict[str, Any], seed: int, args: argparse.Namespace) -> dict[str, Any]:
     """Run one search; give its curve, and the test score of each new best."""
-    from sktransfer.features.store import MemoryStore, open_store
-
     # Each begins with nothing computed.
-    store = open_store("memory")
-    assert isinstance(store, MemoryStore)
-    store.__init__()  # type: ignore[misc]
-    clf, space = data["clf"], search_space(data["clf"])
+    clf = clone(data["clf"]).set_params(cache=MemoryStore())
+    space = search_space(clf)
     cv = StratifiedKFold(args.folds, shuffle=True, random_state=seed)
     shared = {"cv": cv, "refit": False, "random_state": seed, "n_jobs": 1}
     start = time.time()

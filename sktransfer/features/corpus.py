@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from sktransfer.features.store import MemoryStore, store_keys
 
-__all__ = ["CorpusStore", "corpus_of"]
+__all__ = ["CorpusStore", "corpus_of", "forgetting"]
 
 # Activations of the lowest blocks are kept up to this size.
 _MAX_STATES = 2**29
+# Inputs by which their size is estimated.
+_SOME = 64
 # Searches may be nested, so that one is not enough.
 _MAX_CORPORA = 2
 
@@ -38,12 +41,17 @@ class CorpusStore(MemoryStore):
     def __init__(self, corpus: Sequence[Any], max_bytes: int = 2**28) -> None:
         super().__init__(max_bytes)
         self.corpus = tuple(corpus)
+        self._inputs = frozenset(self.corpus)
         self._states: OrderedDict[str, dict[Any, Any]] = OrderedDict()
         self._state_bytes: dict[str, int] = {}
         self._filling = threading.RLock()
 
     def put(self, items: Iterable[tuple[bytes, np.ndarray]]) -> None:
         """Keep nothing that was computed beside other inputs."""
+
+    def covers(self, inputs: Iterable[Any]) -> bool:
+        """Say whether all inputs are of the corpus, and not what a pipeline made of it."""
+        return self._inputs.issuperset(inputs)
 
     def fill(self, identity: str, dim: int, compute: Callable[[list[Any]], np.ndarray]) -> None:
         """Compute the features of the whole corpus, unless they are there.
@@ -84,25 +92,21 @@ class CorpusStore(MemoryStore):
             None if an input is not of the corpus, or they would take too much memory.
         """
         with self._filling:
+            if not self.covers(inputs):
+                return None
             if key not in self._states:
-                if not set(inputs) <= set(self.corpus):
+                some = compute(list(self.corpus[:_SOME]))
+                size = sum(row.nbytes for row in some) / len(some) * len(self.corpus)
+                if size > _MAX_STATES:
                     return None
                 rows = compute(list(self.corpus))
-                size = sum(row.nbytes for row in rows)
-                kept = {} if size > _MAX_STATES else dict(zip(self.corpus, rows, strict=True))
-                self._states[key] = kept
-                self._state_bytes[key] = 0 if size > _MAX_STATES else size
-                while sum(self._state_bytes.values()) > _MAX_STATES:
+                self._states[key] = dict(zip(self.corpus, rows, strict=True))
+                self._state_bytes[key] = sum(row.nbytes for row in rows)
+                while len(self._states) > 1 and sum(self._state_bytes.values()) > _MAX_STATES:
                     oldest, _ = self._states.popitem(last=False)
                     del self._state_bytes[oldest]
             self._states.move_to_end(key)
-            known = self._states[key]
-        found = [known.get(x) for x in inputs]
-        return None if any(row is None for row in found) else found
-
-    def __deepcopy__(self, memo: Any) -> CorpusStore:
-        # `clone` copies parameters; a copy would share nothing.
-        return self
+            return [self._states[key][x] for x in inputs]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return corpus_of, (self.corpus,)
@@ -138,3 +142,13 @@ def corpus_of(inputs: Sequence[Any]) -> CorpusStore:
         while len(_CORPORA) > _MAX_CORPORA:
             _CORPORA.popitem(last=False)
         return store
+
+
+@contextmanager
+def forgetting() -> Iterator[None]:
+    """Let go of what this process keeps, once a search is over."""
+    try:
+        yield
+    finally:
+        with _LOCK:
+            _CORPORA.clear()

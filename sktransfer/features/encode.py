@@ -104,7 +104,7 @@ def encode(
     features : torch.Tensor of shape (n, dim)
         float32, on the CPU.
     """
-    if isinstance(store, CorpusStore):
+    if isinstance(store, CorpusStore) and store.covers(X):
 
         def compute(corpus: list[Any]) -> np.ndarray:
             return encode(encoder, corpus, precision, compile=compile).numpy()

@@ -85,6 +85,13 @@ class MemoryStore:
     def __len__(self) -> int:
         return len(self._kept)
 
+    def __deepcopy__(self, memo: Any) -> MemoryStore:
+        # `clone` copies parameters; a copy would share nothing.
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.max_bytes,)
+
     def get(self, keys: Sequence[bytes]) -> list[np.ndarray | None]:
         """Give the features of each key, or None where they are not kept."""
         with self._lock:

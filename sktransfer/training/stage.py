@@ -149,6 +149,7 @@ def run_stage(
     result : StageResult
     """
     result = StageResult()
+    module.open(())  # so that an encoder that does not train can be told from one that does
     features, stop = None, False
     if plan.n_probe:
         if settings.store is None:

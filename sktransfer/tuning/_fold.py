@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection._validation import _fit_and_score
 from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params
 
 from sktransfer.tuning._course import STEPS_PER_FOLD, Course
@@ -116,12 +117,15 @@ def fit_fold(
         return {"ended": "timeout", "reports": {}, "rungs": {}}
     estimator = clone(estimator)
     _share_features(estimator, X)
-    watch = _Watch(estimator, plan, scorer, metric)
+    watch = _Clock(plan)
     last = _last(estimator)
     # Others may tell of a thousand iterations, and of no score.
     if hasattr(last, "matters") and hasattr(last, "set_callbacks"):
-        rows = _check_method_params(X, params=score_params, indices=plan.fold.test)
-        watch.prepare(_rows(X, plan.fold.test), _rows(y, plan.fold.test), rows)
+        if plan.course is not None:
+            test = plan.fold.test
+            data = [_safe_indexing(part, test) for part in (X, y) if part is not None]
+            more = _check_method_params(X, params=score_params, indices=test)
+            watch = _Watch(plan, plan.course, estimator, data, more, scorer, metric)
         last.set_callbacks(*getattr(last, "_skl_callbacks", []), watch)
     found = _fit_and_score(
         estimator,
@@ -146,20 +150,12 @@ def fit_fold(
     }
 
 
-class _Watch:
-    """A callback of scikit-learn's that scores epochs, and ends what is late or hopeless."""
+class _Clock:
+    """A callback of scikit-learn's that ends a training whose time is over."""
 
-    def __init__(self, estimator: Any, plan: Plan, scorer: Any, metric: str | None) -> None:
-        self._estimator = estimator
+    def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._scorer = scorer
-        self._metric = metric
-        self._last = (0, 0.0)
         self.ended: str | None = None
-
-    def prepare(self, X: Any, y: Any, score_params: dict[str, Any]) -> None:
-        self._rows = (X,) if y is None else (X, y)
-        self._score_params = score_params
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Nothing has to be set up."""
@@ -170,16 +166,46 @@ class _Watch:
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         """Wait for the end."""
 
-    def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> bool:
-        """Judge the training after an epoch; True ends it."""
-        if context.task_name != "epoch":
-            return False
-        if self._plan.is_late():
+    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
+        """Look at the clock after an epoch; True ends the training."""
+        if context.task_name == "epoch" and self._plan.is_late():
             self.ended = "timeout"
-            return True
+        return self.ended is not None
+
+
+class _Watch(_Clock):
+    """One that scores epochs, too, and ends what is hopeless.
+
+    It asks for a fitted estimator, which takes a copy of all that was trained.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        course: Course,
+        estimator: Any,
+        data: list[Any],
+        score_params: dict[str, Any],
+        scorer: Any,
+        metric: str | None,
+    ) -> None:
+        super().__init__(plan)
+        self._course = course
+        self._estimator = estimator
+        self._data = data
+        self._score_params = score_params
+        self._scorer = scorer
+        self._metric = metric
+        self._last = (0, 0.0)
+
+    def on_fit_task_end(  # type: ignore[override]
+        self, estimator: Any, context: Any, *, fitted_estimator: Any
+    ) -> bool:
+        """Judge the training after an epoch; True ends it."""
+        if super().on_fit_task_end(estimator, context) or context.task_name != "epoch":
+            return self.ended is not None
         n_epochs = context.parent.max_subtasks
-        course = self._plan.course
-        if course is None or not n_epochs or context.task_id + 1 >= n_epochs:
+        if not n_epochs or context.task_id + 1 >= n_epochs:
             return False  # the score of the whole fold is about to come
         tenth = (context.task_id + 1) * STEPS_PER_FOLD // n_epochs
         before, score = self._last
@@ -188,12 +214,12 @@ class _Watch:
         base = self._plan.fold.number * STEPS_PER_FOLD
         for step in range(before + 1, tenth):
             if before:  # as far as is known, nothing has changed since
-                course.report(base + step, score)
+                self._course.report(base + step, score)
         own = self._score(estimator, fitted_estimator)
         score = (self._plan.so_far + own) / (self._plan.n_before + 1)
         self._last = (tenth, score)
-        course.report(base + tenth, score)
-        if course.is_hopeless():
+        self._course.report(base + tenth, score)
+        if self._course.is_hopeless():
             self.ended = "pruned"
         return self.ended is not None
 
@@ -202,7 +228,7 @@ class _Watch:
         scorer = self._scorer
         if self._metric is not None and hasattr(scorer, "_scorers"):
             scorer = scorer._scorers[self._metric]
-        score = scorer(estimator, *self._rows, **self._score_params)
+        score = scorer(estimator, *self._data, **self._score_params)
         return float(score[self._metric] if isinstance(score, dict) else score)
 
 
@@ -221,12 +247,6 @@ def _put(estimator: Any, part: Any, fitted: Any) -> Any:
     name, last = estimator.steps[-1]
     outer.steps = [*estimator.steps[:-1], (name, _put(last, part, fitted))]
     return outer
-
-
-def _rows(data: Any, index: np.ndarray) -> Any:
-    from sklearn.utils import _safe_indexing
-
-    return None if data is None else _safe_indexing(data, index)
 
 
 def _share_features(estimator: Any, X: Any) -> None:

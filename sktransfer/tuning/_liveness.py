@@ -6,7 +6,6 @@ import contextlib
 import os
 import platform
 import threading
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +53,7 @@ def is_gone(process: Any) -> bool:
 
 def _host() -> str:
     """Name the machine, and on Linux the boot and the namespace of process numbers."""
-    parts = [platform.node(), f"{uuid.getnode():x}"]
+    parts = [platform.node()]
     for read in (
         lambda: (_PROC / "sys/kernel/random/boot_id").read_text().strip(),
         lambda: os.readlink(_PROC / "self/ns/pid"),

@@ -35,10 +35,6 @@ _DIED = (
 )
 
 
-class MetricError(ValueError):
-    """It is not said which of several scores is searched for."""
-
-
 @dataclass(frozen=True)
 class Task:
     """What all folds of all trials have in common.
@@ -75,7 +71,7 @@ class Task:
         if not isinstance(scores, dict):
             return float(scores)
         if self.metric not in scores:
-            raise MetricError(
+            raise ValueError(
                 "With several metrics refit has to name the one that is searched for: one of "
                 f"{sorted(scores)}, got refit={self.metric!r}."
             )
@@ -87,9 +83,9 @@ class _Running:
     """A trial that is being evaluated."""
 
     trial: Trial
-    params: dict[str, Any]
-    others: tuple[FrozenTrial, ...]
     context: Any
+    params: dict[str, Any] = field(default_factory=dict)
+    others: tuple[FrozenTrial, ...] = ()
     scores: dict[int, float] = field(default_factory=dict)
     over: bool = False
 
@@ -164,6 +160,10 @@ class Loop:
     def _settings(self) -> list[FrozenTrial]:
         return settings_of(self.study.get_trials(deepcopy=False))
 
+    def _known(self, running: _Running) -> FrozenTrial:
+        """Give a trial as the study has it by now."""
+        return self.study.get_trials(deepcopy=False)[running.trial.number]
+
     def _is_late(self) -> bool:
         return self.deadline is not None and time.time() >= self.deadline
 
@@ -183,24 +183,35 @@ class Loop:
 
     def _begin(self, heartbeat: Heartbeat) -> _Running:
         trial = _study.ask(self.study)
-        # At once: a process that dies before this is only missed after the period of grace.
-        trial.set_user_attr(PROCESS, this_process())
-        heartbeat.add(trial._trial_id)
-        params = ask(trial, self.task.estimator, self.space)
-        trial.set_user_attr(ASKED, True)
-        settings = self._settings()
-        place = position_of(trial, settings)
         context = self.context.subcontext(
             task_name="trial", max_subtasks=len(self.task.folds), sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=self.search)
-        running = _Running(trial, params, others_of(place, settings, self.batch_size), context)
-        # What a process did before it died need not be done again.
+        running = _Running(trial, context)
+        try:
+            self._choose(running, heartbeat)
+        except BaseException as error:
+            # Not in the batch yet; another call of this process would wait for it for ever.
+            with contextlib.suppress(Exception):
+                self._abandon(running, error)
+            raise
+        return running
+
+    def _choose(self, running: _Running, heartbeat: Heartbeat) -> None:
+        """Ask for the parameters of a trial, and take over what an earlier process did for it."""
+        trial = running.trial
+        # At once: a process that dies before this is only missed after the period of grace.
+        trial.set_user_attr(PROCESS, this_process())
+        heartbeat.add(trial._trial_id)
+        running.params = ask(trial, self.task.estimator, self.space)
+        trial.set_user_attr(ASKED, True)
+        settings = self._settings()
+        place = position_of(trial, settings)
+        running.others = others_of(place, settings, self.batch_size)
         for i, found in enumerate(folds_of(settings[place], len(self.task.folds))):
             if found["test_scores"]:
                 scores = found["test_scores"]
                 only = list(scores) == ["score"]
                 running.scores[i] = self.task.score_of(scores["score"] if only else scores)
-        return running
 
     def _evaluate(self, batch: list[_Running]) -> None:
         """Evaluate trials rung by rung; the rungs do not depend on how many workers there are."""
@@ -242,7 +253,7 @@ class Loop:
         return rungs
 
     def _plan(self, running: _Running, fold: Fold) -> Plan:
-        known = self.study.get_trials(deepcopy=False)[running.trial.number]
+        known = self._known(running)
         course = None
         if self.prunes:
             course = Course(known, running.others, self.study.study_name, self.study.pruner)
@@ -310,8 +321,7 @@ class Loop:
                 self._interrupt(running, STOPPED)
                 return
             self._report(running, found["reports"])
-            for key, value in found["rungs"].items():
-                self.study._storage.set_trial_system_attr(running.trial._trial_id, key, value)
+            self._note(running, found["rungs"])
             if found["ended"] == "pruned":
                 self._end(running, state=TrialState.PRUNED)
                 return
@@ -336,23 +346,25 @@ class Loop:
         return self.task.score_of(found["test_scores"])
 
     def _report(self, running: _Running, reports: Mapping[int, float]) -> None:
-        known = self.study.get_trials(deepcopy=False)[running.trial.number].intermediate_values
+        known = self._known(running).intermediate_values
         for step, score in reports.items():
             if step not in known:
                 running.trial.report(score, step)
 
     def _is_hopeless(self, running: _Running) -> bool:
-        known = self.study.get_trials(deepcopy=False)[running.trial.number]
+        known = self._known(running)
         course = Course(known, running.others, self.study.study_name, self.study.pruner)
         hopeless = course.is_hopeless()
-        for key, value in course.rungs().items():
-            self.study._storage.set_trial_system_attr(running.trial._trial_id, key, value)
+        self._note(running, course.rungs())
         return hopeless
 
+    def _note(self, running: _Running, rungs: Mapping[str, float]) -> None:
+        """Keep what a pruner that halves has noted."""
+        for key, value in rungs.items():
+            self.study._storage.set_trial_system_attr(running.trial._trial_id, key, value)
+
     def _tell_score(self, running: _Running) -> None:
-        folds = folds_of(
-            self.study.get_trials(deepcopy=False)[running.trial.number], len(self.task.folds)
-        )
+        folds = folds_of(self._known(running), len(self.task.folds))
         errors = [fold[ERROR] for fold in folds]
         if all(errors):
             self._fail(running, errors[0])
@@ -382,7 +394,7 @@ class Loop:
             self._fail(running, reason)
             return
         running.over = True
-        _study.requeue(self.study, self.study.get_trials(deepcopy=False)[running.trial.number])
+        _study.requeue(self.study, self._known(running))
         running.context.call_on_fit_task_end(estimator=self.search)
 
     def _abandon(self, running: _Running, error: BaseException) -> None:

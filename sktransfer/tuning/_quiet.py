@@ -9,10 +9,10 @@ import optuna
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Let Optuna report errors alone; the level that was set comes back."""
+def quiet(least: int = optuna.logging.ERROR) -> Iterator[None]:
+    """Let Optuna report nothing below a level; the one that was set comes back."""
     level = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(max(level, optuna.logging.ERROR))
+    optuna.logging.set_verbosity(max(level, least))
     try:
         yield
     finally:

@@ -38,7 +38,7 @@ def attributes_of(fold: int, found: Mapping[str, Any]) -> dict[str, Any]:
     else:
         for kind in _KINDS:
             scores = found.get(f"{kind}_scores", {})
-            own |= {f"{kind}_{name}": float(score) for name, score in named(scores).items()}
+            own |= {f"{kind}_{name}": float(score) for name, score in _named(scores).items()}
     return {f"split{fold}_{key}": value for key, value in own.items()}
 
 
@@ -145,8 +145,7 @@ def complete(settings: Sequence[FrozenTrial]) -> np.ndarray:
     return np.flatnonzero([trial.state == TrialState.COMPLETE for trial in settings])
 
 
-def named(scores: Any) -> dict[str, float]:
-    """Give scores by name; one that has none is the `score`."""
+def _named(scores: Any) -> dict[str, float]:
     return scores if isinstance(scores, dict) else {"score": scores}
 
 

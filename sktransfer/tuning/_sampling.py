@@ -120,7 +120,8 @@ class PlacedSampler(BaseSampler):
         others = others_of(place, settings, self.batch_size)
         if isinstance(sampler, GPSampler):
             # TPE knows by itself how to place trials that were pruned, or not asked for all.
-            others = tuple(as_complete(other, self.space, _middle(self.space)) for other in others)
+            default = _middle(self.space)
+            others = tuple(as_complete(other, self.space, default) for other in others)
         known = study_of(others, name=study.study_name, sampler=sampler)
         self._number = trial.number
         self._start = self.starts[place] if place < len(self.starts) else {}

@@ -191,18 +191,19 @@ def requeue(study: Study, trial: FrozenTrial, max_retry: int | None = None) -> N
             _retry(max_retry)(study, study.get_trials()[trial.number])
 
 
-def _retry(max_retry: int | None) -> RetryHeartbeatStaleTrialCallback:
-    class Retry(RetryHeartbeatStaleTrialCallback):
-        """As Optuna does it, without the dead process's name on the new trial."""
+class _Retry(RetryHeartbeatStaleTrialCallback):
+    """As Optuna does it, without the dead process's name on the new trial."""
 
-        def __call__(self, study: Study, trial: FrozenTrial) -> None:
-            for name in (PROCESS, ASKED):
-                trial.user_attrs.pop(name, None)
-            super().__call__(study, trial)
+    def __call__(self, study: Study, trial: FrozenTrial) -> None:
+        for name in (PROCESS, ASKED):
+            trial.user_attrs.pop(name, None)
+        super().__call__(study, trial)
 
+
+def _retry(max_retry: int | None) -> _Retry:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return Retry(max_retry=max_retry, inherit_intermediate_values=True)
+        return _Retry(max_retry=max_retry, inherit_intermediate_values=True)
 
 
 def _storage(storage: Any) -> BaseStorage | None:

@@ -50,8 +50,10 @@ def checked_space(estimator: Any, space: Mapping[str, Any] | None) -> dict[str, 
     for key, distribution in found.items():
         for value in _extremes(distribution):
             try:
-                clone(estimator).set_params(**{key: value})
-            except (AttributeError, TypeError, ValueError) as error:
+                owner, _ = _owner(clone(estimator).set_params(**{key: value}), key)
+                if hasattr(owner, "search_space"):
+                    owner.search_space()  # finds the plugins that are named
+            except (AttributeError, ImportError, TypeError, ValueError) as error:
                 raise ValueError(
                     f"search_space has {key}={value!r}, which {type(estimator).__name__} does not "
                     f"take: {error}"
@@ -117,6 +119,17 @@ def suggest(trial: Any, key: str, distribution: BaseDistribution) -> Any:
 def _distribution(key: str, value: Any) -> BaseDistribution:
     from optuna.distributions import BaseDistribution, CategoricalDistribution
 
+    choices = getattr(value, "choices", value)
+    if isinstance(choices, list | tuple):
+        # Optuna would fail, too, and say less.
+        held = (type(None), bool, int, float, str)
+        wrong = [choice for choice in choices if not isinstance(choice, held)]
+        if wrong:
+            raise TypeError(
+                f"search_space[{key!r}] offers {wrong[0]!r}; a study holds None, bool, int, float "
+                "and str. Offer plugins by name, as in {'freeze': ['frozen', 'top_layers'], "
+                "'freeze__k': [1, 2]}; GridSearchCV takes objects."
+            )
     if isinstance(value, BaseDistribution):
         return value
     if isinstance(value, list | tuple) and len(value):

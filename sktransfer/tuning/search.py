@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping
-from contextlib import nullcontext
 from functools import partial
 from numbers import Integral, Real
 from typing import Any
@@ -43,7 +42,8 @@ class TransferSearchCV(BaseSearchCV):
         takes `sktransfer.tuning.search_space`: what the estimator and its plugins declare. Of the
         parameters of a plugin, those of the one that a trial chose are asked for.
     n_trials : int, default=30
-        How many settings are tried: in all calls and processes that share a study.
+        How many settings are tried: in all calls and processes that share a study. Each further
+        process may add one, since all look before they ask.
     timeout : float or None, default=None
         Seconds after which the search ends: no other fold begins, and trainings stop at the end of
         their epoch. What has begun does not count. Fitting the best comes after.
@@ -213,13 +213,17 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         -------
         self : TransferSearchCV
         """
+        from optuna.logging import ERROR, WARNING
+
+        from sktransfer.features.corpus import forgetting
         from sktransfer.tuning import _study
         from sktransfer.tuning._fold import Fold
         from sktransfer.tuning._loop import Loop, Task
         from sktransfer.tuning._quiet import quiet
 
         end = None if self.timeout is None else time.time() + self.timeout
-        scorer, metric = self._get_scorers()
+        light = self._light()
+        scorer, metric = light._get_scorers()
         X, y = indexable(X, y)
         params = _check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
@@ -240,7 +244,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             raise ValueError("No fits were performed: the cv iterator gave no folds.")
         self.n_splits_ = len(folds)
         task = Task(
-            estimator=clone(self.estimator),
+            estimator=light.estimator,
             X=X,
             y=y,
             folds=folds,
@@ -253,14 +257,15 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 "return_train_score": self.return_train_score,
                 "return_times": True,
                 "verbose": self.verbose,
-                "caller": self._light(),
+                "caller": light,
             },
         )
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         # Nothing is printed of a study that is ours, nor of how our sampler goes about it.
-        with quiet() if self.sampler is None else nullcontext():
-            self.sampler_, self.pruner_ = self._sampler(), self._pruner()
+        with quiet(ERROR if self.sampler is None else WARNING), forgetting():
+            self.sampler_, self.pruner_ = self._sampler(seed), self._pruner()
             self.study_ = _study.open_study(
-                self.storage, self.study_name, self._placed(), self.pruner_
+                self.storage, self.study_name, self._placed(seed), self.pruner_
             )
             about = {"scoring": _name(self.scoring), "metric": task.metric}
             _study.claim(
@@ -306,10 +311,13 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         failed = [trial for trial in ended if has_failed(trial)]
         folds = [fold for trial in ended for fold in folds_of(trial, self.n_splits_)]
         if not any(fold["test_scores"] for fold in folds):
-            why = f"No trial ended within timeout={self.timeout}: allow more time, or fewer folds."
             if failed:
                 first = f"{failed[0].params}: {reason_of(failed[0])}"
                 why = f"Every trial failed, the first with {first}"
+            elif self.timeout is None:
+                why = "Every trial was pruned in its first fold: pass a pruner that waits longer."
+            else:
+                why = f"No trial ended within timeout={self.timeout}: allow more, or fewer folds."
             raise ValueError(why)
         if failed:
             warn_user(
@@ -330,12 +338,13 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             self.cv_results_ = self._format_results(params, self.n_splits_, out, more_of(ended))
         if self.refit or not self.multimetric_:
             results = self.cv_results_
-            if callable(self.refit):
-                # A function of the user's is spared the trials that have no mean.
-                results = {key: np.asarray(value)[done] for key, value in results.items()}
+            spared = callable(self.refit) and len(done) > 0
+            if spared:
+                # A function of the user's need not know of trials that have no mean.
+                results = {k: v[done] for k, v in results.items() if k != "params"}
                 results["params"] = [params[i] for i in done]
             best = self._select_best_index(self.refit, metric, results)
-            self.best_index_ = done[best] if callable(self.refit) else best
+            self.best_index_ = done[best] if spared else best
             if not callable(self.refit):
                 self.best_score_ = results[f"mean_test_{metric}"][best]
             self.best_params_ = params[self.best_index_]
@@ -357,10 +366,11 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
     def _light(self) -> TransferSearchCV:
         """Give a copy for the workers, without what is fitted, connected or large."""
-        kept = {"storage": None, "sampler": None, "pruner": None}
-        return type(self)(**{**self.get_params(deep=False), **kept})
+        changed = {"storage": None, "sampler": None, "pruner": None}
+        changed["estimator"] = clone(self.estimator)
+        return type(self)(**{**self.get_params(deep=False), **changed})
 
-    def _placed(self) -> Any:
+    def _placed(self, seed: int) -> Any:
         """Give the study's sampler."""
         from sktransfer.tuning._sampling import PlacedSampler, make_sampler
 
@@ -371,13 +381,13 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             return self.sampler_
         return PlacedSampler(
             partial(make_sampler, self.n_trials),
-            self._seed,
+            seed,
             self.batch_size,
             self.search_space_,
             starting_points(self.estimator, self.search_space_),
         )
 
-    def _sampler(self) -> Any:
+    def _sampler(self, seed: int = 0) -> Any:
         """Give the sampler that is asked, or the pattern of those that are."""
         from optuna.samplers import BaseSampler
 
@@ -389,8 +399,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             raise TypeError(
                 f"sampler has to be a sampler of optuna.samplers, got {self.sampler!r}."
             )
-        self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        return make_sampler(self.n_trials, self._seed)
+        return make_sampler(self.n_trials, seed)
 
     def _pruner(self) -> Any:
         from optuna.pruners import BasePruner, MedianPruner
@@ -403,11 +412,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
 
 def _name(scoring: Any) -> Any:
-    """Name what is scored so that it can be compared between processes, or give None."""
+    """Name what is scored so that it can be compared between processes."""
     if isinstance(scoring, str) or scoring is None:
         return scoring
-    if isinstance(scoring, list | tuple | set):
-        return sorted(scoring)
-    if isinstance(scoring, Mapping):
+    if isinstance(scoring, list | tuple | set | Mapping):
         return sorted(scoring)
     return getattr(scoring, "__qualname__", type(scoring).__qualname__)

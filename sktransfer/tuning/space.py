@@ -65,8 +65,18 @@ def starting_points(estimator: Any, space: Mapping[str, BaseDistribution]) -> li
     now = estimator.get_params(deep=True)
     points: list[dict[str, Any]] = [{}]
     for prefix, part in _owners(estimator):
-        own = part.starting_points() if hasattr(part, "starting_points") else [{}]
-        own = [{f"{prefix}{key}": value for key, value in point.items()} for point in own]
+        own = [
+            {f"{prefix}{key}": value for key, value in point.items()}
+            for point in (part.starting_points() if hasattr(part, "starting_points") else [{}])
+            # A plugin that the space does not offer is no place to start from.
+            if all(
+                _holds(space[f"{prefix}{key}"], value)
+                for key, value in point.items()
+                if isinstance(value, str) and "__" not in key and f"{prefix}{key}" in space
+            )
+        ]
+        if not own:
+            continue
         # Those of several parts side by side: all combinations would be a search of their own.
         longer = max(len(points), len(own))
         points = [points[i % len(points)] | own[i % len(own)] for i in range(longer)]
@@ -74,9 +84,7 @@ def starting_points(estimator: Any, space: Mapping[str, BaseDistribution]) -> li
     for point in points:
         values = {key: point.get(key, now.get(key)) for key in space}
         held = {key: value for key, value in values.items() if _holds(space[key], value)}
-        # A plugin that the space does not offer is no place to start from.
-        named = {key for key, value in point.items() if key in space and isinstance(value, str)}
-        if held and named <= set(held) and held not in found:
+        if held and held not in found:
             found.append(held)
     return found
 

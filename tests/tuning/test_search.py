@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 
 import numpy as np
@@ -187,6 +189,7 @@ def test_a_failure_ends_the_search_where_that_was_asked_for():
         ({"C": 3.0}, TypeError, r"search_space\['C'\] has to be a list"),
         ({"C": []}, TypeError, r"search_space\['C'\] has to be a list"),
         ([("C", [1])], TypeError, "has to be a dict"),
+        ({"C": [(1, 2)]}, TypeError, r"search_space\['C'\] offers \(1, 2\); a study holds None"),
         (None, ValueError, "declare nothing to tune"),
     ],
 )
@@ -200,10 +203,60 @@ def test_a_space_that_does_not_fit_is_refused_before_anything_is_fitted(space, e
         quick(Untouched(), space).fit(X, Y)
 
 
-def test_a_plugin_that_is_not_there_is_refused_before_anything_is_fitted():
-    space = {"freeze": ["frozen", "melted"], "freeze__k": [1]}
-    with pytest.raises(ValueError, match="melted"):
+@pytest.mark.parametrize(
+    "space",
+    [
+        {"freeze": ["frozen", "melted"], "freeze__k": [1]},
+        {"freeze": ["frozen", "melted"]},
+        {"head": ["linear", "melted"]},
+        {"backbone": ["hashing", "melted"]},
+    ],
+)
+def test_a_plugin_that_is_not_there_is_refused_before_anything_is_fitted(space):
+    with pytest.raises(ValueError, match=r"search_space has .*melted"):
         quick(TransferTextClassifier("hashing"), space).fit(["a", "b"] * 6, [0, 1] * 6)
+
+
+def test_a_seed_gives_the_same_trials_of_a_training_in_other_processes(movie):
+    texts, labels = movie[0][:40], movie[1][:40]
+    clf = TransferTextClassifier("hashing", max_epochs=3, random_state=0)
+    space = {"freeze": ["frozen", "full"], "lr": [1e-3, 1e-2]}
+    one, other = (
+        quick(clf, space, n_trials=7, cv=2, n_jobs=n_jobs, refit=False).fit(texts, labels)
+        for n_jobs in (1, 2)
+    )
+    assert one.cv_results_["params"] == other.cv_results_["params"]
+    assert one.cv_results_["trial_state"].tolist() == other.cv_results_["trial_state"].tolist()
+    for key in ("split0_test_score", "split1_test_score", "mean_test_score"):
+        np.testing.assert_array_equal(one.cv_results_[key], other.cv_results_[key])
+
+
+class Deadly(LogisticRegression):
+    """Takes its process with it for one value."""
+
+    def fit(self, X, y):
+        if self.C == 3.0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().fit(X, y)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*trials failed")
+def test_a_worker_that_is_killed_costs_one_trial():
+    space = {"C": [1.0, 3.0]}
+    search = quick(Deadly(), space, n_trials=4, n_jobs=2, sampler=RandomSampler(seed=0))
+    search.fit(X, Y)
+    states = {trial.params["C"]: trial.state for trial in search.study_.trials}
+    assert states == {1.0: TrialState.COMPLETE, 3.0: TrialState.FAIL}
+    failed = [t for t in search.study_.trials if t.state == TrialState.FAIL]
+    assert "a worker process died" in failed[0].user_attrs["error"]
+    assert search.best_params_ == {"C": 1.0}
+
+
+@pytest.mark.parametrize("sampler", [None, RandomSampler(seed=0)])
+def test_a_search_prints_nothing(capfd, sampler):
+    quick(sampler=sampler).fit(X, Y)
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(

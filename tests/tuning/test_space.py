@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import StackingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -13,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sktransfer import TransferTextClassifier, TransferTextEncoder
 from sktransfer.freezing.strategies import TopLayers
 from sktransfer.tuning import search_space
+from sktransfer.tuning.space import starting_points
 
 CLF = TransferTextClassifier("hashing")
 
@@ -62,3 +64,23 @@ def test_what_declares_nothing_has_an_empty_space():
 def test_what_is_no_estimator_is_refused(wrong):
     with pytest.raises(TypeError, match="An estimator is expected"):
         search_space(wrong)
+
+
+def test_a_search_starts_from_the_defaults_of_the_strategies_that_are_offered():
+    clf = TransferTextClassifier("hashing")
+    points = starting_points(clf, search_space(clf))
+    assert [point["freeze"] for point in points][:2] == ["frozen", "lp_ft"]
+    space = {
+        "freeze": CategoricalDistribution(["full", "top_layers"]),
+        "freeze__k": IntDistribution(1, 6),
+        # The default is not among them, and is drawn.
+        "backbone__dim": IntDistribution(2, 4),
+    }
+    assert starting_points(clf, space) == [
+        {"freeze": "full"},
+        {"freeze": "top_layers", "freeze__k": TopLayers().k},
+    ]
+    pipe = Pipeline([("clf", LogisticRegression(C=0.3))])
+    inside, outside = FloatDistribution(0.1, 1.0), FloatDistribution(1.0, 2.0)
+    assert starting_points(pipe, {"clf__C": inside}) == [{"clf__C": 0.3}]
+    assert starting_points(pipe, {"clf__C": outside}) == []

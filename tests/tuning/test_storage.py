@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def start(storage, out, n_trials, slowness):
 def n_ended(storage):
     try:
         return sum(trial.state.is_finished() for trial in load(storage).get_trials(deepcopy=False))
-    except (KeyError, Exception):  # not made yet, or just being made
+    except Exception:  # not made yet, or just being made
         return 0
 
 
@@ -120,8 +121,6 @@ def postgresql(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    import tempfile
-
     folder = Path(tempfile.mkdtemp(prefix="sktransfer-pg-"))
     if user:
         shutil.chown(folder, user)
@@ -208,6 +207,19 @@ def test_ctrl_c_puts_the_running_trial_back(tmp_path):
     assert Interrupted.n_fits <= 6 * 3 + 1
     whole = quick(None).fit(X, Y).cv_results_
     np.testing.assert_array_equal(search.cv_results_["mean_test_score"], whole["mean_test_score"])
+
+
+def test_ctrl_c_while_parameters_are_chosen_leaves_nothing_to_wait_for(tmp_path, monkeypatch):
+    from sktransfer.tuning import _loop
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_loop, "ask", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            quick(tmp_path / "s.db").fit(X, Y)
+    assert len(quick(tmp_path / "s.db", timeout=60).fit(X, Y).cv_results_["params"]) == 6
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,123 @@
+"""Features that all fits of a search share: computed once, the same for every fit."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from sktransfer import TransferSearchCV, TransferTextClassifier
+from sktransfer.backbones.hashing import HashingBackbone
+from sktransfer.features import corpus, encode
+from sktransfer.features.corpus import CorpusStore, corpus_of, forgetting
+from sktransfer.features.encode import encode_rows
+from sktransfer.features.store import MemoryStore
+
+TEXTS = [f"text {i}" for i in range(12)]
+
+
+@pytest.fixture
+def prepared(monkeypatch):
+    """Count how often each text is prepared for the encoder."""
+    counts: dict[str, int] = {}
+    encoder = type(HashingBackbone(dim=4).load(device="cpu", random_state=0))
+    prepare = encoder.prepare
+
+    def counting(self, X):
+        for x in X:
+            counts[x] = counts.get(x, 0) + 1
+        return prepare(self, X)
+
+    monkeypatch.setattr(encoder, "prepare", counting)
+    return counts
+
+
+def test_the_whole_corpus_is_computed_at_once_and_nothing_else_is_kept():
+    store, asked = CorpusStore(TEXTS), []
+
+    def compute(X):
+        asked.append(list(X))
+        return np.ones((len(X), 3), np.float32)
+
+    store.fill("one", 3, compute)
+    store.fill("one", 3, compute)
+    store.fill("other", 3, compute)
+    assert asked == [TEXTS, TEXTS]
+    n = len(store)
+    store.put([(b"key", np.ones(3))])
+    assert len(store) == n == 2 * len(TEXTS)
+
+
+def test_a_corpus_that_is_too_large_is_not_computed():
+    store = CorpusStore(TEXTS, max_bytes=100)
+    store.fill("one", 3, lambda X: pytest.fail("computed"))
+
+
+class Row:
+    def __init__(self, nbytes):
+        self.nbytes = nbytes
+
+
+def test_states_are_computed_once_for_inputs_of_the_corpus(monkeypatch):
+    store, asked = CorpusStore(TEXTS), []
+
+    def compute(X):
+        asked.append(len(X))
+        return [Row(10) for _ in X]
+
+    first = store.states("key", TEXTS[:3], compute)
+    assert store.states("key", TEXTS[2:4], compute)[0] is first[2]
+    assert asked == [12, 12]  # once to learn how large they are
+    assert store.states("key", ["unknown"], compute) is None
+    monkeypatch.setattr(corpus, "_MAX_STATES", 50)
+    assert store.states("larger", TEXTS[:3], compute) is None
+
+
+def test_one_process_has_one_store_for_the_same_inputs_until_it_is_let_go():
+    with forgetting():
+        store = corpus_of(TEXTS)
+        assert corpus_of([*TEXTS, TEXTS[0]]) is store
+        assert copy.deepcopy(store) is store
+        assert pickle.loads(pickle.dumps(store)) is store
+        assert corpus_of(TEXTS[1:]) is not store
+    assert corpus_of(TEXTS) is not store
+
+
+def test_a_store_may_stand_in_for_the_name_of_a_cache():
+    store = MemoryStore()
+    clf = TransferTextClassifier("hashing", freeze="frozen", cache=store, random_state=0)
+    clone(clf).fit(TEXTS, [0, 1] * 6)
+    assert len(store) == len(TEXTS)
+    assert len(pickle.loads(pickle.dumps(store))) == 0
+
+
+@pytest.mark.parametrize("n_trials", [1, 4])
+def test_a_search_over_heads_encodes_each_text_once(monkeypatch, n_trials):
+    encoded = []
+
+    def counting(encoder, rows, *args, **kwargs):
+        encoded.append(len(rows))
+        return encode_rows(encoder, rows, *args, **kwargs)
+
+    monkeypatch.setattr(encode, "encode_rows", counting)
+    clf = TransferTextClassifier(HashingBackbone(dim=4), freeze="frozen", random_state=0)
+    search = TransferSearchCV(
+        clf, {"head__C": [0.1, 1.0, 10.0]}, n_trials=n_trials, cv=3, refit=False, random_state=0
+    ).fit(TEXTS, [0, 1] * 6)
+    assert encoded == [len(TEXTS)]
+    assert not corpus._CORPORA
+    assert len(search.study_.trials) == n_trials
+
+
+def test_texts_that_a_pipeline_made_are_not_of_the_corpus(prepared):
+    clf = TransferTextClassifier(HashingBackbone(dim=4), freeze="frozen", random_state=0)
+    upper = FunctionTransformer(lambda X: [x.upper() for x in X])
+    pipe = Pipeline([("upper", upper), ("clf", clf)])
+    space = {"clf__head__C": [0.1, 1.0]}
+    TransferSearchCV(pipe, space, n_trials=2, cv=3, refit=False).fit(TEXTS, [0, 1] * 6)
+    assert set(prepared) == {x.upper() for x in TEXTS}
