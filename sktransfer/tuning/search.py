@@ -397,7 +397,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             return self.sampler
         if self.sampler is not None:
             raise TypeError(
-                f"sampler has to be a sampler of optuna.samplers, got {self.sampler!r}."
+                f"sampler has to be a sampler of optuna.samplers, got {self.sampler!r}; an example "
+                "is sampler=optuna.samplers.TPESampler(seed=0)."
             )
         return make_sampler(self.n_trials, seed)
 
@@ -407,7 +408,10 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         if isinstance(self.pruner, BasePruner):
             return self.pruner
         if self.pruner is not None:
-            raise TypeError(f"pruner has to be a pruner of optuna.pruners, got {self.pruner!r}.")
+            raise TypeError(
+                f"pruner has to be a pruner of optuna.pruners, got {self.pruner!r}; an example is "
+                "pruner=optuna.pruners.MedianPruner()."
+            )
         return MedianPruner(n_startup_trials=_N_UNPRUNED, n_warmup_steps=_N_WARMUP_STEPS)
 
 
