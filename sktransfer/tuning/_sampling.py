@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,6 @@ from optuna.trial import TrialState
 
 from sktransfer.tuning._history import as_complete, others_of, position_of, settings_of, study_of
 from sktransfer.tuning._liveness import ASKED, PROCESS, is_gone
-from sktransfer.tuning._trial import suggest
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 # Trials up to which a Gaussian process is worth its seconds, and those that it begins with.
 _FEW_TRIALS = 30
 _N_RANDOM = 6
+# How often a setting that is known is drawn anew.
+_N_REDRAWN = 20
 # Seconds for which a trial waits for those that are being asked for in other processes.
 _PATIENCE = 20
 
@@ -66,6 +67,8 @@ class PlacedSampler(BaseSampler):
         What is searched.
     starts : sequence of dict of str to object
         Values of the first trials; what is missing is drawn.
+    ask : callable
+        Asks a trial for all parameters that matter, and gives them.
     """
 
     def __init__(
@@ -75,15 +78,16 @@ class PlacedSampler(BaseSampler):
         batch_size: int,
         space: Mapping[str, BaseDistribution],
         starts: Sequence[Mapping[str, Any]],
+        ask: Callable[[Any], dict[str, Any]],
     ) -> None:
         self.make = make
         self.seed = seed
         self.batch_size = batch_size
         self.space = space
         self.starts = starts
+        self.ask = ask
         self._number = -1
-        self._start: Mapping[str, Any] = {}
-        self._trial: Any = None
+        self._chosen: Mapping[str, Any] = {}
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -104,36 +108,43 @@ class PlacedSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Choose the next parameter of a trial."""
+        """Give the next parameter of a trial; all are chosen with the first."""
         if trial.number != self._number:
-            self._begin(study, trial)
-        if param_name in self._start:
-            return self._start[param_name]
-        return suggest(self._trial, param_name, param_distribution)
+            self._chosen = self._choose(study, trial)
+            self._number = trial.number
+        return self._chosen[param_name]
 
-    def _begin(self, study: Study, trial: FrozenTrial) -> None:
+    def _choose(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
         settings = _when_others_have_asked(study, trial)
         place = position_of(trial, settings)
-        # `place` alone would give neighbouring seeds neighbouring numbers.
-        seed = int(np.random.SeedSequence([self.seed, place]).generate_state(1)[0] % 2**31)
-        sampler = self.make(seed)
         others = others_of(place, settings, self.batch_size)
+        # What was chosen before a process died is chosen again, so that the rest follows.
+        fixed = {**(self.starts[place] if place < len(self.starts) else {}), **trial.params}
+        # `place` alone would give neighbouring seeds neighbouring numbers.
+        seeds = np.random.SeedSequence([self.seed, place]).generate_state(1 + _N_REDRAWN) % 2**31
+        sampler = self.make(int(seeds[0]))
+        seen = others
         if isinstance(sampler, GPSampler):
             # TPE knows by itself how to place trials that were pruned, or not asked for all.
             default = _middle(self.space)
-            others = tuple(as_complete(other, self.space, default) for other in others)
-        known = study_of(others, name=study.study_name, sampler=sampler)
-        self._number = trial.number
-        self._start = self.starts[place] if place < len(self.starts) else {}
-        self._trial = known.ask()
-        chosen = self._trial.relative_params
-        if chosen and any(chosen.items() <= other.params.items() for other in others):
-            # A best setting on the edge of the space is proposed again and again, and would give
-            # the score that it gave.
-            self._trial = study_of(others, name=study.study_name, sampler=RandomSampler(seed)).ask()
-        # What was chosen before a process died is chosen again, so that the rest follows.
-        for name, distribution in trial.distributions.items():
-            suggest(self._trial, name, distribution)
+            seen = tuple(as_complete(other, self.space, default) for other in others)
+        first = self._drawn(sampler, seen, fixed, study.study_name)
+        # A best setting on the edge of the space is proposed again and again, and lists of choices
+        # are soon drawn twice; the score would be the one that is known.
+        known = [other.params for other in others]
+        drawn = first
+        for seed in seeds[1:]:
+            if drawn not in known:
+                return drawn
+            drawn = self._drawn(RandomSampler(int(seed)), (), fixed, study.study_name)
+        return first
+
+    def _drawn(
+        self, sampler: BaseSampler, seen: Iterable[FrozenTrial], fixed: dict[str, Any], name: str
+    ) -> dict[str, Any]:
+        known = study_of(seen, name=name, sampler=sampler)
+        known.enqueue_trial(fixed)
+        return self.ask(known.ask())
 
 
 def _when_others_have_asked(study: Study, trial: FrozenTrial) -> list[FrozenTrial]:

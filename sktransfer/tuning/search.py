@@ -20,7 +20,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_method_params
 
 from sktransfer._warnings import warn_user
-from sktransfer.tuning._trial import checked_space
+from sktransfer.tuning._trial import ask, checked_space
 from sktransfer.tuning.space import starting_points
 
 __all__ = ["TransferSearchCV"]
@@ -385,6 +385,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             self.batch_size,
             self.search_space_,
             starting_points(self.estimator, self.search_space_),
+            partial(ask, estimator=clone(self.estimator), space=self.search_space_),
         )
 
     def _sampler(self, seed: int = 0) -> Any:

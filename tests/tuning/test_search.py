@@ -98,6 +98,15 @@ def test_a_seed_gives_the_same_trials_whatever_n_jobs_is(n_trials):
     assert quick(n_trials=n_trials, random_state=1).fit(X, Y).cv_results_["params"] != one["params"]
 
 
+@pytest.mark.parametrize("n_trials", [12, 31])
+def test_no_setting_is_tried_twice_while_others_are_left(n_trials):
+    space = {"C": [0.1, 1.0, 10.0], "fit_intercept": [True, False], "tol": [0.1, 0.01]}
+    search = quick(space=space, n_trials=n_trials, refit=False).fit(X, Y)
+    tried = [tuple(sorted(params.items())) for params in search.cv_results_["params"]]
+    assert len(tried) == n_trials
+    assert len(set(tried[:12])) == 12
+
+
 def test_few_trials_are_chosen_by_a_gaussian_process_and_many_by_tpe():
     assert isinstance(quick(n_trials=30)._sampler(), GPSampler)
     assert isinstance(quick(n_trials=31)._sampler(), TPESampler)
