@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from joblib import effective_n_jobs
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.pruners import NopPruner
 from optuna.trial import TrialState
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial, Trial
 
-# Seconds between looks at a study whose last trials run elsewhere.
-_POLL = 0.5
+# Seconds between looks at a study whose last trials run elsewhere, or at a cluster, and until a
+# cluster's workers that died are not expected back.
+_POLL, _PATIENCE = 0.5, 30
 _DIED = (
     "a worker process died while it was fitted, twice: perhaps for want of memory. Lower n_jobs or "
     "the estimator's batch_size."
@@ -138,6 +140,7 @@ class Loop:
         self.search = search
         self.context = context
         self.stopped = False
+        self.n_workers = effective_n_jobs(parallel["n_jobs"])
         self.prunes = not isinstance(study.pruner, NopPruner)
 
     def run(self) -> None:
@@ -277,6 +280,7 @@ class Loop:
         except Exception as error:
             if not _is_death(error) or self.task.error_score == "raise":
                 raise
+        self._await_workers()
         found: list[dict[str, Any]] = [{} for _ in plans]
         for running in {id(running): running for running, _ in plans}.values():
             places = [i for i, (other, _) in enumerate(plans) if other is running]
@@ -285,10 +289,20 @@ class Loop:
             except Exception as error:
                 if not _is_death(error):
                     raise
+                self._await_workers()
                 results = [{"ended": "died"} for _ in places]
             for i, result in zip(places, results, strict=True):
                 found[i] = result
         return found
+
+    def _await_workers(self) -> None:
+        """Let a cluster start a worker in place of the one that died.
+
+        With one left, joblib would fit in this process, which then dies in its turn.
+        """
+        patience = time.time() + _PATIENCE
+        while effective_n_jobs(self.parallel["n_jobs"]) < self.n_workers and time.time() < patience:
+            time.sleep(_POLL)
 
     def _in_parallel(self, plans: Sequence[Plan]) -> list[dict[str, Any]]:
         if not plans:
@@ -415,5 +429,7 @@ class Loop:
 
 
 def _is_death(error: Exception) -> bool:
-    # dask's error must not be imported where there is no dask.
-    return isinstance(error, BrokenProcessPool) or type(error).__name__ == "KilledWorker"
+    # dask's errors must not be imported where there is no dask. The second one comes where the
+    # worker that died was the only one that held some of the data.
+    names = ("KilledWorker", "FutureCancelledError")
+    return isinstance(error, BrokenProcessPool) or type(error).__name__ in names
