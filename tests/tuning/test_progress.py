@@ -1,0 +1,109 @@
+"""The line that says how far a search is."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+
+import pytest
+from optuna.distributions import FloatDistribution
+from optuna.pruners import ThresholdPruner
+from sklearn.base import clone
+from sklearn.datasets import make_classification
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_validate
+
+from sktransfer import TransferSearchCV
+from sktransfer.tuning import SearchProgress, progress
+
+X, Y = make_classification(120, 6, random_state=0)
+
+
+class Fussy(LogisticRegression):
+    def fit(self, X, y):
+        if self.C == 3.0:
+            raise RuntimeError("not this one")
+        return super().fit(X, y)
+
+    def score(self, X, y):
+        return 0.0 if self.C == 5.0 else super().score(X, y)
+
+
+def watched(estimator=None, space=None, **params):
+    search = TransferSearchCV(
+        estimator or LogisticRegression(),
+        space or {"C": FloatDistribution(1e-3, 1e3, log=True)},
+        **{"n_trials": 4, "cv": 2, "random_state": 0} | params,
+    )
+    return search.set_callbacks(SearchProgress())
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_the_last_line_says_what_came_out(capfd, n_jobs):
+    search = watched(n_jobs=n_jobs).fit(X, Y)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "4/4 trials" in err
+    assert f"best {search.best_score_:.4f} (trial {search.best_index_})" in " ".join(err.split())
+    assert "left" not in err
+    assert not progress._LINES
+
+
+@pytest.mark.filterwarnings("ignore:.*trials failed")
+def test_trials_that_failed_or_were_pruned_are_counted(capfd):
+    space = {"C": [1.0, 3.0, 5.0]}
+    pruner = ThresholdPruner(lower=0.6)
+    search = watched(Fussy(), space, n_trials=3, pruner=pruner).fit(X, Y)
+    states = search.cv_results_["trial_state"].tolist()
+    said = " ".join(capfd.readouterr().err.split())
+    assert states.count("fail")
+    assert f"{states.count('fail')} failed" in said
+    assert states.count("pruned")
+    assert f"{states.count('pruned')} pruned" in said
+
+
+def test_the_line_ends_with_an_error_too(capfd):
+    with pytest.raises(RuntimeError, match="not this one"):
+        watched(Fussy(), {"C": [3.0]}, error_score="raise").fit(X, Y)
+    assert not progress._LINES
+    assert "1/4 trials" in capfd.readouterr().err
+
+
+def test_what_other_calls_have_done_counts(capfd, tmp_path):
+    watched(storage=tmp_path / "study.db", n_trials=3).fit(X, Y)
+    watched(storage=tmp_path / "study.db", n_trials=5).fit(X, Y)
+    first, second = capfd.readouterr().err.splitlines()
+    assert "3/3 trials" in first
+    assert "5/5 trials" in second
+
+
+def test_each_search_of_a_cross_validation_has_its_line(capfd):
+    search = clone(watched()).set_callbacks(SearchProgress())
+    cross_validate(search, X, Y, cv=3)
+    assert capfd.readouterr().err.count("4/4 trials") == 3
+
+
+def test_other_estimators_may_be_given_it(capfd):
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    make_pipeline(StandardScaler()).set_callbacks(SearchProgress()).fit(X, Y)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_terminal_shows_the_time_that_is_left(monkeypatch):
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as terminal:
+        monkeypatch.setattr("sys.stderr", terminal)
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setenv("COLUMNS", "100")
+        watched(timeout=3600, n_jobs=1).fit(X, Y)
+        terminal.flush()
+        shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    lefts = re.findall(r"(\d+):(\d\d):\d\d left", shown)
+    # Before a trial has ended, the timeout is all that is known.
+    assert lefts[0] in {("1", "00"), ("0", "59")}
+    assert lefts[-1] == ("0", "00")
