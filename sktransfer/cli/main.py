@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sktransfer import __version__
-from sktransfer.cli import demo, evaluate, plugins, predict, train
+from sktransfer.cli import dashboard, demo, evaluate, plugins, predict, train, tune
 from sktransfer.cli.errors import Commands
 
 __all__ = ["app", "run"]
@@ -27,6 +27,8 @@ app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
+app.command("tune")(tune.tune)
+app.command("dashboard")(dashboard.dashboard)
 app.command("plugins")(plugins.plugins)
 
 

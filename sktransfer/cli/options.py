@@ -7,7 +7,23 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Data", "Force", "Label", "Model", "Text"]
+__all__ = [
+    "Backbone",
+    "Balanced",
+    "BatchSize",
+    "Data",
+    "Device",
+    "EmbedBackbone",
+    "Force",
+    "Head",
+    "Label",
+    "MaxEpochs",
+    "MaxLength",
+    "Model",
+    "Seed",
+    "Source",
+    "Text",
+]
 
 Data = Annotated[
     Path,
@@ -21,3 +37,26 @@ Model = Annotated[
 Text = Annotated[str, typer.Option("--text", metavar="COLUMN", help="Column of the texts.")]
 Label = Annotated[str, typer.Option("--label", metavar="COLUMN", help="Column of the labels.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
+
+Backbone = Annotated[str, typer.Option(help="Registered name, hub id owner/name, or ./folder.")]
+Head = Annotated[str, typer.Option(help="linear or mlp.")]
+Source = Annotated[
+    Path | None,
+    typer.Option(metavar="MODEL_DIR", help="Model to start from; its labels may be others."),
+]
+MaxEpochs = Annotated[
+    str, typer.Option(metavar="INTEGER|auto", help="Epochs; auto goes by the rows.")
+]
+BatchSize = Annotated[int, typer.Option(min=1, help="Rows of a batch.")]
+MaxLength = Annotated[int | None, typer.Option(min=1, help="Tokens of a text that are read.")]
+Balanced = Annotated[
+    bool, typer.Option("--balanced", help="Weigh rows so that all labels count alike.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seeds everything random.")]
+Device = Annotated[str, typer.Option(help="As torch names it, such as cpu or cuda:1.")]
+EmbedBackbone = Annotated[
+    bool,
+    typer.Option(
+        "--embed-backbone", help="Copy the pretrained weights, so that the folder is complete."
+    ),
+]

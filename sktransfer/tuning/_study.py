@@ -67,7 +67,7 @@ def open_study(storage: Any, name: str | None, sampler: BaseSampler, pruner: Bas
         If the storage is something else, or the study of that name cannot be gone on with.
     """
     study = optuna.create_study(
-        storage=_storage(storage),
+        storage=None if storage is None else _storage(storage),
         study_name=NAME if name is None else name,
         sampler=sampler,
         pruner=pruner,
@@ -206,24 +206,69 @@ def _retry(max_retry: int | None) -> _Retry:
         return _Retry(max_retry=max_retry, inherit_intermediate_values=True)
 
 
-def _storage(storage: Any) -> BaseStorage | None:
-    """Turn what a user gives into a storage."""
-    if storage is None or isinstance(storage, BaseStorage):
+def existing_storage(storage: Any) -> BaseStorage:
+    """Open what a search has written, to look at it.
+
+    Parameters
+    ----------
+    storage : str, path-like or optuna.storages.BaseStorage
+        As `open_study` takes it.
+
+    Returns
+    -------
+    storage : optuna.storages.BaseStorage
+
+    Raises
+    ------
+    ConnectionError
+        If it cannot be reached.
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it holds no studies.
+    """
+    if isinstance(storage, BaseStorage):
         return storage
+    url = _url(storage)
+    path = url.removeprefix("sqlite:///").partition("?")[0]
+    if url.startswith("sqlite:///") and path and not os.path.isfile(path):
+        raise FileNotFoundError(f"There is no file {path}: no search was given it as storage.")
+    from sqlalchemy import create_engine, inspect
+
+    with _explained(url) as shown:
+        # First, since Optuna would make tables in what may be the database of something else.
+        engine = create_engine(url)
+        tables = inspect(engine).get_table_names()
+        engine.dispose()
+    if "studies" not in tables:
+        raise ValueError(f"storage={shown!r} holds no studies.")
+    return _storage(storage)
+
+
+def _url(storage: Any) -> str:
+    """Turn a path or a URL into a URL."""
     if not isinstance(storage, str | os.PathLike):
         raise TypeError(
             "storage has to be a path, a URL, a storage of optuna.storages or None, got "
             f"{storage!r}."
         )
     url = os.fspath(storage)
+    if "://" in url:
+        return url
+    path = Path(url).expanduser().absolute()
+    if not path.parent.is_dir():
+        raise ValueError(f"storage={url!r}: there is no folder {path.parent}.")
+    if path.is_dir():
+        raise ValueError(f"storage={url!r} is a folder; a file is expected.")
+    return f"sqlite:///{path}"
+
+
+def _storage(storage: Any) -> BaseStorage:
+    """Turn what a user gives into a storage."""
+    if isinstance(storage, BaseStorage):
+        return storage
+    url = _url(storage)
     settings: dict[str, Any] = {}
-    if "://" not in url:
-        path = Path(url).expanduser().absolute()
-        if not path.parent.is_dir():
-            raise ValueError(f"storage={url!r}: there is no folder {path.parent}.")
-        if path.is_dir():
-            raise ValueError(f"storage={url!r} is a folder; a file is expected.")
-        url = f"sqlite:///{path}"
     if url.startswith("sqlite"):
         settings = {"connect_args": {"timeout": _SQLITE_PATIENCE}}
     with _explained(url), warnings.catch_warnings():
@@ -247,14 +292,14 @@ def _storage(storage: Any) -> BaseStorage | None:
 
 
 @contextlib.contextmanager
-def _explained(url: str) -> Iterator[None]:
-    """Say what is wrong with a URL, without its password."""
+def _explained(url: str) -> Iterator[str]:
+    """Give a URL without its password, and say what is wrong with it."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
     try:
         shown = make_url(url).render_as_string(hide_password=True)
-        yield
+        yield shown
     except (ArgumentError, NoSuchModuleError) as error:
         raise ValueError(
             "storage is no URL of a database: postgresql://user@host/name is one, and a path is "

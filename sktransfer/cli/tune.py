@@ -1,0 +1,142 @@
+"""``sktransfer tune``: which settings suit a table, by cross-validation."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table as RichTable
+from rich.text import Text as Plain
+
+from sktransfer.cli._training import check_folder, labelled_texts, number
+from sktransfer.cli.console import results, status
+from sktransfer.cli.options import (
+    Backbone,
+    Balanced,
+    BatchSize,
+    Data,
+    Device,
+    EmbedBackbone,
+    Force,
+    Head,
+    Label,
+    MaxEpochs,
+    MaxLength,
+    Seed,
+    Source,
+    Text,
+)
+
+__all__ = ["tune"]
+
+_SHOWN = 5
+
+
+def tune(
+    data: Data,
+    trials: Annotated[int, typer.Option(min=1, help="Settings that are tried.")] = 30,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="When to stop searching.")
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model", metavar="MODEL_DIR", help="Train with the best settings and save it there."
+        ),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|URL",
+            help="SQLite file, or database; the same command goes on where it stopped.",
+        ),
+    ] = None,
+    study_name: Annotated[str | None, typer.Option(help="In the storage.")] = None,
+    cv: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")] = 5,
+    scoring: Annotated[
+        str, typer.Option(help="What is searched for, as scikit-learn names it.")
+    ] = "accuracy",
+    n_jobs: Annotated[int | None, typer.Option(help="Folds that are trained at once.")] = None,
+    text: Text = "text",
+    label: Label = "label",
+    backbone: Backbone = "minilm",
+    freeze: Annotated[
+        list[str] | None,
+        typer.Option(help="Strategy to choose from, given once for each; all by default."),
+    ] = None,
+    head: Head = "linear",
+    source: Source = None,
+    max_epochs: MaxEpochs = "auto",
+    batch_size: BatchSize = 16,
+    max_length: MaxLength = None,
+    balanced: Balanced = False,
+    seed: Seed = 0,
+    device: Device = "auto",
+    embed_backbone: EmbedBackbone = False,
+    force: Force = False,
+) -> None:
+    """Search the settings that suit a table, and train a model with the best."""
+    epochs = number(max_epochs, int, "--max-epochs")
+    if model is not None:
+        check_folder(model, source, force)
+    texts, labels = labelled_texts(data, text, label)
+
+    from sktransfer import TransferSearchCV, TransferTextClassifier
+    from sktransfer.tuning import SearchProgress, search_space
+
+    clf = TransferTextClassifier(
+        backbone,
+        head=head,
+        source=None if source is None else os.fspath(source),
+        max_epochs=epochs,
+        batch_size=batch_size,
+        max_length=max_length,
+        class_weight="balanced" if balanced else None,
+        random_state=seed,
+        device=device,
+    )
+    space: dict[str, Any] = search_space(clf)
+    if freeze:
+        space["freeze"] = list(dict.fromkeys(freeze))
+    search = TransferSearchCV(
+        clf,
+        space,
+        n_trials=trials,
+        timeout=timeout,
+        cv=cv,
+        scoring=scoring,
+        n_jobs=n_jobs,
+        storage=storage,
+        study_name=study_name,
+        refit=model is not None,
+        random_state=seed,
+    )
+    search.set_callbacks(SearchProgress()).fit(texts, labels)
+    results().print(_summary(search, scoring))
+    if model is not None:
+        search.best_estimator_.save(model, embed_backbone=embed_backbone)
+        status().print(f"trained with the best settings on {len(labels):,} rows, in {model}")
+    if storage is not None and "://" not in storage:
+        status().print(f"sktransfer dashboard {storage} shows all trials")
+
+
+def _summary(search: Any, scoring: str) -> RichTable:
+    """List the best trials."""
+    found = search.cv_results_
+    done = [i for i, state in enumerate(found["trial_state"]) if state == "complete"]
+    done.sort(key=lambda i: found["rank_test_score"][i])
+    table = RichTable("trial", scoring, "settings", box=None, pad_edge=False)
+    for i in done[:_SHOWN]:
+        mean, deviation = found["mean_test_score"][i], found["std_test_score"][i]
+        table.add_row(
+            str(found["trial_number"][i]),
+            f"{mean:.4f} ± {deviation:.4f}",
+            Plain(", ".join(f"{k}={_short(v)}" for k, v in found["params"][i].items())),
+        )
+    return table
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

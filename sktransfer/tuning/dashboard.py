@@ -1,0 +1,59 @@
+"""Studies in the browser, by optuna-dashboard."""
+
+from __future__ import annotations
+
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+__all__ = ["make_dashboard"]
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    # The page asks every few seconds, also while importances are computed.
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *arguments: Any) -> None:
+        """Print no line a request."""
+
+
+def make_dashboard(storage: Any, host: str = "127.0.0.1", port: int = 8080) -> WSGIServer:
+    """Make the server of a page that shows the studies of a storage.
+
+    Parameters
+    ----------
+    storage : str, path-like or optuna.storages.BaseStorage
+        What a search was given. It has to exist.
+    host : str, default="127.0.0.1"
+        Address to listen on. Whoever reaches it can read, rename and delete studies.
+    port : int, default=8080
+        0 takes a free one.
+
+    Returns
+    -------
+    server : wsgiref.simple_server.WSGIServer
+        Listens; ``serve_forever`` answers. It is a context manager that closes itself.
+
+    Raises
+    ------
+    ImportError
+        If optuna-dashboard is not installed.
+    OSError
+        If the storage is not there, or somebody listens on the port.
+    """
+    try:
+        from optuna_dashboard import wsgi
+    except ImportError as error:
+        raise ImportError(
+            "The dashboard needs optuna-dashboard: pip install 'sktransfer[dashboard]'."
+        ) from error
+    from sktransfer.tuning._study import existing_storage
+
+    app = wsgi(existing_storage(storage))
+    try:
+        return make_server(host, port, app, server_class=_Server, handler_class=_Quiet)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(f"{host}:{port}: {reason}. Another port is free: pass port=0.") from error
