@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from sktransfer._process import about_to_compute
+
 
 def resolve_device(device: str) -> str:
-    """Settle ``"auto"``, and check what else was asked for.
+    """Settle ``"auto"``, check what else was asked for, and see to the threads of the CPU.
 
     Parameters
     ----------
@@ -23,6 +25,7 @@ def resolve_device(device: str) -> str:
     ValueError
         If there is no such device.
     """
+    about_to_compute()
     if device == "auto":
         return "cuda:0" if torch.cuda.is_available() else "cpu"
     if device == "meta":
