@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from sktransfer.plugins import Backbone, Head
 from sktransfer.training.module import TransferModule
+
+_WEIGHTS = ("body", "head_weights")
 
 
 @dataclass
@@ -89,6 +93,13 @@ class ModelState:
         module = TransferModule(encoder, self._build_head(encoder.dim, device), precision)
         module.put(self.body)
         return module.eval()
+
+    def __getstate__(self) -> dict[str, Any]:
+        packed = {name: _packed(getattr(self, name)) for name in _WEIGHTS}
+        return {**self.__dict__, **packed}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, **{name: _unpacked(state[name]) for name in _WEIGHTS})
 
     def _build_head(self, dim: int, device: str) -> nn.Module:
         if self.head is None:
@@ -196,3 +207,31 @@ class FittedNet:
 
 def _copy(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.detach().cpu().clone().contiguous()
+
+
+def _packed(weights: dict[str, torch.Tensor]) -> dict[str, tuple[str, tuple[int, ...], np.ndarray]]:
+    """Turn weights into bytes with dtype and shape.
+
+    torch's own pickles hold addresses of this process, so that no two are alike and whoever hashes
+    them (joblib.Memory, dask, datasets) finds nothing again. Arrays are besides handed to other
+    processes without a copy.
+    """
+    return {
+        name: (
+            str(tensor.dtype).removeprefix("torch."),
+            tuple(tensor.shape),
+            tensor.reshape(-1).view(torch.uint8).numpy(),
+        )
+        for name, tensor in weights.items()
+    }
+
+
+def _unpacked(
+    packed: dict[str, tuple[str, tuple[int, ...], np.ndarray]],
+) -> dict[str, torch.Tensor]:
+    weights = {}
+    for name, (dtype, shape, data) in packed.items():
+        # What is shared with other processes cannot be written to, which tensors do not know.
+        own = data if data.flags.writeable else data.copy()
+        weights[name] = torch.from_numpy(own).view(getattr(torch, dtype)).reshape(shape)
+    return weights

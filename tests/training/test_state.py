@@ -7,6 +7,7 @@ import json
 import pickle
 import shutil
 
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -60,6 +61,56 @@ def test_a_frozen_classifier_holds_its_head_alone(model, data):
 def test_the_pickle_of_a_frozen_classifier_has_less_than_100_kb(data):
     clf = fit("minilm", data)
     assert len(pickle.dumps(clf)) < 100_000
+
+
+@pytest.mark.parametrize("freeze", ["frozen", "full"])
+def test_pickles_of_a_model_are_alike_so_that_hashes_find_it_again(model, data, freeze):
+    clf = fit(model, data, freeze)
+    first = joblib.hash(clf.net_)
+    pickles = []
+    for _ in range(3):
+        pickles.append(pickle.dumps(clf))
+        pickle.loads(pickles[-1])  # moves the memory about
+    assert len(set(pickles)) == 1
+    clf.predict(data[0])
+    assert joblib.hash(clf.net_) == first
+    assert joblib.hash(fit(model, data, freeze, random_state=1).net_) != first
+
+
+def test_weights_that_are_shared_by_processes_are_not_written_to(model, data):
+    clf = fit(model, data, "full")
+    expected = clf.predict_proba(data[0])
+    buffers = []
+    pickled = pickle.dumps(clf, protocol=5, buffer_callback=buffers.append)
+    # What was trained travels beside the pickle, without a copy.
+    assert len(pickled) < 20_000
+    before = [bytes(buffer.raw()) for buffer in buffers]
+    again = pickle.loads(pickled, buffers=list(before))
+    np.testing.assert_array_equal(again.predict_proba(data[0]), expected)
+    again.partial_fit(*data)
+    assert [bytes(buffer.raw()) for buffer in buffers] == before
+    np.testing.assert_array_equal(clf.predict_proba(data[0]), expected)
+
+
+@pytest.mark.parametrize(
+    "weight",
+    [
+        torch.randn(3, 4),
+        torch.randn(2, 3).to(torch.bfloat16),
+        torch.tensor(7),
+        torch.tensor([True, False]),
+        torch.empty(0, 3),
+        torch.randn(4, 3).T,
+        torch.randn(3, dtype=torch.float64),
+    ],
+    ids=str,
+)
+def test_every_kind_of_weight_survives_a_pickle(weight):
+    state = ModelState(None, 0, "", None, 0, {"weight": weight}, {})
+    again = pickle.loads(pickle.dumps(state)).body["weight"]
+    assert again.dtype == weight.dtype
+    assert again.shape == weight.shape
+    assert torch.equal(again, weight)
 
 
 def test_a_pickle_is_as_large_as_what_was_trained(model, data):
