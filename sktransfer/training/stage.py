@@ -13,6 +13,7 @@ import torch
 from skorch.callbacks import GradientNormClipping
 from torch import nn
 
+from sktransfer._process import give_back_memory
 from sktransfer.features.corpus import CorpusStore
 from sktransfer.features.encode import encode_rows
 from sktransfer.features.precision import copy_in_bf16
@@ -189,6 +190,7 @@ def run_stage(
     for parameter in module.parameters():
         parameter.grad = None
     module.eval()
+    give_back_memory()
     return result
 
 

@@ -141,6 +141,9 @@ def fit_fold(
         callback_ctx=plan.context,
         **settings,
     )
+    # The contexts of scikit-learn's callbacks keep those who were called until the search is over,
+    # and these know the fitted estimator.
+    watch.forget()
     course = plan.course
     return {
         **found,
@@ -171,6 +174,9 @@ class _Clock:
         if context.task_name == "epoch" and self._plan.is_late():
             self.ended = "timeout"
         return self.ended is not None
+
+    def forget(self) -> None:
+        """Let go of what is large."""
 
 
 class _Watch(_Clock):
@@ -222,6 +228,10 @@ class _Watch(_Clock):
         if self._course.is_hopeless():
             self.ended = "pruned"
         return self.ended is not None
+
+    def forget(self) -> None:
+        """Let go of what is large."""
+        self._estimator, self._data, self._score_params = None, [], {}
 
     def _score(self, part: Any, fitted: Any) -> float:
         estimator = _put(self._estimator, part, fitted)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import time
 
 import numpy as np
 import pytest
-from optuna.distributions import CategoricalDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import GridSampler
 from optuna.trial import TrialState
@@ -16,6 +17,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from sktransfer import TransferSearchCV, TransferTextClassifier
+from sktransfer.training.state import FittedNet
 
 X, Y = make_classification(90, 6, random_state=0)
 LEVELS = [0.9, 0.8, 0.7, 0.6, 0.5, 0.95, 0.4, 0.3]
@@ -127,6 +129,27 @@ def test_watching_epochs_does_not_change_a_training(movie):
         for pruner in (NopPruner(), MedianPruner(n_startup_trials=9))
     ]
     np.testing.assert_array_equal(*scores)
+
+
+def test_models_of_folds_that_are_over_are_let_go(movie):
+    alive = []
+
+    def accuracy(estimator, X, y):
+        # Of earlier folds; this one's is there, and what it copies for the score of an epoch.
+        alive.append(sum(type(each) is FittedNet for each in gc.get_objects()))
+        return estimator.score(X, y)
+
+    texts, labels = movie[0][:40], movie[1][:40]
+    clf = TransferTextClassifier("hashing", freeze="full", max_epochs=3, random_state=0)
+    gc.collect()
+    before = sum(type(each) is FittedNet for each in gc.get_objects())
+    space = {"lr": FloatDistribution(1e-4, 1e-2, log=True)}
+    search = TransferSearchCV(
+        clf, space, n_trials=6, cv=3, scoring=accuracy, random_state=0, refit=False
+    )
+    search.fit(texts, labels)
+    assert len(alive) > 18
+    assert max(alive) - before <= 2
 
 
 def test_a_training_ends_at_the_end_of_the_epoch_in_which_time_is_over(movie):
