@@ -99,7 +99,7 @@ class Encoder(Protocol):
     axis is padded to the longest row. It stays valid while the block and all above it train, so
     what lies below is computed once for a whole training.
 
-    For speed it may offer
+    It may also offer
 
     - ``in_bf16()``, which gives a copy that computes in bfloat16; its module has parameters of the
       same names, to which gradients flow, and may share some with the original;
@@ -107,7 +107,8 @@ class Encoder(Protocol):
       ``training_budget()``, the same of a computation with gradients, which take much memory;
     - ``table()``, a module such as `torch.nn.Embedding` whose ``forward`` is given numbers of rows
       of its ``weight``, and ``entries(rows)``, the numbers that rows look up, that of padding
-      included. A training then moves these entries only, which is exact but for weight decay.
+      included. A training then moves these entries only, which is exact but for weight decay;
+    - ``growing``, the names of parameters that `Backbone.learned_from` makes longer.
     """
 
     module: Any
@@ -173,7 +174,7 @@ class Backbone(Plugin):
     pretrained : bool
         False where the weights are random, so that there is nothing to keep by freezing.
     reads_pairs : bool
-        Whether `Encoder.prepare` also accepts pairs, each a tuple of two inputs.
+        Whether `Encoder.prepare` also accepts pairs, as tuples.
     lr : float
         Learning rate of the body with ``lr="auto"``.
     """
@@ -182,6 +183,23 @@ class Backbone(Plugin):
     pretrained: ClassVar[bool] = True
     reads_pairs: ClassVar[bool] = False
     lr: ClassVar[float] = 1e-4
+
+    def learned_from(self, X: Sequence[Any], earlier: Backbone | None = None) -> Backbone:
+        """Learn from training inputs what no gradient can, such as a vocabulary.
+
+        Parameters
+        ----------
+        X : sequence of n inputs
+            All that a training is about to see.
+        earlier : Backbone or None, default=None
+            What the training before this one used. What that knows has to keep its place.
+
+        Returns
+        -------
+        backbone : Backbone
+            Loads an encoder for these inputs; by default this one.
+        """
+        return self
 
     def load(self, *, device: str, random_state: int) -> Encoder:
         """Build the encoder; all heavy work happens here.
@@ -356,9 +374,8 @@ class Head(Plugin):
         Returns
         -------
         module : torch.nn.Module
-            Its last two parameters are the weight (n_outputs, width) and bias (n_outputs,) of the
-            output layer, whose rows are carried over when the label set changes. Initialised from
-            torch's global generator, which the caller seeds.
+            Its last two parameters are the output layer's weight (n_outputs, width) and bias
+            (n_outputs,), whose rows follow the labels. Initialised by torch's global generator.
         """
         raise NotImplementedError(f"{type(self).__name__}.build")
 
@@ -375,7 +392,7 @@ class Head(Plugin):
         Returns
         -------
         loss : torch.Tensor of shape (n,)
-            Not reduced: weights are the caller's business.
+            Not reduced.
         """
         raise NotImplementedError(f"{type(self).__name__}.loss")
 
@@ -411,7 +428,7 @@ class Alignment(Plugin):
         Returns
         -------
         module : torch.nn.Module or None
-            None where the loss has no parameters of its own.
+            None where there is none.
         """
         return None
 
@@ -428,7 +445,6 @@ class Alignment(Plugin):
         Returns
         -------
         loss : torch.Tensor of shape ()
-            0 at equal distributions, and not negative elsewhere. A loss that can be negative says
-            "negative" in the docstring of its class.
+            0 at equal distributions, else positive, or the class's docstring says "negative".
         """
         raise NotImplementedError(f"{type(self).__name__}.loss")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sktransfer.estimators._labels import LabelChange
 from sktransfer.estimators._source import Start
@@ -24,6 +25,8 @@ class Assembly:
     ----------
     module : TransferModule
         Shares no memory with anything fitted.
+    backbone : Backbone
+        What the encoder was loaded from, with what it has learned from the inputs.
     anchor : list of torch.Tensor or None
         Earlier weights of the head, zero for new labels; None where the head is new.
     backbone_seed : int
@@ -31,12 +34,14 @@ class Assembly:
     """
 
     module: TransferModule
+    backbone: Backbone
     anchor: list[torch.Tensor] | None
     backbone_seed: int
 
 
 def assemble(
     backbone: Backbone,
+    X: Sequence[Any],
     head: Head | None,
     n_outputs: int,
     start: Start | None,
@@ -51,7 +56,9 @@ def assemble(
     Parameters
     ----------
     backbone : Backbone
-        Loads the encoder.
+        Loads the encoder, after it has learned from the inputs.
+    X : sequence of n inputs
+        All that is about to be trained on.
     head : Head or None
         Builds the head; None for an encoder alone.
     n_outputs : int
@@ -81,15 +88,16 @@ def assemble(
     from sktransfer.training.module import TransferModule
 
     backbone_seed = seed if start is None else start.state.backbone_seed
+    backbone = backbone.learned_from(X, None if start is None else start.state.backbone)
     encoder = backbone.load(device=device, random_state=backbone_seed)
     built = nn.Identity() if head is None else head.build(encoder.dim, n_outputs).to(device)
     module = TransferModule(encoder, built, precision)
     if start is None:
-        return Assembly(module, None, backbone_seed)
+        return Assembly(module, backbone, None, backbone_seed)
     _check_same_weights(encoder, backbone, start)
     module.put(start.state.body)
     anchor = None if head is None else _transplant_head(module.head, start, labels)
-    return Assembly(module, anchor, backbone_seed)
+    return Assembly(module, backbone, anchor, backbone_seed)
 
 
 def _check_same_weights(encoder: Encoder, backbone: Backbone, start: Start) -> None:

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sktransfer.estimators._classifier import is_indicator
 from sktransfer.estimators._labels import LabelChange, check_labels
-from sktransfer.estimators._reading import joined
+from sktransfer.estimators._parts import in_parts, joined
 from sktransfer.estimators._targets import (
     Targets,
     check_indicators,
@@ -108,7 +108,7 @@ class BaseTransferEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """
         check_is_fitted(self)
         module, store = self._module(), self._store()
-        parts = [module.features(inputs, store).numpy() for inputs in self._read_parts(X)]
+        parts = [module.features(inputs, store).numpy() for inputs in in_parts(X, self._read)]
         return joined(parts)
 
     @classmethod
@@ -142,6 +142,7 @@ class BaseTransferEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         with isolated_rng(seed, device):
             made = assemble(
                 parts.backbone,
+                inputs,
                 None,
                 0,
                 start,

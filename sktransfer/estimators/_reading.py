@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.sparse import csr_matrix, issparse, vstack
+from scipy.sparse import csr_matrix
 from scipy.special import expit, logit
 
 from sktransfer._warnings import warn_user
@@ -227,13 +227,6 @@ class NumbersReading:
 
 
 Reading = OneLabelReading | ManyLabelsReading | NumbersReading
-
-
-def joined(parts: list[Any]) -> Any:
-    """Put what a reading gave part by part into one array, or one sparse matrix."""
-    if len(parts) == 1:
-        return parts[0]
-    return vstack(parts, format="csr") if issparse(parts[0]) else np.concatenate(parts)
 
 
 def _best_threshold(proba: np.ndarray, wanted: np.ndarray, weights: np.ndarray) -> float:

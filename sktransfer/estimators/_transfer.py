@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from numbers import Integral, Real
 from typing import Any
 
@@ -25,16 +24,14 @@ from sklearn.utils.validation import check_is_fitted
 from sktransfer._warnings import warn_user
 from sktransfer.estimators._assembly import Assembly, assemble
 from sktransfer.estimators._labels import LabelChange
-from sktransfer.estimators._reading import Reading, joined
+from sktransfer.estimators._parts import in_parts, joined
+from sktransfer.estimators._reading import Reading
 from sktransfer.estimators._scoring import output_scorer
 from sktransfer.estimators._source import Start, start_of_encoder, start_of_source
 from sktransfer.estimators._targets import Targets, check_trainable
 from sktransfer.estimators._tuning import Tunable
 from sktransfer.estimators._watching import Watch
 from sktransfer.plugins import Backbone, FreezeStrategy, Head, resolve
-
-# Inputs of an iterator that are held at once.
-_PART = 4096
 
 
 @dataclass(frozen=True)
@@ -173,6 +170,7 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
         with isolated_rng(seed, device):
             made = assemble(
                 parts.backbone,
+                X,
                 parts.head,
                 targets.n_outputs,
                 start,
@@ -184,7 +182,7 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
             made.module.compiled = bool(self.compile)
             plan = make_plan(
                 decision.strategy,
-                parts.backbone,
+                made.backbone,
                 parts.head,
                 list(made.module.encoder.blocks),
                 stage=stage,
@@ -285,14 +283,14 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
         return {
             **trained.attributes,
             **({} if trained.reading is None else trained.reading.attributes()),
-            "backbone_": parts.backbone,
+            "backbone_": trained.made.backbone,
             "n_parameters_": {
                 "trained": n_trained,
                 "frozen": sum(counts.values()) - n_trained,
             },
             "net_": FittedNet(
                 module=made.module,
-                backbone=parts.backbone,
+                backbone=made.backbone,
                 backbone_seed=made.backbone_seed,
                 head=parts.head,
             ),
@@ -360,25 +358,13 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
 
         module, store = self._module(), self._store()
         found = []
-        for inputs in self._read_parts(X):
+        for inputs in in_parts(X, self._read):
             number = number_distinct(inputs)
             results = joined(module.map_outputs(list(number), function, store))
             if len(number) < len(inputs):
                 results = results[[number[x] for x in inputs]]
             found.append(results)
         return joined(found)
-
-    def _read_parts(self, X: Any) -> Iterator[list[Any]]:
-        """Check inputs that a fitted estimator is given; those of an iterator as they come."""
-        if not isinstance(X, Iterator):
-            yield self._read(X)
-            return
-        start = 0
-        while part := list(islice(X, _PART)):
-            yield self._read(part, start)
-            start += len(part)
-        if start == 0:
-            self._read([])
 
     def _store(self) -> Any:
         """Give the store of features for predictions, which go on without it."""

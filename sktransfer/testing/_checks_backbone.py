@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sktransfer.plugins import Backbone, Encoder
-from sktransfer.testing import _checks_encoder
+from sktransfer.testing import _checks_encoder, _checks_learning
 from sktransfer.testing._encoders import (
     SAMPLES,
     TOLERANCE,
@@ -263,6 +263,7 @@ CHECKS = (
     check_blocks_cover_parameters,
     check_parameters_are_float32,
     check_export_loads_the_same,
+    *_checks_learning.CHECKS,
     *_checks_encoder.CHECKS,
 )
 

@@ -106,9 +106,11 @@ class TransferModule(nn.Module):
     def put(self, weights: Mapping[str, torch.Tensor]) -> None:
         """Take over what an earlier stage has trained of the encoder, by name."""
         own = self.body.state_dict()
+        growing = getattr(self.encoder, "growing", ())
         with torch.no_grad():
             for name, value in weights.items():
-                own[name].copy_(value)
+                kept = own[name][: len(value)] if name in growing else own[name]
+                kept.copy_(value)
         self.trained |= set(weights) & {name for name, _ in self.body.named_parameters()}
 
     def body_changes(self) -> dict[str, torch.Tensor]:

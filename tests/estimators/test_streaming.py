@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-import sktransfer.estimators._transfer as transfer
+import sktransfer.estimators._parts as parts
 from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferTextRegressor
 from sktransfer.backbones.hashing import HashingBackbone, HashingEncoder
 from sktransfer.features import encode
@@ -18,7 +18,7 @@ SETTINGS = {"backbone": BACKBONE, "freeze": "frozen", "random_state": 0}
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch):
-    monkeypatch.setattr(transfer, "_PART", 7)
+    monkeypatch.setattr(parts, "_PART", 7)
     monkeypatch.setattr(encode, "_CHUNK", 3)
 
 

@@ -508,7 +508,115 @@ class Pixels(Words):
             return [1 + image.mean(axis=(1, 2)).astype(int) % 63 for image in X]
 
 
-@pytest.mark.parametrize("plugin", [Words(), Words(dim=3), Split(), Tokens(), Pixels()], ids=repr)
+# --- learning from inputs -----------------------------------------------------------------------
+
+
+class LearnedEncoder(WordsEncoder):
+    """Words of a vocabulary have rows of their own, drawn by the word; others share the first."""
+
+    def __init__(self, dim, seed, vocabulary):
+        import torch
+
+        super().__init__(dim, seed)
+        self.vocabulary = vocabulary
+        table = torch.cat([self.drawn(word, seed) for word in ("", "?", *vocabulary)])
+        weights = torch.nn.Embedding.from_pretrained(table, freeze=False, padding_idx=0)
+        self.module["embeddings"] = weights
+        self.growing = {"embeddings.weight"}
+        named = hashlib.sha256(repr(vocabulary).encode()).hexdigest()
+        self.fingerprint = f"{hashlib.sha256(repr((dim, seed)).encode()).hexdigest()}+{named}"
+
+    def drawn(self, word, seed):
+        import torch
+
+        seed = int.from_bytes(hashlib.md5(f"{seed} {word}".encode()).digest()[:4], "big")
+        return torch.randn(1, self.dim, generator=torch.Generator().manual_seed(seed))
+
+    def number(self, word):
+        return 2 + self.vocabulary.index(word) if word in self.vocabulary else 1
+
+
+class Learned(Words):
+    """Average words of a vocabulary.
+
+    Parameters
+    ----------
+    dim : int, default=4
+        Width of the features.
+    vocabulary : tuple of str, default=()
+        Words that have a row of their own.
+    """
+
+    encoder = LearnedEncoder
+
+    def __init__(self, dim=4, vocabulary=()):
+        self.dim = dim
+        self.vocabulary = vocabulary
+
+    def learned_from(self, X, earlier=None):
+        known = self.known(earlier)
+        words = dict.fromkeys((*known, *(word for text in X for word in text.split())))
+        return type(self)(self.dim, tuple(words))
+
+    def known(self, earlier):
+        return self.vocabulary if earlier is None else earlier.vocabulary
+
+    def load(self, *, device, random_state):
+        return self.encoder(self.dim, random_state, self.vocabulary)
+
+
+@breaks("check_learning_leaves_the_plugin_alone")
+class LearnsInPlace(Learned):
+    def learned_from(self, X, earlier=None):
+        learned = super().learned_from(X, earlier)
+        if earlier is None:
+            self.vocabulary = learned.vocabulary
+        return learned
+
+
+@breaks("check_learning_leaves_the_plugin_alone")
+class GivesWords(Learned):
+    def learned_from(self, X, earlier=None):
+        return [word for text in X for word in text.split()]
+
+
+@breaks("check_learning_leaves_the_plugin_alone", "check_learning_keeps_places")
+class LearnsByHash(Learned):
+    order = itertools.count()
+
+    def learned_from(self, X, earlier=None):
+        learned = super().learned_from(X, earlier)
+        shift = next(self.order) % len(learned.vocabulary)
+        words = learned.vocabulary
+        return type(self)(self.dim, (*words[shift:], *words[:shift]))
+
+
+@breaks("check_learning_keeps_places")
+class NumbersAnew(Learned):
+    def learned_from(self, X, earlier=None):
+        words = sorted({*self.known(earlier), *(word for text in X for word in text.split())})
+        return type(self)(self.dim, tuple(words))
+
+
+@breaks("check_learning_keeps_places")
+class GrowsInSilence(Learned):
+    class encoder(LearnedEncoder):
+        def __init__(self, dim, seed, vocabulary):
+            super().__init__(dim, seed, vocabulary)
+            del self.growing
+
+
+@breaks("check_learning_keeps_places")
+class OtherWeightsByName(Learned):
+    class encoder(LearnedEncoder):
+        def __init__(self, dim, seed, vocabulary):
+            super().__init__(dim, seed, vocabulary)
+            self.fingerprint = self.fingerprint.replace("+", "-")
+
+
+@pytest.mark.parametrize(
+    "plugin", [Words(), Words(dim=3), Split(), Tokens(), Pixels(), Learned()], ids=repr
+)
 def test_sound_plugin_passes(plugin, failures):
     assert failures(plugin, every=True) == {}
 

@@ -1,0 +1,46 @@
+"""Inputs of any number: read a few thousand at a time, and joined again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse, vstack
+
+# Inputs of an iterator that are held at once.
+_PART = 4096
+
+
+def in_parts(X: Any, read: Callable[..., list[Any]]) -> Iterator[list[Any]]:
+    """Check inputs that a fitted estimator is given; those of an iterator as they come.
+
+    Parameters
+    ----------
+    X : sequence or iterator of inputs
+        As a user gave them.
+    read : callable
+        ``read(X, start=0)`` checks them; ``start`` is the number of the first.
+
+    Yields
+    ------
+    inputs : list
+        Checked. At least one list, which may be what `read` makes of nothing.
+    """
+    if not isinstance(X, Iterator):
+        yield read(X)
+        return
+    start = 0
+    while part := list(islice(X, _PART)):
+        yield read(part, start)
+        start += len(part)
+    if start == 0:
+        read([])
+
+
+def joined(parts: list[Any]) -> Any:
+    """Put what was computed part by part into one array, or one sparse matrix."""
+    if len(parts) == 1:
+        return parts[0]
+    return vstack(parts, format="csr") if issparse(parts[0]) else np.concatenate(parts)
