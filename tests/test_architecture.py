@@ -41,11 +41,13 @@ DEFERRED = {
         "_course",
         "_fold",
         "_history",
+        "_identity",
         "_loop",
         "_quiet",
         "_results",
         "_sampling",
         "_study",
+        "_workers",
     )
 }
 MAX_LINES = 450

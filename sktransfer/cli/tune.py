@@ -117,9 +117,10 @@ def tune(
     results().print(_summary(search, scoring))
     if model is not None:
         search.best_estimator_.save(model, embed_backbone=embed_backbone)
-        status().print(f"trained with the best settings on {len(labels):,} rows, in {model}")
+        said = f"trained with the best settings on {len(labels):,} rows, in {model}"
+        status().print(said, soft_wrap=True)
     if storage is not None and "://" not in storage:
-        status().print(f"sktransfer dashboard {storage} shows all trials")
+        status().print(f"sktransfer dashboard {storage} shows all trials", soft_wrap=True)
 
 
 def _summary(search: Any, scoring: str) -> RichTable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import time
 from dataclasses import dataclass
@@ -9,12 +10,16 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection._validation import _fit_and_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params
 
 from sktransfer.tuning._course import STEPS_PER_FOLD, Course
+
+# Attribute of an exception: the trial whose fold raised it.
+TRIAL_OF_ERROR = "trial_number"
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,8 @@ def fit_fold(
     -------
     found : dict
         What `_fit_and_score` returns, and ``ended``: None, ``"pruned"`` or ``"timeout"``;
-        ``reports`` and ``rungs``, as the course has them.
+        ``score_error``, why there is no score, or None; ``reports`` and ``rungs``, as the course
+        has them.
     """
     if plan.is_late():
         return {"ended": "timeout", "reports": {}, "rungs": {}}
@@ -127,30 +133,52 @@ def fit_fold(
             more = _check_method_params(X, params=score_params, indices=test)
             watch = _Watch(plan, plan.course, estimator, data, more, scorer, metric)
         last.set_callbacks(*getattr(last, "_skl_callbacks", []), watch)
-    found = _fit_and_score(
-        estimator,
-        X,
-        y,
-        scorer=scorer,
-        train=plan.fold.train,
-        test=plan.fold.test,
-        parameters=plan.params,
-        score_params=score_params,
-        split_progress=(plan.fold.number, n_folds),
-        candidate_progress=plan.progress,
-        callback_ctx=plan.context,
-        **settings,
-    )
+    noted = scorer if isinstance(scorer, _MultimetricScorer) else _Noted(scorer)
+    try:
+        found = _fit_and_score(
+            estimator,
+            X,
+            y,
+            scorer=noted,
+            train=plan.fold.train,
+            test=plan.fold.test,
+            parameters=plan.params,
+            score_params=score_params,
+            split_progress=(plan.fold.number, n_folds),
+            candidate_progress=plan.progress,
+            callback_ctx=plan.context,
+            **settings,
+        )
+    except Exception as error:
+        with contextlib.suppress(AttributeError):  # one with slots; then nobody is to blame
+            setattr(error, TRIAL_OF_ERROR, plan.progress[0])
+        raise
     # The contexts of scikit-learn's callbacks keep those who were called until the search is over,
     # and these know the fitted estimator.
     watch.forget()
     course = plan.course
     return {
         **found,
+        "score_error": getattr(noted, "error", None),
         "ended": watch.ended,
         "reports": {} if course is None else course.reports,
         "rungs": {} if course is None else course.rungs(),
     }
+
+
+class _Noted:
+    """A scorer whose error is kept; scikit-learn puts it into a warning alone."""
+
+    def __init__(self, scorer: Any) -> None:
+        self._scorer = scorer
+        self.error: str | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return self._scorer(*args, **kwargs)
+        except Exception as error:
+            self.error = f"{type(error).__name__}: {error}"
+            raise
 
 
 class _Clock:

@@ -11,7 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
+
+from sktransfer.tuning._quiet import quiet
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -57,8 +61,16 @@ def position_of(trial: Any, settings: Sequence[FrozenTrial]) -> int:
     Returns
     -------
     position : int
+
+    Raises
+    ------
+    optuna.exceptions.UpdateFinishedTrialError
+        If another trial has taken its place, after this process was taken for dead.
     """
-    return next(i for i, other in enumerate(settings) if other.number == trial.number)
+    for i, other in enumerate(settings):
+        if other.number == trial.number:
+            return i
+    raise UpdateFinishedTrialError(f"Trial {trial.number} was taken up by another process.")
 
 
 def others_of(
@@ -124,6 +136,29 @@ def study_of(
     )
     study.add_trials(trials)
     return study
+
+
+def detached(study: Study) -> Study:
+    """Copy a study into memory.
+
+    Parameters
+    ----------
+    study : optuna.study.Study
+        Perhaps in a database.
+
+    Returns
+    -------
+    study : optuna.study.Study
+        Itself if it is in memory; else one that nothing is written to, with trials and attributes.
+    """
+    if isinstance(study._storage, InMemoryStorage):
+        return study
+    trials = study.get_trials()
+    with quiet():
+        copied = study_of(trials, name=study.study_name, sampler=study.sampler, pruner=study.pruner)
+    for key, value in study.user_attrs.items():
+        copied.set_user_attr(key, value)
+    return copied
 
 
 def as_complete(

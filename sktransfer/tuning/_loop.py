@@ -5,79 +5,30 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from joblib import effective_n_jobs
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.pruners import NopPruner
 from optuna.trial import TrialState
-from sklearn.utils.parallel import Parallel, delayed
 
+from sktransfer._warnings import warn_user
 from sktransfer.tuning import _study
 from sktransfer.tuning._course import STEPS_PER_FOLD, Course
-from sktransfer.tuning._fold import Fold, Plan, fit_fold
+from sktransfer.tuning._fold import TRIAL_OF_ERROR, Fold, Plan
 from sktransfer.tuning._history import others_of, position_of, settings_of
 from sktransfer.tuning._liveness import ASKED, PROCESS, Heartbeat, this_process
 from sktransfer.tuning._results import ERROR, STOPPED, attributes_of, folds_of
 from sktransfer.tuning._trial import ask
+from sktransfer.tuning._workers import Task, Workers
 
 if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial, Trial
 
-# Seconds between looks at a study whose last trials run elsewhere, or at a cluster, and until a
-# cluster's workers that died are not expected back.
-_POLL, _PATIENCE = 0.5, 30
-_DIED = (
-    "a worker process died while it was fitted, twice: perhaps for want of memory. Lower n_jobs or "
-    "the estimator's batch_size."
-)
-
-
-@dataclass(frozen=True)
-class Task:
-    """What all folds of all trials have in common.
-
-    Attributes
-    ----------
-    estimator : estimator
-        Unfitted.
-    X, y : object
-        All data.
-    folds : list of Fold
-        Their rows.
-    scorer : callable
-        As scikit-learn's `_fit_and_score` takes it.
-    metric : str or None
-        Which of several scores is searched for; None if there is one, or none was named.
-    error_score : "raise" or float
-        As in scikit-learn.
-    settings : dict
-        What `fit_fold` takes besides.
-    """
-
-    estimator: Any
-    X: Any
-    y: Any
-    folds: list[Fold]
-    scorer: Any
-    metric: str | None
-    error_score: Any
-    settings: dict[str, Any]
-
-    def score_of(self, scores: Any) -> float:
-        """Pick the score that is searched for."""
-        if not isinstance(scores, dict):
-            return float(scores)
-        if self.metric not in scores:
-            raise ValueError(
-                "With several metrics refit has to name the one that is searched for: one of "
-                f"{sorted(scores)}, got refit={self.metric!r}."
-            )
-        return float(scores[self.metric])
+# Seconds between looks at a study whose last trials run elsewhere.
+_POLL = 0.5
 
 
 @dataclass
@@ -85,7 +36,7 @@ class _Running:
     """A trial that is being evaluated."""
 
     trial: Trial
-    context: Any
+    context: Any = None
     params: dict[str, Any] = field(default_factory=dict)
     others: tuple[FrozenTrial, ...] = ()
     scores: dict[int, float] = field(default_factory=dict)
@@ -136,11 +87,11 @@ class Loop:
         self.n_trials = n_trials
         self.batch_size = batch_size
         self.deadline = deadline
-        self.parallel = parallel
+        self.workers = Workers(task, parallel)
         self.search = search
         self.context = context
         self.stopped = False
-        self.n_workers = effective_n_jobs(parallel["n_jobs"])
+        self._waits_unsaid = False
         self.prunes = not isinstance(study.pruner, NopPruner)
 
     def run(self) -> None:
@@ -154,11 +105,31 @@ class Loop:
                 begun = len(settings) % self.batch_size
                 # Those that wait belong to a batch that was begun; it is filled up first.
                 n_new = self.batch_size - begun if begun or not n_waiting else 0
-                self._batch(n_waiting + min(room, n_new))
+                self._batch(min(self.batch_size, n_waiting + min(room, n_new)))
             elif any(trial.state == TrialState.RUNNING for trial in settings):
-                time.sleep(_POLL)
+                self._wait_for(settings)
             else:
                 return
+
+    def _wait_for(self, settings: Sequence[FrozenTrial]) -> None:
+        """Wait for trials of other processes; say once whom a storage without heartbeats hides."""
+        time.sleep(_POLL)
+        interval = getattr(self.study._storage, "get_heartbeat_interval", lambda: None)()
+        if interval is not None or self._waits_unsaid:
+            return
+        self._waits_unsaid = True
+        running = [trial.number for trial in settings if trial.state == TrialState.RUNNING]
+        warn_user(
+            f"Waiting for trials {running}, which are running elsewhere. This storage has no "
+            "heartbeats: if their process has died, end them with study.tell(number, "
+            "state=optuna.trial.TrialState.FAIL). A path or URL as storage sees to that by itself."
+        )
+
+    def _has_room(self) -> bool:
+        """Say whether there is another trial to ask for; other processes ask, too."""
+        settings = self._settings()
+        waits = any(trial.state == TrialState.WAITING for trial in settings)
+        return waits or len(settings) < self.n_trials
 
     def _settings(self) -> list[FrozenTrial]:
         return settings_of(self.study.get_trials(deepcopy=False))
@@ -174,8 +145,10 @@ class Loop:
         batch: list[_Running] = []
         with Heartbeat(self.study._storage) as heartbeat:
             try:
-                for _ in range(n_trials):
-                    batch.append(self._begin(heartbeat))
+                while len(batch) < n_trials and (not batch or self._has_room()):
+                    self._begin(heartbeat, batch)
+                    if not batch:
+                        return  # the only one was lost; what there is to do has changed
                 self._evaluate(batch)
             except BaseException as error:
                 # What was to be raised is raised, whatever state the study is in by now.
@@ -184,20 +157,18 @@ class Loop:
                         self._abandon(running, error)
                 raise
 
-    def _begin(self, heartbeat: Heartbeat) -> _Running:
+    def _begin(self, heartbeat: Heartbeat, batch: list[_Running]) -> None:
+        """Ask for a trial, and add it to the batch, unless others took it for dead meanwhile."""
         trial = _study.ask(self.study)
-        context = self.context.subcontext(
-            task_name="trial", max_subtasks=len(self.task.folds), sequential_subtasks=False
-        ).call_on_fit_task_begin(estimator=self.search)
-        running = _Running(trial, context)
-        try:
+        running = _Running(trial)
+        batch.append(running)
+        with self._unless_lost(running):
+            running.context = self.context.subcontext(
+                task_name="trial", max_subtasks=len(self.task.folds), sequential_subtasks=False
+            ).call_on_fit_task_begin(estimator=self.search)
             self._choose(running, heartbeat)
-        except BaseException as error:
-            # Not in the batch yet; another call of this process would wait for it for ever.
-            with contextlib.suppress(Exception):
-                self._abandon(running, error)
-            raise
-        return running
+        if running.over:
+            batch.remove(running)
 
     def _choose(self, running: _Running, heartbeat: Heartbeat) -> None:
         """Ask for the parameters of a trial, and take over what an earlier process did for it."""
@@ -274,54 +245,16 @@ class Loop:
         )
 
     def _fit(self, plans: Sequence[tuple[_Running, Plan]]) -> list[dict[str, Any]]:
-        """Fit folds at once; if a worker dies, those of one trial after the other, once more."""
-        try:
-            return self._in_parallel([plan for _, plan in plans])
-        except Exception as error:
-            if not _is_death(error) or self.task.error_score == "raise":
-                raise
-        self._await_workers()
-        found: list[dict[str, Any]] = [{} for _ in plans]
-        for running in {id(running): running for running, _ in plans}.values():
-            places = [i for i, (other, _) in enumerate(plans) if other is running]
-            try:
-                results = self._in_parallel([plans[i][1] for i in places])
-            except Exception as error:
-                if not _is_death(error):
-                    raise
-                self._await_workers()
-                results = [{"ended": "died"} for _ in places]
-            for i, result in zip(places, results, strict=True):
-                found[i] = result
-        return found
+        """Fit folds at once, and keep each as soon as it is there."""
 
-    def _await_workers(self) -> None:
-        """Let a cluster start a worker in place of the one that died.
+        def keep(i: int, result: dict[str, Any]) -> None:
+            running, plan = plans[i]
+            if result["ended"] is None:
+                with self._unless_lost(running):
+                    for key, value in attributes_of(plan.fold.number, result).items():
+                        running.trial.set_user_attr(key, value)
 
-        With one left, joblib would fit in this process, which then dies in its turn.
-        """
-        patience = time.time() + _PATIENCE
-        while effective_n_jobs(self.parallel["n_jobs"]) < self.n_workers and time.time() < patience:
-            time.sleep(_POLL)
-
-    def _in_parallel(self, plans: Sequence[Plan]) -> list[dict[str, Any]]:
-        if not plans:
-            return []
-        task = self.task
-        return Parallel(**self.parallel)(
-            delayed(fit_fold)(
-                task.estimator,
-                task.X,
-                task.y,
-                plan,
-                scorer=task.scorer,
-                metric=task.metric,
-                n_folds=len(task.folds),
-                error_score=task.error_score,
-                **task.settings,
-            )
-            for plan in plans
-        )
+        return self.workers.fit([plan for _, plan in plans], keep)
 
     def _take_in(
         self, running: _Running, own: Sequence[tuple[Plan, dict[str, Any]]], rung: Sequence[Fold]
@@ -329,7 +262,7 @@ class Loop:
         """Note what the folds of a rung gave, and end the trial if that is enough to know."""
         for plan, found in own:
             if found["ended"] == "died":
-                self._fail(running, _DIED)
+                self._fail(running, found["reason"])
                 return
             if found["ended"] == "timeout":
                 self._interrupt(running, STOPPED)
@@ -340,11 +273,10 @@ class Loop:
                 self._end(running, state=TrialState.PRUNED)
                 return
             fold = plan.fold.number
-            for key, value in attributes_of(fold, found).items():
-                running.trial.set_user_attr(key, value)
             running.scores[fold] = self._score(found)
             if not np.isfinite(running.scores[fold]):
-                self._fail(running, found["fit_error"] or f"the score is {running.scores[fold]}")
+                why = found["fit_error"] or found["score_error"]
+                self._fail(running, why or f"the score is {running.scores[fold]}")
                 return
         if not self.prunes:
             return
@@ -400,7 +332,7 @@ class Loop:
             if "Study.stop" not in str(error):
                 raise
             self.stopped = True
-        running.context.call_on_fit_task_end(estimator=self.search)
+        self._leave(running)
 
     def _interrupt(self, running: _Running, reason: str) -> None:
         """End a trial that another call may take up again, if the study outlives this one."""
@@ -409,15 +341,20 @@ class Loop:
             return
         running.over = True
         _study.requeue(self.study, self._known(running))
-        running.context.call_on_fit_task_end(estimator=self.search)
+        self._leave(running)
+
+    def _leave(self, running: _Running) -> None:
+        if running.context is not None:
+            running.context.call_on_fit_task_end(estimator=self.search)
 
     def _abandon(self, running: _Running, error: BaseException) -> None:
+        """End a trial with what ended the search, or let it wait if the fault was not its own."""
         if running.over:
             return
-        if isinstance(error, Exception):
+        if getattr(error, TRIAL_OF_ERROR, None) == running.trial.number:
             self._fail(running, f"{type(error).__name__}: {error}")
         else:
-            self._interrupt(running, f"interrupted by {type(error).__name__}")
+            self._interrupt(running, f"interrupted by {type(error).__name__}: {error}")
 
     @contextlib.contextmanager
     def _unless_lost(self, running: _Running) -> Iterator[None]:
@@ -426,10 +363,3 @@ class Loop:
             yield
         except UpdateFinishedTrialError:
             running.over = True
-
-
-def _is_death(error: Exception) -> bool:
-    # dask's errors must not be imported where there is no dask. The second one comes where the
-    # worker that died was the only one that held some of the data.
-    names = ("KilledWorker", "FutureCancelledError")
-    return isinstance(error, BrokenProcessPool) or type(error).__name__ in names

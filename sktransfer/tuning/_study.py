@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +36,14 @@ _INTERVAL, _GRACE = 5, 60
 _SQLITE_PATIENCE = 60
 _ATTEMPTS = 10
 NAME = "search"
+# How often a setting is taken up again after the process that evaluated it had died.
+_MAX_DEATHS, _DEATHS = 1, "deaths"
+# Seconds for which a process may hold an SQLite study.
+_TURN = 60
+_MEANT = {
+    "data": "other data",
+    "folds": "other folds, as of a cv that shuffles without random_state",
+}
 
 
 def open_study(storage: Any, name: str | None, sampler: BaseSampler, pruner: BasePruner) -> Study:
@@ -104,8 +111,10 @@ def claim(study: Study, space: Mapping[str, Any], about: Mapping[str, Any]) -> N
         "search_space": {key: distribution_to_json(value) for key, value in space.items()},
         **about,
     }
+    begun = bool(study.get_trials(deepcopy=False))
+    # Read after the trials: whoever made these has noted what they are about before.
     known = study.user_attrs
-    if not known and study.get_trials(deepcopy=False):
+    if begun and not known:
         raise ValueError(
             f"The study {study.study_name!r} exists, but no TransferSearchCV made it: pass another "
             "study_name."
@@ -121,8 +130,8 @@ def claim(study: Study, space: Mapping[str, Any], about: Mapping[str, Any]) -> N
                 name for name in {*value, *known[key]} if value.get(name) != known[key].get(name)
             )
             what = f"another {key}: {', '.join(changed)} differ"
-        elif key == "folds":
-            what = "other folds: other data, or a cv that shuffles without random_state"
+        elif key in _MEANT:
+            what = _MEANT[key]
         else:
             what = f"{key}={known[key]!r}, not {value!r}"
         raise ValueError(
@@ -131,18 +140,9 @@ def claim(study: Study, space: Mapping[str, Any], about: Mapping[str, Any]) -> N
         )
 
 
-def digest_of(folds: Sequence[Any]) -> str:
-    """Name the folds of a search: equal names mean comparable scores."""
-    digest = hashlib.blake2b(digest_size=16)
-    for fold in folds:
-        for rows in (fold.train, fold.test):
-            digest.update(f"{len(rows)};".encode() + rows.astype("<i8").tobytes())
-    return digest.hexdigest()
-
-
 def ask(study: Study) -> Any:
     """Ask for a trial; heartbeats are sent by the search."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _turn(study):
         warnings.filterwarnings("ignore", "Heartbeat of storage is supposed", UserWarning)
         return study.ask()
 
@@ -162,19 +162,19 @@ def retry_the_dead(study: Study) -> None:
     """
     if not outlives(study):
         return
-    with warnings.catch_warnings():
+    with _turn(study), warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         optuna.storages.fail_stale_trials(study)
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        process = trial.user_attrs.get(PROCESS)
-        # Between a trial and its first sign of life a process may die, too.
-        begun = trial.datetime_start or datetime.now()
-        unborn = process is None and datetime.now() - begun > timedelta(seconds=_GRACE)
-        if unborn or is_gone(process):
-            requeue(study, trial, max_retry=1)
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            process = trial.user_attrs.get(PROCESS)
+            # Between a trial and its first sign of life a process may die, too.
+            begun = trial.datetime_start or datetime.now()
+            unborn = process is None and datetime.now() - begun > timedelta(seconds=_GRACE)
+            if unborn or is_gone(process):
+                _requeue(study, trial, _Retry(after_a_death=True))
 
 
-def requeue(study: Study, trial: FrozenTrial, max_retry: int | None = None) -> None:
+def requeue(study: Study, trial: FrozenTrial) -> None:
     """End a trial that was interrupted, and let another one take up where it stopped.
 
     Parameters
@@ -183,27 +183,56 @@ def requeue(study: Study, trial: FrozenTrial, max_retry: int | None = None) -> N
         Of this search.
     trial : optuna.trial.FrozenTrial
         Running.
-    max_retry : int or None, default=None
-        How often a setting is taken up again; None is always.
     """
+    with _turn(study):
+        _requeue(study, trial, _Retry(after_a_death=False))
+
+
+def _requeue(study: Study, trial: FrozenTrial, retry: _Retry) -> None:
     with contextlib.suppress(UpdateFinishedTrialError):  # another process was faster
         if study._storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL):
-            _retry(max_retry)(study, study.get_trials()[trial.number])
+            retry(study, study.get_trials()[trial.number])
+
+
+@contextlib.contextmanager
+def _turn(study: Study) -> Iterator[None]:
+    """Let one process at a time decide who evaluates what.
+
+    Other databases lock the row of a trial while they change its state; SQLite cannot, and two
+    processes would both believe that they were the one to do so.
+    """
+    url = getattr(getattr(study._storage, "_backend", study._storage), "url", "")
+    path = url.partition("?")[0].removeprefix("sqlite:///")
+    if not url.startswith("sqlite:///") or not path or path == ":memory:":
+        yield
+        return
+    from filelock import FileLock
+
+    with FileLock(f"{path}.lock", timeout=_TURN):
+        yield
 
 
 class _Retry(RetryHeartbeatStaleTrialCallback):
-    """As Optuna does it, without the dead process's name on the new trial."""
+    """As Optuna does it, without the dead process's name on the new trial.
+
+    Interruptions are not counted, deaths are: what has killed two processes may kill a third.
+    """
+
+    def __init__(self, after_a_death: bool) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            super().__init__(max_retry=None, inherit_intermediate_values=True)
+        self._after_a_death = after_a_death
 
     def __call__(self, study: Study, trial: FrozenTrial) -> None:
         for name in (PROCESS, ASKED):
             trial.user_attrs.pop(name, None)
+        if self._after_a_death:
+            deaths = trial.user_attrs.get(_DEATHS, 0) + 1
+            if deaths > _MAX_DEATHS:
+                return
+            trial.user_attrs[_DEATHS] = deaths
         super().__call__(study, trial)
-
-
-def _retry(max_retry: int | None) -> _Retry:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return _Retry(max_retry=max_retry, inherit_intermediate_values=True)
 
 
 def existing_storage(storage: Any) -> BaseStorage:
@@ -280,7 +309,7 @@ def _storage(storage: Any) -> BaseStorage:
                     engine_kwargs=settings,
                     heartbeat_interval=_INTERVAL,
                     grace_period=_GRACE,
-                    heartbeat_stale_trial_callback=_retry(1),
+                    heartbeat_stale_trial_callback=_Retry(after_a_death=True),
                 )
             except Exception as error:
                 # Processes that begin in the same moment make the same tables; one of them wins.
@@ -297,14 +326,21 @@ def _explained(url: str) -> Iterator[str]:
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+    no_url = (
+        "storage is no URL of a database: postgresql://user@host/name is one, and a path is an "
+        "SQLite file."
+    )
     try:
-        shown = make_url(url).render_as_string(hide_password=True)
+        made = make_url(url)
+    except (ArgumentError, ValueError):
+        # What is wrong with it may be a password with an @ in it.
+        raise ValueError(no_url) from None
+    hidden = [key for key in made.query if "pass" in key.lower()]
+    shown = made.difference_update_query(hidden).render_as_string(hide_password=True)
+    try:
         yield shown
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise ValueError(
-            "storage is no URL of a database: postgresql://user@host/name is one, and a path is "
-            "an SQLite file."
-        ) from error
+    except NoSuchModuleError as error:
+        raise ValueError(no_url) from error
     except ImportError as error:
         hint = " pip install 'sktransfer[postgresql]'." if url.startswith("postgresql") else ""
         reason = str(error).rstrip(" .")

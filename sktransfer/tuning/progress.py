@@ -50,7 +50,7 @@ class SearchProgress:
         context : sklearn.callback.CallbackContext
             Of the search.
         """
-        line = _LINES.pop(context.root_uuid, None)
+        line = _LINES.pop(id(estimator), None)
         if line is not None:
             line.stop()
 
@@ -65,7 +65,7 @@ class SearchProgress:
             Of the search, or of one of its trials.
         """
         if context.task_name == "search" and hasattr(estimator, "study_"):
-            _LINES[context.root_uuid] = _Line(estimator)
+            _LINES[id(estimator)] = _Line(estimator)
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         """Bring the line up to date with each trial, and end it with the search.
@@ -78,8 +78,8 @@ class SearchProgress:
             Of the search, or of one of its trials.
         """
         # Folds end in workers, too, where there is no line.
-        if context.task_name == "trial" and context.root_uuid in _LINES:
-            _LINES[context.root_uuid].update()
+        if context.task_name == "trial" and id(estimator) in _LINES:
+            _LINES[id(estimator)].update()
         elif context.task_name == "search":
             self.teardown(estimator, context)
 
@@ -127,8 +127,9 @@ class _Line:
         self._progress.stop()
 
 
-# Callbacks are copied to workers; what is being shown stays here. The key is the search's.
-_LINES: dict[Any, _Line] = {}
+# Callbacks are copied to workers; what is being shown stays here. Searches may be nested, and the
+# inner one is part of the outer one's run, so that the key is the search itself.
+_LINES: dict[int, _Line] = {}
 
 
 def _summary(ended: list[Any]) -> str:

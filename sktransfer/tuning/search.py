@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.base import _fit_context, clone, is_classifier
 from sklearn.callback import with_callbacks
 from sklearn.exceptions import FitFailedWarning
+from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection import check_cv
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import check_random_state, indexable
@@ -74,11 +75,13 @@ class TransferSearchCV(BaseSearchCV):
         URL, such as ``postgresql://user@host/name``. The same call goes on where an earlier one
         ended, was interrupted or was killed: what was finished is kept, and the trial that was
         running is taken up again, once. Several processes that run the same script share the
-        trials.
+        trials. Data, folds, scoring and whatever of the estimator is not searched have to be the
+        same. A password belongs into the database's own file, such as ``.pgpass``, since the repr
+        of a search shows the URL.
     study_name : str or None, default=None
         In the storage; None is ``"search"``.
     refit : bool, str or callable, default=True
-        As in scikit-learn.
+        As in scikit-learn; with several metrics the name of the one that is searched for.
     random_state : int, RandomState instance or None, default=None
         Seeds the sampler that is made here. An int gives the same trials in every call, also in
         one that was killed and goes on.
@@ -218,12 +221,25 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         from sktransfer.features.corpus import forgetting
         from sktransfer.tuning import _study
         from sktransfer.tuning._fold import Fold
-        from sktransfer.tuning._loop import Loop, Task
+        from sktransfer.tuning._identity import (
+            digest_of_data,
+            digest_of_folds,
+            name_of_scoring,
+            settings_of_estimator,
+        )
+        from sktransfer.tuning._loop import Loop
         from sktransfer.tuning._quiet import quiet
+        from sktransfer.tuning._workers import Task
 
         end = None if self.timeout is None else time.time() + self.timeout
         light = self._light()
         scorer, metric = light._get_scorers()
+        self.multimetric_ = isinstance(scorer, _MultimetricScorer)
+        if self.multimetric_ and not isinstance(self.refit, str):
+            raise ValueError(
+                "With several metrics refit has to be the name of the one that is searched for: "
+                f"one of {sorted(scorer._scorers)}, got refit={self.refit!r}."
+            )
         X, y = indexable(X, y)
         params = _check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
@@ -267,12 +283,18 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             self.study_ = _study.open_study(
                 self.storage, self.study_name, self._placed(seed), self.pruner_
             )
-            about = {"scoring": _name(self.scoring), "metric": task.metric}
-            _study.claim(
-                self.study_, self.search_space_, {**about, "folds": _study.digest_of(folds)}
-            )
+            about = {
+                "estimator": settings_of_estimator(self.estimator, self.search_space_),
+                "scoring": name_of_scoring(self.scoring),
+                "metric": task.metric,
+                "data": digest_of_data(X, y, params),
+                "folds": digest_of_folds(folds),
+            }
+            _study.claim(self.study_, self.search_space_, about)
+            # Of a study that others have begun, or share, trials may be taken up again.
+            n_tasks = None if _study.outlives(self.study_) else self.n_trials
             context = root.subcontext(
-                task_name="search", max_subtasks=self.n_trials, sequential_subtasks=True
+                task_name="search", max_subtasks=n_tasks, sequential_subtasks=True
             ).call_on_fit_task_begin(estimator=self)
             Loop(
                 self.study_,
@@ -293,12 +315,20 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         root.call_on_fit_task_end(estimator=self, **told)
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        if "study_" in state:
+            from sktransfer.tuning._history import detached
+
+            # Else a fitted classifier could only be loaded where its database is.
+            state["study_"] = detached(state["study_"])
+        return state
+
     def _keep(self, metric: Any) -> None:
         """Set the attributes that scikit-learn's searches have, from the study."""
         from sktransfer.tuning._history import settings_of
         from sktransfer.tuning._results import (
             complete,
-            folds_of,
             has_failed,
             more_of,
             out_of,
@@ -309,13 +339,14 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         ended = [trial for trial in settings if trial.state.is_finished()]
         done = complete(ended)
         failed = [trial for trial in ended if has_failed(trial)]
-        folds = [fold for trial in ended for fold in folds_of(trial, self.n_splits_)]
-        if not any(fold["test_scores"] for fold in folds):
+        if not len(done):
             if failed:
-                first = f"{failed[0].params}: {reason_of(failed[0])}"
-                why = f"Every trial failed, the first with {first}"
+                all_of_them = (
+                    "Every trial failed" if len(failed) == len(ended) else "None ended well"
+                )
+                why = f"{all_of_them}, the first with {failed[0].params}: {reason_of(failed[0])}"
             elif self.timeout is None:
-                why = "Every trial was pruned in its first fold: pass a pruner that waits longer."
+                why = "Every trial was pruned: pass a pruner that waits longer."
             else:
                 why = f"No trial ended within timeout={self.timeout}: allow more, or fewer folds."
             raise ValueError(why)
@@ -327,7 +358,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             )
         error_score = np.nan if self.error_score == "raise" else self.error_score
         out = out_of(ended, self.n_splits_, self.return_train_score, error_score)
-        self.multimetric_ = isinstance(out[0]["test_scores"], dict)
+        # What a function of the user's gives is known only by now.
+        self.multimetric_ |= isinstance(out[0]["test_scores"], dict)
         if self.multimetric_ and callable(self.scoring):
             self._check_refit_for_multimetric(out[0]["test_scores"])
             metric = self.refit
@@ -414,12 +446,3 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 "pruner=optuna.pruners.MedianPruner()."
             )
         return MedianPruner(n_startup_trials=_N_UNPRUNED, n_warmup_steps=_N_WARMUP_STEPS)
-
-
-def _name(scoring: Any) -> Any:
-    """Name what is scored so that it can be compared between processes."""
-    if isinstance(scoring, str) or scoring is None:
-        return scoring
-    if isinstance(scoring, list | tuple | set | Mapping):
-        return sorted(scoring)
-    return getattr(scoring, "__qualname__", type(scoring).__qualname__)

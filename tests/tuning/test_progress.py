@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import pty
 import re
+import threading
 
 import pytest
 from optuna.distributions import FloatDistribution
-from optuna.pruners import ThresholdPruner
+from optuna.pruners import NopPruner, ThresholdPruner
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
@@ -83,6 +84,15 @@ def test_each_search_of_a_cross_validation_has_its_line(capfd):
     search = clone(watched()).set_callbacks(SearchProgress())
     cross_validate(search, X, Y, cv=3)
     assert capfd.readouterr().err.count("4/4 trials") == 3
+
+
+def test_nested_searches_have_a_line_each_and_leave_no_thread(capfd):
+    inner = watched(n_trials=2)
+    watched(inner, {"n_trials": [2, 3]}, n_trials=2, pruner=NopPruner()).fit(X, Y)
+    said = capfd.readouterr().err
+    assert said.count("2/2 trials") + said.count("3/3 trials") >= 5
+    assert "_RefreshThread" not in {type(thread).__name__ for thread in threading.enumerate()}
+    assert not progress._LINES
 
 
 def test_other_estimators_may_be_given_it(capfd):

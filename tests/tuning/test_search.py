@@ -23,6 +23,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sktransfer import TransferSearchCV, TransferTextClassifier
 from sktransfer.tuning import search_space
+from sktransfer.tuning._quiet import quiet
 
 X, Y = make_classification(120, 6, random_state=0)
 SPACE = {"C": FloatDistribution(1e-3, 1e3, log=True)}
@@ -324,6 +325,46 @@ def test_several_metrics_and_groups():
     quick(cv=GroupKFold(3)).fit(X, Y, groups=np.arange(len(Y)) % 5)
     with pytest.raises(ValueError, match="refit"):
         quick(scoring=["accuracy", "neg_log_loss"], refit=False).fit(X, Y)
+
+
+@pytest.mark.parametrize("refit", [False, lambda results: 0])
+def test_several_metrics_need_a_name_before_anything_is_fitted(refit):
+    class Unfitted(LogisticRegression):
+        def fit(self, X, y):
+            raise AssertionError("fitted")
+
+    search = quick(Unfitted(), scoring=["accuracy", "f1"], refit=refit, error_score="raise")
+    with pytest.raises(ValueError, match=r"one of \['accuracy', 'f1'\], got refit="):
+        search.fit(X, Y)
+
+
+def test_a_single_metric_may_be_called_score():
+    search = quick(scoring={"score": "accuracy"}, refit="score").fit(X, Y)
+    assert search.multimetric_
+    assert search.score(X, Y) == search.best_estimator_.score(X, Y)
+
+
+def test_a_search_without_a_complete_trial_has_no_best():
+    class Always(optuna.pruners.BasePruner):
+        def prune(self, study, trial):
+            return True
+
+    with pytest.raises(ValueError, match="Every trial was pruned"):
+        quick(pruner=Always()).fit(X, Y)
+
+
+def test_searches_in_threads_leave_optunas_level_as_it_was():
+    optuna.logging.set_verbosity(optuna.logging.INFO)
+    try:
+        first, second = quiet(optuna.logging.ERROR), quiet(optuna.logging.WARNING)
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert optuna.logging.get_verbosity() == optuna.logging.WARNING
+        second.__exit__(None, None, None)
+        assert optuna.logging.get_verbosity() == optuna.logging.INFO
+    finally:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 def test_a_callable_refit_chooses_what_is_kept():

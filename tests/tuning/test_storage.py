@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 import signal
 import socket
@@ -17,12 +18,16 @@ import numpy as np
 import optuna
 import pytest
 from optuna.distributions import FloatDistribution
+from optuna.pruners import NopPruner
 from optuna.trial import TrialState
+from sklearn.base import clone
 from sklearn.datasets import make_classification
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import f1_score, make_scorer
+from sklearn.model_selection import KFold, cross_validate
 
-from sktransfer import TransferSearchCV
+from sktransfer import TransferSearchCV, TransferTextClassifier
+from sktransfer.tuning import _study
 from sktransfer.tuning._history import settings_of
 from sktransfer.tuning._liveness import is_gone, this_process
 
@@ -31,10 +36,11 @@ SPACE = {"C": FloatDistribution(1e-3, 1e3, log=True)}
 SCRIPT = Path(__file__).with_name("_script.py")
 
 
-def quick(storage, **params):
+def quick(storage, estimator=None, **params):
     settings = {"n_trials": 6, "cv": 3, "random_state": 0, "refit": False, **params}
     space = settings.pop("space", SPACE)
-    return TransferSearchCV(LogisticRegression(), space, storage=storage, **settings)
+    estimator = LogisticRegression() if estimator is None else estimator
+    return TransferSearchCV(estimator, space, storage=storage, **settings)
 
 
 def load(storage):
@@ -188,25 +194,133 @@ def test_the_same_call_goes_on_where_an_earlier_one_ended(tmp_path):
     np.testing.assert_array_equal(other, one)
 
 
-def test_ctrl_c_puts_the_running_trial_back(tmp_path):
+@pytest.mark.parametrize("pruner", [None, NopPruner()])
+@pytest.mark.parametrize("at", [7, 8, 9, 12])
+def test_ctrl_c_puts_the_running_trial_back_with_its_finished_folds(tmp_path, at, pruner):
     class Interrupted(LogisticRegression):
         n_fits = 0
 
         def fit(self, X, y):
             type(self).n_fits += 1
-            if type(self).n_fits == 8:
+            if type(self).n_fits == at:
                 raise KeyboardInterrupt
             return super().fit(X, y)
 
-    search = quick(tmp_path / "s.db").set_params(estimator=Interrupted())
+    search = quick(tmp_path / "s.db", pruner=pruner).set_params(estimator=Interrupted())
     with pytest.raises(KeyboardInterrupt):
         search.fit(X, Y)
     assert [trial.state for trial in load(tmp_path / "s.db").trials][-1] == TrialState.WAITING
     search.fit(X, Y)
-    # 6 trials of 3 folds, and the one fold that was interrupted; finished ones are not repeated.
-    assert Interrupted.n_fits <= 6 * 3 + 1
-    whole = quick(None).fit(X, Y).cv_results_
+    whole = quick(None, pruner=pruner).fit(X, Y).cv_results_
+    # The one fold that was interrupted; finished ones are not repeated.
+    assert (
+        Interrupted.n_fits
+        == np.isfinite([whole[f"split{i}_test_score"] for i in range(3)]).sum() + 1
+    )
     np.testing.assert_array_equal(search.cv_results_["mean_test_score"], whole["mean_test_score"])
+
+
+def test_a_death_after_an_interruption_is_the_first(tmp_path):
+    storage = tmp_path / "s.db"
+    search = quick(storage, n_trials=1).fit(X, Y)
+    study = search.study_
+    asked = study.ask()
+    _study.requeue(study, study.trials[asked.number])
+    for deaths in (1, 2):
+        again = study.ask()
+        again.set_user_attr("process", {**this_process(), "started": "before"})
+        _study.retry_the_dead(study)
+        waiting = [t for t in study.trials if t.state == TrialState.WAITING]
+        assert len(waiting) == (deaths == 1)
+
+
+@pytest.mark.filterwarnings("ignore:.*trials failed")
+def test_a_fit_that_fails_takes_no_other_trial_with_it(tmp_path):
+    class Fussy(LogisticRegression):
+        wrong = 3.0
+
+        def fit(self, X, y):
+            if type(self).wrong == self.C:
+                raise RuntimeError("not this one")
+            return super().fit(X, y)
+
+    space = {"C": [1.0, 2.0, 3.0, 4.0]}
+    search = quick(tmp_path / "s.db", space=space, n_trials=4, batch_size=4, error_score="raise")
+    search.set_params(estimator=Fussy())
+    with pytest.raises(RuntimeError, match="not this one"):
+        search.fit(X, Y)
+    states = {t.params["C"]: t.state for t in settings_of(load(tmp_path / "s.db").trials)}
+    assert states[3.0] == TrialState.FAIL
+    assert {states[C] for C in (1.0, 2.0, 4.0)} == {TrialState.WAITING}
+    Fussy.wrong = None
+    search.fit(X, Y)
+    assert search.cv_results_["trial_state"].tolist().count("complete") == 3
+
+
+def test_a_trial_that_was_taken_away_while_it_was_asked_for_is_left_alone(tmp_path, monkeypatch):
+    from sktransfer.tuning import _loop
+
+    real, taken = _loop.ask, []
+
+    def ask(trial, *arguments):
+        if not taken:
+            taken.append(trial.number)
+            _study.requeue(trial.study, trial.study.trials[trial.number])
+        return real(trial, *arguments)
+
+    monkeypatch.setattr(_loop, "ask", ask)
+    search = quick(tmp_path / "s.db").fit(X, Y)
+    assert search.cv_results_["trial_state"].tolist() == ["complete"] * 6
+    assert len(search.study_.trials) == 7
+
+
+@pytest.mark.slow
+def test_processes_that_are_killed_together_and_started_together_lose_nothing(tmp_path):
+    storage = tmp_path / "s.db"
+    for slowness in (30, 0.02):
+        processes = [start(storage, tmp_path / f"{i}.json", 8, slowness) for i in range(4)]
+        if slowness > 1:
+            while not n_asked(storage) >= 4 and all(p.poll() is None for p in processes):
+                time.sleep(0.1)
+            for process in processes:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                process.stderr.close()
+            continue
+        for process in processes:
+            _, errors = process.communicate(timeout=240)
+            assert process.returncode == 0, errors
+    trials = load(storage).get_trials(deepcopy=False)
+    retries = [t.system_attrs["failed_trial"] for t in trials if "failed_trial" in t.system_attrs]
+    assert sorted(retries) == sorted(set(retries))
+    assert len(retries) == 4
+    assert not any(trial.user_attrs.get("error") for trial in trials)
+    assert {t.state for t in settings_of(trials)} <= {TrialState.COMPLETE, TrialState.PRUNED}
+
+
+def n_asked(storage):
+    try:
+        trials = load(storage).get_trials(deepcopy=False)
+    except Exception:  # not made yet, or just being made
+        return 0
+    return sum("asked" in trial.user_attrs for trial in trials)
+
+
+def test_a_nested_search_does_not_share_trials_between_outer_folds(tmp_path):
+    search = quick(tmp_path / "s.db", n_trials=2, refit=True)
+    with pytest.raises(ValueError, match="exists with other data"):
+        cross_validate(search, X, Y, cv=KFold(3), error_score="raise")
+
+
+def test_a_fitted_search_is_loaded_without_its_database(tmp_path):
+    search = quick(tmp_path / "s.db", refit=True).fit(X, Y)
+    pickled = pickle.dumps(search)
+    (tmp_path / "s.db").unlink()
+    again = pickle.loads(pickled)
+    assert not (tmp_path / "s.db").exists()
+    np.testing.assert_array_equal(again.predict(X), search.predict(X))
+    assert [t.params for t in again.study_.trials] == [t.params for t in search.study_.trials]
+    assert again.study_.user_attrs == search.study_.user_attrs
 
 
 def test_ctrl_c_while_parameters_are_chosen_leaves_nothing_to_wait_for(tmp_path, monkeypatch):
@@ -229,6 +343,9 @@ def test_ctrl_c_while_parameters_are_chosen_leaves_nothing_to_wait_for(tmp_path,
         ({"scoring": "f1"}, "exists with scoring=None, not 'f1'"),
         ({"cv": 4}, "exists with other folds"),
         ({"cv": KFold(3, shuffle=True)}, "exists with other folds"),
+        ({"estimator": LogisticRegression(tol=0.1)}, "exists with another estimator: tol differ"),
+        ({"estimator": Ridge(), "space": {"alpha": [1.0]}}, "exists with another search_space"),
+        ({"scoring": make_scorer(f1_score)}, "exists with scoring=None"),
     ],
 )
 def test_a_study_about_something_else_is_refused_before_anything_is_fitted(
@@ -238,6 +355,30 @@ def test_a_study_about_something_else_is_refused_before_anything_is_fitted(
     with pytest.raises(ValueError, match=message):
         quick(tmp_path / "s.db", **change).fit(X, Y)
     assert len(load(tmp_path / "s.db").trials) == 1
+
+
+@pytest.mark.parametrize("data", [(X + 1e-9, Y), (X, 1 - Y), (X[:, :5], Y)])
+def test_other_data_of_the_same_size_is_refused(tmp_path, data):
+    quick(tmp_path / "s.db", n_trials=1).fit(X, Y)
+    with pytest.raises(ValueError, match="exists with other data"):
+        quick(tmp_path / "s.db", n_trials=2).fit(*data)
+
+
+def test_scorers_of_one_kind_are_told_apart(tmp_path):
+    quick(tmp_path / "s.db", n_trials=1, scoring=make_scorer(f1_score)).fit(X, Y)
+    other = make_scorer(f1_score, pos_label=0)
+    with pytest.raises(ValueError, match="exists with scoring="):
+        quick(tmp_path / "s.db", n_trials=2, scoring=other).fit(X, Y)
+
+
+def test_where_and_how_loudly_something_runs_may_differ(tmp_path):
+    texts, labels = ["good", "bad"] * 10, [1, 0] * 10
+    clf = TransferTextClassifier("hashing", freeze="frozen", random_state=0)
+    space = {"head__C": [0.1, 1.0]}
+    quick(tmp_path / "s.db", clf, space=space, n_trials=1).fit(texts, labels)
+    other = clone(clf).set_params(verbose=0, device="cpu", cache="memory")
+    search = quick(tmp_path / "s.db", other, space=space, n_trials=2, n_jobs=2)
+    assert len(search.fit(np.array(texts, dtype=object), labels).study_.trials) == 2
 
 
 def test_a_study_of_another_direction_is_refused(tmp_path):
@@ -256,6 +397,12 @@ def test_a_study_of_another_direction_is_refused(tmp_path):
             "postgresql+psycopg://u:secret@127.0.0.1:1/x",
             ConnectionError,
             r"storage='postgresql\+psycopg://u:\*\*\*@127.0.0.1:1/x' cannot be reached",
+        ),
+        ("postgresql://u:tops@cret:1@h:5/x", ValueError, "^storage is no URL of a database"),
+        (
+            "postgresql+psycopg://127.0.0.1:1/x?password=secret&user=u",
+            ConnectionError,
+            r"storage='postgresql\+psycopg://127.0.0.1:1/x\?user=u' cannot be reached",
         ),
     ],
 )
