@@ -100,7 +100,7 @@ class Loop:
             _study.retry_the_dead(self.study)
             settings = self._settings()
             n_waiting = sum(trial.state == TrialState.WAITING for trial in settings)
-            room = max(0, self.n_trials - len(settings))
+            room = 0 if self._is_exhausted() else max(0, self.n_trials - len(settings))
             if n_waiting or room:
                 begun = len(settings) % self.batch_size
                 # Those that wait belong to a batch that was begun; it is filled up first.
@@ -124,6 +124,10 @@ class Loop:
             "heartbeats: if their process has died, end them with study.tell(number, "
             "state=optuna.trial.TrialState.FAIL). A path or URL as storage sees to that by itself."
         )
+
+    def _is_exhausted(self) -> bool:
+        """Say whether the sampler has nothing left, as of a grid that was walked before."""
+        return getattr(self.study.sampler, "is_exhausted", lambda study: False)(self.study)
 
     def _has_room(self) -> bool:
         """Say whether there is another trial to ask for; other processes ask, too."""

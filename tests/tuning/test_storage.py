@@ -19,6 +19,7 @@ import optuna
 import pytest
 from optuna.distributions import FloatDistribution
 from optuna.pruners import NopPruner
+from optuna.samplers import GridSampler
 from optuna.trial import TrialState
 from sklearn.base import clone
 from sklearn.datasets import make_classification
@@ -192,6 +193,13 @@ def test_the_same_call_goes_on_where_an_earlier_one_ended(tmp_path):
     assert len(again.study_.trials) == 6
     one, other = (s.cv_results_["mean_fit_time"] for s in (search, again))
     np.testing.assert_array_equal(other, one)
+
+
+def test_a_grid_that_was_walked_is_not_walked_again(tmp_path):
+    for _ in range(2):
+        sampler = GridSampler({"C": [0.1, 1.0, 10.0]}, seed=0)
+        search = quick(tmp_path / "s.db", space={"C": [0.1, 1.0, 10.0]}, sampler=sampler)
+        assert len(search.fit(X, Y).study_.trials) == 3
 
 
 @pytest.mark.parametrize("pruner", [None, NopPruner()])
