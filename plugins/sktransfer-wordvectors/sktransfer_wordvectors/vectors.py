@@ -1,0 +1,288 @@
+"""Pretrained word vectors, from the formats in which they are published."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+__all__ = ["WordVectors", "read_vectors"]
+
+# Words are shorter; what is longer is no word, but a file of another kind.
+_MAX_WORD = 1000
+_TEXT = (".txt", ".vec")
+
+
+class WordVectors:
+    """Words and their vectors.
+
+    Parameters
+    ----------
+    words : sequence of n str
+        All different.
+    matrix : ndarray of float32 of shape (n, dim)
+        May be backed by a file; only the rows that are asked for are read.
+    """
+
+    def __init__(self, words: Sequence[str], matrix: np.ndarray) -> None:
+        self.words = words
+        self.matrix = matrix
+
+    @property
+    def dim(self) -> int:
+        """Numbers of a vector."""
+        return int(self.matrix.shape[1])
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {word: row for row, word in enumerate(self.words)}
+
+    def __contains__(self, word: object) -> bool:
+        return word in self._rows
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def of(self, words: Iterable[str]) -> np.ndarray:
+        """Copy the vectors of some words.
+
+        Parameters
+        ----------
+        words : iterable of m str
+            Of those that have one.
+
+        Returns
+        -------
+        vectors : ndarray of float32 of shape (m, dim)
+
+        Raises
+        ------
+        KeyError
+            If a word has none.
+        """
+        return np.array(self.matrix[[self._rows[word] for word in words]], dtype=np.float32)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Name words and numbers: equal strings mean equal vectors."""
+        digest = hashlib.sha256("\n".join(self.words).encode(errors="surrogatepass"))
+        digest.update(np.ascontiguousarray(self.matrix, dtype="<f4").tobytes())
+        return digest.hexdigest()
+
+
+def read_vectors(path: str | os.PathLike[str], folder: Path | None = None) -> WordVectors:
+    """Read vectors from a file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        GloVe's or word2vec's text (``.txt``, ``.vec``), word2vec's binary format (``.bin``), each
+        also with ``.gz``; or ``.npy`` or ``.safetensors`` (one tensor) with the words beside it, in
+        a file of the same name that ends in ``.json`` (a list) or ``.txt`` (a word a line).
+    folder : pathlib.Path or None, default=None
+        Where text and binary files are kept as an array after they were read once, so that later
+        reads are quick and share memory. None keeps nothing.
+
+    Returns
+    -------
+    vectors : WordVectors
+
+    Raises
+    ------
+    OSError
+        If there is no such file.
+    ValueError
+        If the file is damaged or of another kind; says where and what was expected.
+    """
+    path = Path(path)
+    packed = path.suffix.lower() == ".gz"
+    kind = (path.with_suffix("") if packed else path).suffix.lower()
+    if kind in (".npy", ".safetensors") and not packed:
+        return _read_array(path, kind)
+    if kind not in (*_TEXT, ".bin"):
+        raise ValueError(
+            f"{path}: vectors are read from *.txt, *.vec and *.bin, each also with .gz, *.npy and "
+            f"*.safetensors, got {path.suffix or 'no ending'}."
+        )
+    if folder is None:
+        return _parse(path, kind)
+    kept = folder / _digest(path)
+    if not (kept / "words.json").is_file():
+        _keep(_parse(path, kind), kept)
+    return _read_array(kept / "vectors.npy", ".npy", kept / "words.json")
+
+
+def _parse(path: Path, kind: str) -> WordVectors:
+    with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        try:
+            rows = _binary(file, path) if kind == ".bin" else _text(file, path)
+            return _collected(rows, path)
+        except (EOFError, gzip.BadGzipFile) as error:
+            raise ValueError(f"{path} is cut short or damaged: {error}.") from error
+
+
+def _collected(rows: Iterator[tuple[str, str, np.ndarray]], path: Path) -> WordVectors:
+    """Put rows into one array; ``where`` says where a row stands."""
+    words: dict[str, str] = {}
+    vectors = []
+    for where, word, vector in rows:
+        if word in words:
+            raise ValueError(
+                f"{path}, {where}: the word {word!r} was there before, in {words[word]}; each word "
+                "is expected once."
+            )
+        words[word] = where
+        vectors.append(vector)
+    if not words:
+        raise ValueError(f"{path} holds no vectors.")
+    return WordVectors(list(words), np.stack(vectors))
+
+
+def _text(file: Any, path: Path) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Read a word and its numbers a line; a first line of two integers counts them."""
+    dim, expected, n = None, None, 0
+    for number, raw in enumerate(file, start=1):
+        where = f"line {number}"
+        line = raw.rstrip(b"\r\n")
+        if number == 1 and (header := _header(line)):
+            expected, dim = header
+            continue
+        # What GloVe calls a word may hold blanks, of all kinds; a number does not.
+        parts = line.rstrip(b" ").rsplit(b" ", -1 if dim is None else dim)
+        dim = len(parts) - 1 if dim is None else dim
+        if dim < 1 or len(parts) != dim + 1 or not parts[0]:
+            raise ValueError(
+                f"{path}, {where}: a word and {dim} numbers are expected, got {len(parts) - 1} "
+                f"numbers in {_shown(line)}."
+            )
+        try:
+            vector = np.array(parts[1:], dtype=np.float32)
+        except ValueError:
+            raise ValueError(
+                f"{path}, {where}: a word and {dim} numbers are expected, got {_shown(line)}."
+            ) from None
+        if not np.isfinite(vector).all():
+            raise ValueError(f"{path}, {where}: numbers have to be finite, got {_shown(line)}.")
+        n += 1
+        yield where, parts[0].decode("utf-8", errors="backslashreplace"), vector
+    if expected is not None and n != expected:
+        raise ValueError(f"{path}: {expected:,} words are announced, {n:,} are there.")
+
+
+def _binary(file: Any, path: Path) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Read word2vec's binary format: a word, a blank, its numbers as float32."""
+    first = file.readline(_MAX_WORD)
+    header = _header(first.rstrip(b"\r\n"))
+    if header is None:
+        raise ValueError(
+            f"{path}: the number of words and of their numbers is expected in the first line, got "
+            f"{_shown(first)}."
+        )
+    expected, dim = header
+    at = len(first)
+    for i in range(expected):
+        where = f"byte {at:,}"
+        word = bytearray()
+        while (byte := file.read(1)) != b" ":
+            if not byte or len(word) > _MAX_WORD:
+                raise ValueError(
+                    f"{path}, byte {at + len(word):,}: word {i + 1:,} of {expected:,} is expected, "
+                    f"got {'the end of the file' if not byte else _shown(bytes(word[:40]))}."
+                )
+            word += byte
+        data = file.read(4 * dim)
+        if len(data) < 4 * dim:
+            raise ValueError(
+                f"{path}, byte {at + len(word) + 1 + len(data):,}: the file ends within the "
+                f"numbers of word {i + 1:,} of {expected:,}; {4 * dim} bytes are expected, got "
+                f"{len(data)}."
+            )
+        at += len(word) + 1 + len(data)
+        vector = np.frombuffer(data, dtype="<f4").astype(np.float32)
+        # word2vec ends each row with a newline, which others leave out.
+        yield where, bytes(word).lstrip(b"\n").decode("utf-8", errors="backslashreplace"), vector
+
+
+def _header(line: bytes) -> tuple[int, int] | None:
+    parts = line.split()
+    if len(parts) == 2 and all(part.isdigit() for part in parts):
+        n, dim = map(int, parts)
+        return (n, dim) if dim > 0 else None
+    return None
+
+
+def _read_array(path: Path, kind: str, words: Path | None = None) -> WordVectors:
+    beside = [words] if words else [path.with_suffix(".json"), path.with_suffix(".txt")]
+    found = next((file for file in beside if file.is_file()), None)
+    if found is None:
+        raise FileNotFoundError(
+            f"{path} needs its words beside it, in {' or '.join(map(str, beside))}."
+        )
+    text = found.read_text(encoding="utf-8")
+    names = json.loads(text) if found.suffix == ".json" else text.splitlines()
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{found}: a list of words is expected.")
+    matrix = np.load(path, mmap_mode="r", allow_pickle=False) if kind == ".npy" else _tensor(path)
+    if matrix.ndim != 2 or matrix.dtype.kind != "f":
+        raise ValueError(
+            f"{path}: floats of shape (words, dim) are expected, got {matrix.dtype} of shape "
+            f"{matrix.shape}."
+        )
+    if len(names) != len(matrix):
+        raise ValueError(f"{path} has {len(matrix):,} vectors, {found} has {len(names):,} words.")
+    if len(set(names)) < len(names):
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise ValueError(f"{found}: the word {twice!r} is there twice.")
+    return WordVectors(names, matrix)
+
+
+def _tensor(path: Path) -> np.ndarray:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="np") as file:
+        names = list(file.keys())
+        if len(names) != 1:
+            raise ValueError(f"{path}: one tensor is expected, got {names}.")
+        return np.asarray(file.get_tensor(names[0]))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _keep(vectors: WordVectors, folder: Path) -> None:
+    """Write an array and its words; another process may do the same."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _replacing(folder / "vectors.npy") as file:
+        np.save(file, vectors.matrix, allow_pickle=False)
+    # Last: it says that all is there.
+    with _replacing(folder / "words.json") as file:
+        file.write(json.dumps(list(vectors.words), ensure_ascii=False).encode())
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def _shown(line: bytes) -> str:
+    text = line.decode("utf-8", errors="replace")
+    return repr(text if len(text) <= 60 else text[:57] + "...")

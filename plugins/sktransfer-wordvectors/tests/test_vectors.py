@@ -1,0 +1,164 @@
+"""Word vectors from the formats in which they are published, sound and damaged."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import save_file
+from sktransfer_wordvectors import WordVectors, read_vectors
+
+WORDS = ["the", "naïve", ". . .", "好", "x"]
+MATRIX = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+
+
+def as_text(words, matrix, header):
+    lines = [f"{len(words)} {matrix.shape[1]}"] if header else []
+    lines += [
+        f"{w} {' '.join(repr(float(x)) for x in row)}" for w, row in zip(words, matrix, strict=True)
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def as_binary(words, matrix, newline=b"\n"):
+    rows = [
+        w.encode() + b" " + row.tobytes() + newline for w, row in zip(words, matrix, strict=True)
+    ]
+    return f"{len(words)} {matrix.shape[1]}\n".encode() + b"".join(rows)
+
+
+NO_BLANKS = ["the", "naïve", "...", "好", "x"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("name", "words", "content"),
+    [
+        ("glove.txt", WORDS, as_text(WORDS, MATRIX, header=False)),
+        ("crawl.vec", NO_BLANKS, as_text(NO_BLANKS, MATRIX, header=True)),
+        ("news.bin", NO_BLANKS, as_binary(NO_BLANKS, MATRIX)),
+        ("other.bin", NO_BLANKS, as_binary(NO_BLANKS, MATRIX, b"")),
+    ],
+)
+def test_published_formats(tmp_path, name, words, content, packed):
+    path = tmp_path / (name + (".gz" if packed else ""))
+    path.write_bytes(gzip.compress(content) if packed else content)
+    for folder in (None, tmp_path / "kept", tmp_path / "kept"):
+        vectors = read_vectors(path, folder)
+        assert list(vectors.words) == words
+        np.testing.assert_array_equal(vectors.matrix, MATRIX)
+        np.testing.assert_array_equal(vectors.of([words[3], words[0]]), MATRIX[[3, 0]])
+
+
+def test_what_was_read_once_is_backed_by_a_file(tmp_path):
+    (tmp_path / "v.txt").write_bytes(as_text(WORDS, MATRIX, header=False))
+    read_vectors(tmp_path / "v.txt", tmp_path / "kept")
+    again = read_vectors(tmp_path / "v.txt", tmp_path / "kept")
+    assert isinstance(again.matrix, np.memmap)
+    assert not isinstance(again.of(["the"]), np.memmap)
+    # Another content is another entry.
+    (tmp_path / "v.txt").write_bytes(as_text(WORDS, 2 * MATRIX, header=False))
+    other = read_vectors(tmp_path / "v.txt", tmp_path / "kept")
+    np.testing.assert_array_equal(other.matrix, 2 * MATRIX)
+    assert other.fingerprint != again.fingerprint
+
+
+@pytest.mark.parametrize("kind", ["npy", "safetensors"])
+@pytest.mark.parametrize("beside", ["json", "txt"])
+def test_arrays_with_their_words_beside_them(tmp_path, kind, beside):
+    path = tmp_path / f"v.{kind}"
+    if kind == "npy":
+        np.save(path, MATRIX)
+    else:
+        save_file({"vectors": MATRIX}, path)
+    text = json.dumps(WORDS) if beside == "json" else "\n".join(WORDS)
+    path.with_suffix(f".{beside}").write_text(text, encoding="utf-8")
+    vectors = read_vectors(path)
+    assert list(vectors.words) == WORDS
+    np.testing.assert_array_equal(vectors.matrix, MATRIX)
+
+
+WHOLE = as_binary(NO_BLANKS, MATRIX)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("v.txt", b"a 1 2\nb 1\n", r"line 2: a word and 2 numbers are expected, got 1 numbers"),
+        ("v.txt", b"a 1 2\nb 1 x\n", r"line 2: a word and 2 numbers are expected, got 'b 1 x'"),
+        ("v.txt", b"a 1 2\nb 1 nan\n", r"line 2: numbers have to be finite"),
+        ("v.txt", b"a 1 2\nb 3 4\na 5 6\n", r"line 3: the word 'a' was there before, in line 1"),
+        ("v.txt", b"a\n", r"line 1: a word and 0 numbers"),
+        ("v.txt", b"", r"holds no vectors"),
+        ("v.vec", b"3 2\na 1 2\nb 1 2\n", r"3 words are announced, 2 are there"),
+        ("v.vec", b"1 3\na 1 2\n", r"line 2: a word and 3 numbers are expected, got 2 numbers"),
+        ("v.bin", b"hello\n", r"expected in the first line, got 'hello"),
+        ("v.bin", WHOLE[:-5], r"the file ends within the numbers of word 5 of 5; 12 bytes"),
+        ("v.bin", WHOLE[:40], r"byte 40: word 3 of 5 is expected, got the end"),
+        ("v.bin", b"2 1\n" + b"x" * 2000, r"byte 1,005: word 1 of 2 is expected"),
+        ("v.txt.gz", gzip.compress(b"a 1 2\n" * 1)[:-6], r"is cut short or damaged"),
+        ("v.pkl", b"", r"are read from \*.txt"),
+        ("v.npy.gz", b"", r"are read from \*.txt"),
+    ],
+)
+def test_damage_is_named_with_its_place(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        read_vectors(tmp_path / name, tmp_path / "kept")
+    assert not list(tmp_path.glob("kept/*/words.json"))
+
+
+@pytest.mark.parametrize(
+    ("array", "words", "message"),
+    [
+        (MATRIX, ["a"], "has 5 vectors, .* has 1 words"),
+        (MATRIX, ["a", "b", "a", "c", "d"], "the word 'a' is there twice"),
+        (MATRIX[0], ["a"], "floats of shape"),
+        (MATRIX.astype(int), WORDS, "floats of shape"),
+        (np.array([["a"]], dtype=object), ["a"], "Python objects"),
+    ],
+)
+def test_arrays_that_do_not_fit_their_words_are_refused(tmp_path, array, words, message):
+    np.save(tmp_path / "v.npy", array, allow_pickle=True)
+    (tmp_path / "v.json").write_text(json.dumps(words))
+    with pytest.raises(ValueError, match=message):
+        read_vectors(tmp_path / "v.npy")
+
+
+def test_an_array_without_words_says_what_is_missing(tmp_path):
+    np.save(tmp_path / "v.npy", MATRIX)
+    with pytest.raises(FileNotFoundError, match=r"v\.json or .*v\.txt"):
+        read_vectors(tmp_path / "v.npy")
+
+
+def test_a_word_without_a_vector_is_an_error():
+    vectors = WordVectors(WORDS, MATRIX)
+    assert "the" in vectors
+    assert "The" not in vectors
+    with pytest.raises(KeyError, match="The"):
+        vectors.of(["the", "The"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    words=st.lists(
+        st.text(st.characters(exclude_categories=("Cs", "Cc", "Z")), min_size=1, max_size=8),
+        min_size=1,
+        max_size=6,
+        unique=True,
+    ),
+    dim=st.integers(2, 4),
+    kind=st.sampled_from(["v.txt", "v.vec", "v.bin"]),
+)
+def test_whatever_is_written_is_read(tmp_path_factory, words, dim, kind):
+    matrix = np.random.default_rng(len(words)).normal(size=(len(words), dim)).astype(np.float32)
+    content = as_binary(words, matrix) if kind == "v.bin" else as_text(words, matrix, True)
+    path = tmp_path_factory.mktemp("vectors") / kind
+    path.write_bytes(content)
+    vectors = read_vectors(path)
+    assert list(vectors.words) == words
+    np.testing.assert_array_equal(vectors.matrix, matrix)
