@@ -1,0 +1,111 @@
+"""Small networks on word vectors: (n, length, dim) and a mask in, (n, width) out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+__all__ = ["Convolutions", "Mean", "Recurrent"]
+
+
+class Convolutions(nn.Module):
+    """Filters of several widths, each maximised over the text [1]_.
+
+    Parameters
+    ----------
+    dim : int
+        Of the word vectors.
+    widths : sequence of int
+        Words that a filter sees.
+    n_filters : int
+        Of each width.
+    dropout : float
+        Of the features.
+
+    References
+    ----------
+    .. [1] Kim, Y. (2014). Convolutional neural networks for sentence classification. EMNLP.
+       arXiv:1408.5882.
+    """
+
+    def __init__(self, dim: int, widths: Sequence[int], n_filters: int, dropout: float) -> None:
+        super().__init__()
+        self.widths = tuple(widths)
+        self.filters = nn.ModuleList(nn.Conv1d(dim, n_filters, width) for width in self.widths)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, embedded: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Compute features of shape (n, widths * n_filters)."""
+        # Kim pads so that each filter may also begin or end outside of the text.
+        padded = nn.functional.pad(embedded.transpose(1, 2), (max(self.widths) - 1,) * 2)
+        length = mask.sum(dim=1)
+        found = []
+        for width, filters in zip(self.widths, self.filters, strict=True):
+            edge = max(self.widths) - width
+            seen = torch.relu(filters(padded[:, :, edge : padded.shape[2] - edge]))
+            # What begins after the last word sees padding alone, of which longer mates have more.
+            at = torch.arange(seen.shape[2], device=seen.device)
+            inside = at[None, :] < (length + width - 1).clamp(min=1)[:, None]
+            found.append(seen.masked_fill(~inside[:, None, :], 0.0).amax(dim=2))
+        return self.dropout(torch.cat(found, dim=1))
+
+
+class Mean(nn.Module):
+    """The mean of the vectors, as fastText takes it [1]_, and nothing else.
+
+    References
+    ----------
+    .. [1] Joulin, A., Grave, E., Bojanowski, P. and Mikolov, T. (2017). Bag of tricks for
+       efficient text classification. EACL. arXiv:1607.01759.
+    """
+
+    def forward(self, embedded: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Compute features of shape (n, dim)."""
+        return embedded.sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
+
+
+class Recurrent(nn.Module):
+    """An LSTM or GRU that reads in both directions, and attention over its states [1]_.
+
+    Parameters
+    ----------
+    kind : {"lstm", "gru"}
+        Of the cells.
+    dim : int
+        Of the word vectors.
+    width : int
+        Of the states in each direction.
+    dropout : float
+        Of the features.
+
+    References
+    ----------
+    .. [1] Yang, Z., Yang, D., Dyer, C., He, X., Smola, A. and Hovy, E. (2016). Hierarchical
+       attention networks for document classification. NAACL.
+    """
+
+    def __init__(self, kind: str, dim: int, width: int, dropout: float) -> None:
+        super().__init__()
+        cells = {"lstm": nn.LSTM, "gru": nn.GRU}[kind]
+        self.states = cells(dim, width, batch_first=True, bidirectional=True)
+        self.attention = nn.Linear(2 * width, 2 * width)
+        self.question = nn.Linear(2 * width, 1, bias=False)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, embedded: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Compute features of shape (n, 2 * width)."""
+        # A text without words is read as one word of zeros.
+        lengths = mask.sum(dim=1).clamp(min=1).cpu()
+        packed = nn.utils.rnn.pack_padded_sequence(
+            embedded, lengths, batch_first=True, enforce_sorted=False
+        )
+        states, _ = nn.utils.rnn.pad_packed_sequence(
+            self.states(packed)[0], batch_first=True, total_length=embedded.shape[1]
+        )
+        asked = self.question(torch.tanh(self.attention(states))).squeeze(2)
+        at = torch.arange(embedded.shape[1], device=asked.device)[None, :]
+        inside = at < lengths.to(asked.device)[:, None]
+        weights = asked.masked_fill(~inside, float("-inf")).softmax(dim=1)
+        return self.dropout((weights.unsqueeze(2) * states).sum(dim=1))
