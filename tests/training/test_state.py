@@ -95,15 +95,15 @@ def test_weights_that_are_shared_by_processes_are_not_written_to(model, data):
 @pytest.mark.parametrize(
     "weight",
     [
-        torch.randn(3, 4),
-        torch.randn(2, 3).to(torch.bfloat16),
+        torch.arange(12.0).reshape(3, 4) / 7,
+        (torch.arange(6.0).reshape(2, 3) / 7).to(torch.bfloat16),
         torch.tensor(7),
         torch.tensor([True, False]),
         torch.empty(0, 3),
-        torch.randn(4, 3).T,
-        torch.randn(3, dtype=torch.float64),
+        (torch.arange(12.0).reshape(4, 3) / 7).T,
+        torch.arange(3, dtype=torch.float64) / 7,
     ],
-    ids=str,
+    ids=["matrix", "bfloat16", "scalar", "bool", "empty", "transposed", "float64"],
 )
 def test_every_kind_of_weight_survives_a_pickle(weight):
     state = ModelState(None, 0, "", None, 0, {"weight": weight}, {})
