@@ -118,7 +118,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     ValueError
         If the space is empty or does not fit the estimator, or the study is about something else,
         before anything is fitted; or if every trial failed, with the first one's reason, or none
-        ended in time.
+        ended in time. (A TypeError if the first one's is.)
     ConnectionError
         If the storage cannot be reached.
 
