@@ -341,10 +341,11 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         failed = [trial for trial in ended if has_failed(trial)]
         if not len(done):
             if failed:
-                all_of_them = (
-                    "Every trial failed" if len(failed) == len(ended) else "None ended well"
-                )
-                why = f"{all_of_them}, the first with {failed[0].params}: {reason_of(failed[0])}"
+                what = "Every trial failed" if len(failed) == len(ended) else "None ended well"
+                reason = reason_of(failed[0])
+                why = f"{what}, the first with {failed[0].params}: {reason}"
+                if reason.startswith("TypeError"):
+                    raise TypeError(why)
             elif self.timeout is None:
                 why = "Every trial was pruned: pass a pruner that waits longer."
             else:
