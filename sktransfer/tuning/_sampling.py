@@ -118,8 +118,22 @@ class PlacedSampler(BaseSampler):
         settings = _when_others_have_asked(study, trial)
         place = position_of(trial, settings)
         others = others_of(place, settings, self.batch_size)
-        # What was chosen before a process died is chosen again, so that the rest follows.
-        fixed = {**(self.starts[place] if place < len(self.starts) else {}), **trial.params}
+        start = self.starts[place] if place < len(self.starts) else {}
+        chosen = self._choose_for(place, others, study.study_name, start)
+        if trial.params.items() <= chosen.items():
+            return chosen
+        # A process died over this trial, and others have told more since: the rest has to suit what
+        # was chosen then. It is not given from the first, since fewer numbers would be drawn.
+        return self._choose_for(place, others, study.study_name, {**start, **trial.params})
+
+    def _choose_for(
+        self,
+        place: int,
+        others: tuple[FrozenTrial, ...],
+        name: str,
+        fixed: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Choose for a place among trials; what is fixed is taken over."""
         # `place` alone would give neighbouring seeds neighbouring numbers.
         seeds = np.random.SeedSequence([self.seed, place]).generate_state(1 + _N_REDRAWN) % 2**31
         sampler = self.make(int(seeds[0]))
@@ -128,7 +142,7 @@ class PlacedSampler(BaseSampler):
             # TPE knows by itself how to place trials that were pruned, or not asked for all.
             default = _middle(self.space)
             seen = tuple(as_complete(other, self.space, default) for other in others)
-        first = self._drawn(sampler, seen, fixed, study.study_name)
+        first = self._drawn(sampler, seen, fixed, name)
         # A best setting on the edge of the space is proposed again and again, and lists of choices
         # are soon drawn twice; the score would be the one that is known.
         known = [other.params for other in others]
@@ -136,14 +150,14 @@ class PlacedSampler(BaseSampler):
         for seed in seeds[1:]:
             if drawn not in known:
                 return drawn
-            drawn = self._drawn(RandomSampler(int(seed)), (), fixed, study.study_name)
+            drawn = self._drawn(RandomSampler(int(seed)), (), fixed, name)
         return first
 
     def _drawn(
-        self, sampler: BaseSampler, seen: Iterable[FrozenTrial], fixed: dict[str, Any], name: str
+        self, sampler: BaseSampler, seen: Iterable[FrozenTrial], fixed: Mapping[str, Any], name: str
     ) -> dict[str, Any]:
         known = study_of(seen, name=name, sampler=sampler)
-        known.enqueue_trial(fixed)
+        known.enqueue_trial(dict(fixed))
         return self.ask(known.ask())
 
 

@@ -344,6 +344,31 @@ def test_ctrl_c_while_parameters_are_chosen_leaves_nothing_to_wait_for(tmp_path,
     assert len(quick(tmp_path / "s.db", timeout=60).fit(X, Y).cv_results_["params"]) == 6
 
 
+@pytest.mark.parametrize("n_trials", [8, 31])
+@pytest.mark.parametrize("at", [2, 4, 7])
+def test_a_trial_that_had_asked_for_some_of_its_parameters_asks_for_the_same_rest(
+    tmp_path, monkeypatch, at, n_trials
+):
+    from sktransfer.tuning import _loop
+
+    space = {**SPACE, "tol": FloatDistribution(1e-6, 1e-2)}
+    params = {"space": space, "n_trials": n_trials}
+    whole = quick(None, **params).fit(X, Y).cv_results_["params"]
+    real, calls = _loop.ask, []
+
+    def interrupted(trial, estimator, space):
+        calls.append(trial.number)
+        if len(calls) == at:
+            trial.suggest_float("C", 1e-3, 1e3, log=True)
+            raise KeyboardInterrupt
+        return real(trial, estimator, space)
+
+    monkeypatch.setattr(_loop, "ask", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        quick(tmp_path / "s.db", **params).fit(X, Y)
+    assert quick(tmp_path / "s.db", **params).fit(X, Y).cv_results_["params"] == whole
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -386,7 +411,8 @@ def test_where_and_how_loudly_something_runs_may_differ(tmp_path):
     quick(tmp_path / "s.db", clf, space=space, n_trials=1).fit(texts, labels)
     other = clone(clf).set_params(verbose=0, device="cpu", cache="memory")
     search = quick(tmp_path / "s.db", other, space=space, n_trials=2, n_jobs=2)
-    assert len(search.fit(np.array(texts, dtype=object), labels).study_.trials) == 2
+    for same in (np.array(texts, dtype=object), np.array(texts)):
+        assert len(search.fit(same, labels).study_.trials) == 2
 
 
 def test_a_study_of_another_direction_is_refused(tmp_path):
