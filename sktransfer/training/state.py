@@ -212,9 +212,8 @@ def _copy(tensor: torch.Tensor) -> torch.Tensor:
 def _packed(weights: dict[str, torch.Tensor]) -> dict[str, tuple[str, tuple[int, ...], np.ndarray]]:
     """Turn weights into bytes with dtype and shape.
 
-    torch's own pickles hold addresses of this process, so that no two are alike and whoever hashes
-    them (joblib.Memory, dask, datasets) finds nothing again. Arrays are besides handed to other
-    processes without a copy.
+    torch's own pickles hold addresses of this process, so that no two are alike, and dask refuses
+    to hash them. Arrays are besides handed to other processes without a copy.
     """
     return {
         name: (

@@ -153,9 +153,10 @@ def fit_fold(
         with contextlib.suppress(AttributeError):  # one with slots; then nobody is to blame
             setattr(error, TRIAL_OF_ERROR, plan.progress[0])
         raise
-    # The contexts of scikit-learn's callbacks keep those who were called until the search is over,
-    # and these know the fitted estimator.
-    watch.forget()
+    finally:
+        # The contexts of scikit-learn's callbacks keep those who were called until the search is
+        # over, and these know the fitted estimator.
+        watch.forget()
     course = plan.course
     return {
         **found,

@@ -11,7 +11,9 @@ from scipy.sparse import issparse
 
 # Of these nothing depends but where, how fast and how loudly something runs.
 _INDIFFERENT = {"cache", "callbacks", "device", "memory", "n_jobs", "pre_dispatch", "verbose"}
-_PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic)
+_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+# Platforms differ in what they call an integer, and in the order of its bytes.
+_WIDE = {"b": "|b1", "i": "<i8", "u": "<u8", "f": "<f8", "c": "<c16"}
 
 
 def settings_of_estimator(estimator: Any, space: Mapping[str, Any]) -> dict[str, str]:
@@ -109,25 +111,18 @@ def _feed(digest: Any, part: Any) -> None:
     if hasattr(part, "to_numpy"):
         digest.update(repr(list(map(str, getattr(part, "columns", [])))).encode(errors="replace"))
         part = part.to_numpy()
-    array = part if isinstance(part, np.ndarray) else None
-    if array is not None and array.dtype.kind in "biufcSU":
-        digest.update(f"{array.dtype.kind}{array.shape}".encode())
-        # Platforms differ in what they call an integer, and in the order of its bytes.
-        wide = {"i": "<i8", "u": "<u8", "f": "<f8", "c": "<c16"}.get(array.dtype.kind)
-        array = array if wide is None else array.astype(wide)
-        digest.update(
-            array.tobytes()
-            if wide or array.dtype.kind == "b"
-            else repr(array.tolist()).encode(errors="replace")
-        )
-        return
-    items = array.tolist() if array is not None else part
-    if isinstance(items, list | tuple):
-        digest.update(f"[{len(items)}".encode())
-        for item in items:
+    if isinstance(part, np.ndarray):
+        kind = part.dtype.kind
+        if kind in _WIDE:
+            digest.update(f"{kind}{part.shape}".encode() + part.astype(_WIDE[kind]).tobytes())
+            return
+        part = part.tolist()
+    if isinstance(part, list | tuple):
+        digest.update(f"[{len(part)}".encode())
+        for item in part:
             _feed(digest, item)
         return
-    digest.update(f"{_described(items)};".encode(errors="replace"))
+    digest.update(f"{_described(part)};".encode(errors="replace"))
 
 
 def _described(value: Any) -> str:

@@ -75,6 +75,11 @@ def _state(pid: int) -> tuple[str, str]:
     return fields[0], fields[19]
 
 
+def heartbeat_interval(storage: Any) -> float | None:
+    """Give the seconds between signs of life that a storage keeps; None if it keeps none."""
+    return getattr(storage, "get_heartbeat_interval", lambda: None)()
+
+
 class Heartbeat:
     """Tell a storage every few seconds that trials are being worked on.
 
@@ -87,8 +92,7 @@ class Heartbeat:
     def __init__(self, storage: Any) -> None:
         self._storage = storage
         self._ids: list[int] = []
-        interval = getattr(storage, "get_heartbeat_interval", lambda: None)()
-        self._interval: float | None = interval
+        self._interval = heartbeat_interval(storage)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 

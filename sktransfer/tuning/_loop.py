@@ -18,7 +18,13 @@ from sktransfer.tuning import _study
 from sktransfer.tuning._course import STEPS_PER_FOLD, Course
 from sktransfer.tuning._fold import TRIAL_OF_ERROR, Fold, Plan
 from sktransfer.tuning._history import others_of, position_of, settings_of
-from sktransfer.tuning._liveness import ASKED, PROCESS, Heartbeat, this_process
+from sktransfer.tuning._liveness import (
+    ASKED,
+    PROCESS,
+    Heartbeat,
+    heartbeat_interval,
+    this_process,
+)
 from sktransfer.tuning._results import ERROR, STOPPED, attributes_of, folds_of
 from sktransfer.tuning._trial import ask
 from sktransfer.tuning._workers import Task, Workers
@@ -91,7 +97,7 @@ class Loop:
         self.search = search
         self.context = context
         self.stopped = False
-        self._waits_unsaid = False
+        self._has_said_why = False
         self.prunes = not isinstance(study.pruner, NopPruner)
 
     def run(self) -> None:
@@ -114,10 +120,9 @@ class Loop:
     def _wait_for(self, settings: Sequence[FrozenTrial]) -> None:
         """Wait for trials of other processes; say once whom a storage without heartbeats hides."""
         time.sleep(_POLL)
-        interval = getattr(self.study._storage, "get_heartbeat_interval", lambda: None)()
-        if interval is not None or self._waits_unsaid:
+        if self._has_said_why or heartbeat_interval(self.study._storage) is not None:
             return
-        self._waits_unsaid = True
+        self._has_said_why = True
         running = [trial.number for trial in settings if trial.state == TrialState.RUNNING]
         warn_user(
             f"Waiting for trials {running}, which are running elsewhere. This storage has no "

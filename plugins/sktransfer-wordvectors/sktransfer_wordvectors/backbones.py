@@ -76,14 +76,16 @@ class TextCNN(WordBackbone):
         self.widths = widths
         self.n_filters = n_filters
         self.dropout = dropout
-        self.vectors = vectors
-        self.dim = dim
-        self.tokenizer = tokenizer
-        self.max_words = max_words
-        self.min_count = min_count
-        self.max_vocabulary = max_vocabulary
-        self.n_buckets = n_buckets
-        self.vocabulary = vocabulary
+        super().__init__(
+            vectors,
+            dim,
+            tokenizer,
+            max_words,
+            min_count,
+            max_vocabulary,
+            n_buckets,
+            vocabulary,
+        )
 
     @classmethod
     def test_params(cls) -> list[dict[str, Any]]:
@@ -112,20 +114,7 @@ class TextCNN(WordBackbone):
             "dropout": FloatDistribution(0.0, 0.6),
         }
 
-    def network(self, dim: int) -> tuple[torch.nn.Module, int, dict[str, list[str]]]:
-        """Build the network; give it, the width of its features, and its blocks.
-
-        Parameters
-        ----------
-        dim : int
-            Numbers of a word vector.
-
-        Returns
-        -------
-        network : torch.nn.Module
-        width : int
-        blocks : dict of str to list of str
-        """
+    def _network(self, dim: int) -> tuple[torch.nn.Module, int, dict[str, list[str]]]:
         from sktransfer_wordvectors.networks import Convolutions
 
         network = Convolutions(dim, self.widths, self.n_filters, self.dropout)
@@ -153,14 +142,16 @@ class RecurrentBackbone(WordBackbone):
     ) -> None:
         self.width = width
         self.dropout = dropout
-        self.vectors = vectors
-        self.dim = dim
-        self.tokenizer = tokenizer
-        self.max_words = max_words
-        self.min_count = min_count
-        self.max_vocabulary = max_vocabulary
-        self.n_buckets = n_buckets
-        self.vocabulary = vocabulary
+        super().__init__(
+            vectors,
+            dim,
+            tokenizer,
+            max_words,
+            min_count,
+            max_vocabulary,
+            n_buckets,
+            vocabulary,
+        )
 
     @classmethod
     def test_params(cls) -> list[dict[str, Any]]:
@@ -186,20 +177,7 @@ class RecurrentBackbone(WordBackbone):
             "dropout": FloatDistribution(0.0, 0.6),
         }
 
-    def network(self, dim: int) -> tuple[torch.nn.Module, int, dict[str, list[str]]]:
-        """Build the network; give it, the width of its features, and its blocks.
-
-        Parameters
-        ----------
-        dim : int
-            Numbers of a word vector.
-
-        Returns
-        -------
-        network : torch.nn.Module
-        width : int
-        blocks : dict of str to list of str
-        """
+    def _network(self, dim: int) -> tuple[torch.nn.Module, int, dict[str, list[str]]]:
         from sktransfer_wordvectors.networks import Recurrent
 
         network = Recurrent(self.cells, dim, self.width, self.dropout)
@@ -337,26 +315,6 @@ class FastText(WordBackbone):
     ['embeddings']
     """
 
-    def __init__(
-        self,
-        vectors: str | os.PathLike[str] | None = None,
-        dim: int = 50,
-        tokenizer: str = "words",
-        max_words: int = 256,
-        min_count: int = 1,
-        max_vocabulary: int | None = None,
-        n_buckets: int = 2048,
-        vocabulary: Sequence[str] = (),
-    ) -> None:
-        self.vectors = vectors
-        self.dim = dim
-        self.tokenizer = tokenizer
-        self.max_words = max_words
-        self.min_count = min_count
-        self.max_vocabulary = max_vocabulary
-        self.n_buckets = n_buckets
-        self.vocabulary = vocabulary
-
     @classmethod
     def test_params(cls) -> list[dict[str, Any]]:
         """Give constructor parameters of small instances.
@@ -378,20 +336,7 @@ class FastText(WordBackbone):
 
         return {"dim": CategoricalDistribution([50, 100, 300])}
 
-    def network(self, dim: int) -> tuple[torch.nn.Module, int, dict[str, list[str]]]:
-        """Build the network; give it, the width of its features, and its blocks.
-
-        Parameters
-        ----------
-        dim : int
-            Numbers of a word vector.
-
-        Returns
-        -------
-        network : torch.nn.Module
-        width : int
-        blocks : dict of str to list of str
-        """
+    def _network(self, dim: int) -> tuple[torch.nn.Module, int, dict[str, list[str]]]:
         from sktransfer_wordvectors.networks import Mean
 
         return Mean(), dim, {}

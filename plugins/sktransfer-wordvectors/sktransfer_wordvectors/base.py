@@ -6,7 +6,7 @@ import functools
 import hashlib
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from sklearn.base import clone
 
@@ -26,46 +26,41 @@ __all__ = ["WordBackbone"]
 class WordBackbone(Backbone):
     """What backbones on word vectors have in common: the words, and the table of their vectors.
 
-    Subclasses take the parameters below and those of their network, which `network` builds.
+    Subclasses take the parameters below and those of their network, which `_network` builds.
     """
 
     modality: ClassVar[str] = "text"
-    # Kim's Adadelta aside, tables and filters that start from noise take longer steps than
-    # pretrained transformers.
+    # Chosen as the hashing backbone's, and not tuned.
     lr: ClassVar[float] = 2e-3
 
-    vectors: Any
-    dim: int
-    tokenizer: str
-    max_words: int
-    min_count: int
-    max_vocabulary: int | None
-    n_buckets: int
-    vocabulary: Sequence[str]
+    def __init__(
+        self,
+        vectors: str | os.PathLike[str] | None = None,
+        dim: int = 50,
+        tokenizer: str = "words",
+        max_words: int = 256,
+        min_count: int = 1,
+        max_vocabulary: int | None = None,
+        n_buckets: int = 2048,
+        vocabulary: Sequence[str] = (),
+    ) -> None:
+        self.vectors = vectors
+        self.dim = dim
+        self.tokenizer = tokenizer
+        self.max_words = max_words
+        self.min_count = min_count
+        self.max_vocabulary = max_vocabulary
+        self.n_buckets = n_buckets
+        self.vocabulary = vocabulary
 
     @property
-    def pretrained(self) -> bool:  # type: ignore[override]
+    def pretrained(self) -> bool:
         """Whether there is something to keep by freezing."""
         return self.vectors is not None
 
-    def network(self, dim: int) -> tuple[torch.nn.Module, int, dict[str, list[str]]]:
-        """Build the network; give it, the width of its features, and its blocks.
-
-        Parameters
-        ----------
-        dim : int
-            Numbers of a word vector.
-
-        Returns
-        -------
-        network : torch.nn.Module
-            Drawn from torch's global generator.
-        width : int
-            Of the features.
-        blocks : dict of str to list of str
-            Parameters of each block, input side first.
-        """
-        raise NotImplementedError(f"{type(self).__name__}.network")
+    def _network(self, dim: int) -> tuple[torch.nn.Module, int, dict[str, list[str]]]:
+        """Draw the network for vectors of a width; give it, its features' width, and its blocks."""
+        raise NotImplementedError(f"{type(self).__name__}._network")
 
     def learned_from(self, X: Sequence[str], earlier: Backbone | None = None) -> Backbone:
         """Learn the words of texts; those of an earlier training keep their places.
@@ -117,7 +112,7 @@ class WordBackbone(Backbone):
         )
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(random_state % 2**63)
-            network, width, blocks = self.network(dim)
+            network, width, blocks = self._network(dim)
         return WordEncoder(
             self.vocabulary,
             tokenizer(self.tokenizer),
