@@ -20,10 +20,8 @@ from sktransfer.tuning._fold import TRIAL_OF_ERROR, Fold, Plan
 from sktransfer.tuning._history import others_of, position_of, settings_of
 from sktransfer.tuning._liveness import (
     ASKED,
-    PROCESS,
     Heartbeat,
     heartbeat_interval,
-    this_process,
 )
 from sktransfer.tuning._results import ERROR, STOPPED, attributes_of, folds_of
 from sktransfer.tuning._trial import ask
@@ -182,8 +180,6 @@ class Loop:
     def _choose(self, running: _Running, heartbeat: Heartbeat) -> None:
         """Ask for the parameters of a trial, and take over what an earlier process did for it."""
         trial = running.trial
-        # At once: a process that dies before this is only missed after the period of grace.
-        trial.set_user_attr(PROCESS, this_process())
         heartbeat.add(trial._trial_id)
         running.params = ask(trial, self.task.estimator, self.space)
         trial.set_user_attr(ASKED, True)

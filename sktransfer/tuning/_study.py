@@ -23,7 +23,7 @@ from optuna.storages import (
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from sktransfer.tuning._liveness import ASKED, PROCESS, is_gone
+from sktransfer.tuning._liveness import ASKED, PROCESS, is_gone, this_process
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -141,10 +141,13 @@ def claim(study: Study, space: Mapping[str, Any], about: Mapping[str, Any]) -> N
 
 
 def ask(study: Study) -> Any:
-    """Ask for a trial; heartbeats are sent by the search."""
+    """Ask for a trial, and note that this process has it; heartbeats are sent by the search."""
     with warnings.catch_warnings(), _turn(study):
         warnings.filterwarnings("ignore", "Heartbeat of storage is supposed", UserWarning)
-        return study.ask()
+        trial = study.ask()
+        # In the same turn: a process that is killed between the two is found out at once.
+        trial.set_user_attr(PROCESS, this_process())
+    return trial
 
 
 def outlives(study: Study) -> bool:
@@ -162,15 +165,16 @@ def retry_the_dead(study: Study) -> None:
     """
     if not outlives(study):
         return
-    with _turn(study), warnings.catch_warnings():
+    with _turn(study) as alone, warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         optuna.storages.fail_stale_trials(study)
         for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             process = trial.user_attrs.get(PROCESS)
-            # Between a trial and its first sign of life a process may die, too.
+            # Between a trial and its first sign of life a process may die, too. Whose turn it is
+            # knows that no other process is just there.
             begun = trial.datetime_start or datetime.now()
-            unborn = process is None and datetime.now() - begun > timedelta(seconds=_GRACE)
-            if unborn or is_gone(process):
+            unborn = alone or datetime.now() - begun > timedelta(seconds=_GRACE)
+            if (process is None and unborn) or is_gone(process):
                 _requeue(study, trial, _Retry(after_a_death=True))
 
 
@@ -195,8 +199,8 @@ def _requeue(study: Study, trial: FrozenTrial, retry: _Retry) -> None:
 
 
 @contextlib.contextmanager
-def _turn(study: Study) -> Iterator[None]:
-    """Let one process at a time decide who evaluates what.
+def _turn(study: Study) -> Iterator[bool]:
+    """Let one process at a time decide who evaluates what, and say whether that is certain.
 
     Other databases lock the row of a trial while they change its state; SQLite cannot, and two
     processes would both believe that they were the one to do so.
@@ -204,12 +208,12 @@ def _turn(study: Study) -> Iterator[None]:
     url = getattr(getattr(study._storage, "_backend", study._storage), "url", "")
     path = url.partition("?")[0].removeprefix("sqlite:///")
     if not url.startswith("sqlite:///") or not path or path == ":memory:":
-        yield
+        yield False
         return
     from filelock import FileLock
 
     with FileLock(f"{path}.lock", timeout=_TURN):
-        yield
+        yield True
 
 
 class _Retry(RetryHeartbeatStaleTrialCallback):

@@ -242,6 +242,16 @@ def test_a_death_after_an_interruption_is_the_first(tmp_path):
         assert len(waiting) == (deaths == 1)
 
 
+def test_a_process_that_died_before_it_gave_its_name_is_not_waited_for(tmp_path):
+    storage = tmp_path / "s.db"
+    quick(storage, n_trials=1).fit(X, Y)
+    # As it is left behind by a process that is killed between asking and giving its name.
+    load(storage).ask()
+    search = quick(storage, n_trials=3).fit(X, Y)
+    assert search.cv_results_["trial_state"].tolist() == ["complete"] * 3
+    assert [t.state for t in search.study_.trials].count(TrialState.FAIL) == 1
+
+
 @pytest.mark.filterwarnings("ignore:.*trials failed")
 def test_a_fit_that_fails_takes_no_other_trial_with_it(tmp_path):
     class Fussy(LogisticRegression):
