@@ -30,6 +30,17 @@ def _few_threads():
     torch.set_num_threads(1)
 
 
+@pytest.fixture
+def index(tmp_path, monkeypatch) -> Path:
+    """An empty folder that is all pip can download from."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def movie():
     """Real movie reviews: (texts, labels), shuffled once."""

@@ -29,6 +29,7 @@ FLOORS = [
     {"features", "backbones", "freezing", "heads", "alignment"},
     {"weights", "datasets"},
     {"plugins"},
+    {"_artifacts"},
     {"_registry", "_cache", "_process", "_warnings"},
 ]
 # Beside the house: used by none of the rooms above, and knows only the contracts.

