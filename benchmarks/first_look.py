@@ -33,7 +33,7 @@ from sktransfer import TransferTextClassifier
 from sktransfer.features.precision import resolve_precision
 from sktransfer.plugins import resolve
 from sktransfer.training.plan import default_epochs
-from sktransfer.weights import find_known
+from sktransfer.weights import find_weights
 
 DATA = ("cr", "ag_news", "sst2")
 SIZES = (8, 64, 0)  # rows a class; 0 is all
@@ -45,7 +45,7 @@ def bare_loop(X, y, X_test, *, seed, lr=1e-4, head_lr=1e-2, batch_size=16):
     """Fine-tune as one would by hand: plain shuffled batches, no library of ours in the loop."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    folder = find_known("minilm")
+    folder = find_weights("minilm")
     tokenizer = AutoTokenizer.from_pretrained(folder)
     body = AutoModel.from_pretrained(folder, dtype=torch.float32, add_pooling_layer=False)
     classes, codes = np.unique(y, return_inverse=True)

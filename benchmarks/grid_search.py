@@ -28,9 +28,9 @@ from sktransfer import TransferTextClassifier
 from sktransfer.features import encode
 from sktransfer.heads.linear import LinearHead
 from sktransfer.training import stage
-from sktransfer.weights import find_known
+from sktransfer.weights import find_weights
 
-PATH = str(find_known("minilm"))
+PATH = str(find_weights("minilm"))
 MAX_LENGTH = 128
 DECAYS = [0.0, 1e-4, 1e-3, 1e-2, 3e-2, 0.1]
 STRENGTHS = [0.01, 0.1, 1.0, 10.0, 100.0, 1000.0]

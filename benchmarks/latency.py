@@ -19,11 +19,11 @@ from transformers import AutoModel, AutoTokenizer
 
 from sktransfer import TransferTextClassifier
 from sktransfer.serving import with_onnx
-from sktransfer.weights import find_known
+from sktransfer.weights import find_weights
 
 
 def bare_call(clf: Any, max_length: int) -> Callable[[str], Any]:
-    path = str(find_known("minilm"))
+    path = str(find_weights("minilm"))
     tokenizer = AutoTokenizer.from_pretrained(path)
     body = AutoModel.from_pretrained(path, dtype=torch.float32, add_pooling_layer=False).eval()
     head = clf.net_.module_.head.eval()

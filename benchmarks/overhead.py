@@ -17,7 +17,7 @@ from transformers import AutoModel, AutoTokenizer
 from sktransfer import TransferTextClassifier
 from sktransfer.features.batches import shuffled_batches
 from sktransfer.features.precision import autocast, resolve_precision
-from sktransfer.weights import find_known
+from sktransfer.weights import find_weights
 
 MAX_LENGTH, BATCH_SIZE, LR = 128, 16, 5e-5
 
@@ -25,7 +25,7 @@ MAX_LENGTH, BATCH_SIZE, LR = 128, 16, 5e-5
 def bare_loop(X: list[str], y: np.ndarray, epochs: int, precision: str, seed: int = 0) -> None:
     """Train all of the encoder and a linear head, with what one would write by hand."""
     torch.manual_seed(seed)
-    path = str(find_known("minilm"))
+    path = str(find_weights("minilm"))
     tokenizer = AutoTokenizer.from_pretrained(path)
     body = AutoModel.from_pretrained(path, dtype=torch.float32, add_pooling_layer=False)
     classes, codes = np.unique(y, return_inverse=True)

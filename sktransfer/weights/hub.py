@@ -1,0 +1,147 @@
+"""Models of the HuggingFace hub: in its local cache, or downloaded into it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+
+from sktransfer._cache import cache_dir
+from sktransfer._warnings import warn_user
+
+__all__ = ["cached", "download", "find_on_hub", "why_no_hub"]
+
+# What a text encoder needs; the same model's other formats (onnx, pickles, tf) are left alone.
+_HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+_TIMEOUT = 10.0
+_HUB_IGNORED = ["onnx/*", "openvino/*", "*/model*.safetensors"]
+
+
+def find_on_hub(repo_id: str, revision: str | None = None) -> Path:
+    """Find a model in the local hub cache, or download it.
+
+    Parameters
+    ----------
+    repo_id : str
+        ``owner/name``.
+    revision : str or None, default=None
+        Branch, tag or commit; None is the main branch.
+
+    Returns
+    -------
+    folder : pathlib.Path
+        The snapshot in the hub's cache.
+
+    Raises
+    ------
+    OSError
+        If the model is not cached and cannot be downloaded; one sentence says why.
+    """
+    snapshot = cached(repo_id, revision)
+    if snapshot is not None and _marker(snapshot).is_file():
+        return snapshot
+    try:
+        return download(repo_id, revision)
+    except OSError:
+        if snapshot is None:
+            raise
+    # Others fetch what they need themselves, without the files about pooling and length.
+    if not (snapshot / "modules.json").is_file():
+        warn_user(
+            f"The copy of {repo_id!r} in the local hub cache was not made by sktransfer and may "
+            "lack the model's own settings for pooling and length; without them the mean of "
+            f"tokens is taken. `hf download {repo_id}` completes it."
+        )
+    return snapshot
+
+
+def download(repo_id: str, revision: str | None) -> Path:
+    """Bring what is missing of a model into the local hub cache."""
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    try:
+        # Asked first, since a download without a network tries again for half a minute.
+        commit = HfApi().model_info(repo_id, revision=revision, timeout=_TIMEOUT).sha
+        snapshot_download(
+            repo_id,
+            revision=revision,
+            allow_patterns=_HUB_FILES,
+            ignore_patterns=_HUB_IGNORED,
+            tqdm_class=_silent_progress(),
+        )
+    except GatedRepoError as error:
+        raise OSError(
+            f"{repo_id!r} on the hub asks for consent first: accept its terms there, then run "
+            "`hf auth login`."
+        ) from error
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        raise FileNotFoundError(
+            f"There is no model {repo_id!r} on the hub"
+            + (f" at revision {revision!r}" if revision else "")
+            + ", or it is private. A folder is given as pathlib.Path(...) or './...'."
+        ) from error
+    except Exception as error:  # what the hub's client raises depends on its HTTP library
+        raise OSError(
+            f"The model {repo_id!r} is not in the local hub cache and cannot be downloaded "
+            f"({why_no_hub()}): download it where there is a network with "
+            f"`hf download {repo_id}`, or give a folder as backbone=pathlib.Path(...)."
+        ) from error
+    folder = cached(repo_id, revision)
+    if folder is None:
+        raise FileNotFoundError(
+            f"The model {repo_id!r} on the hub (commit {commit}) has no *.safetensors file, and "
+            "pickled weights are not loaded."
+        )
+    marker = _marker(folder)
+    with contextlib.suppress(OSError):  # a cache that cannot be written is asked again next time
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+    return folder
+
+
+def _marker(snapshot: Path) -> Path:
+    """Name the file that says that a snapshot of the hub holds all that we ask for."""
+    digest = hashlib.sha256(os.fspath(snapshot.absolute()).encode()).hexdigest()
+    return cache_dir() / "complete" / digest
+
+
+def cached(repo_id: str, revision: str | None = None) -> Path | None:
+    """Find a complete snapshot in the local hub cache."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = snapshot_download(
+            repo_id,
+            revision=revision,
+            local_files_only=True,
+            allow_patterns=_HUB_FILES,
+            ignore_patterns=_HUB_IGNORED,
+        )
+    except LocalEntryNotFoundError:
+        return None
+    # A download that was cut off leaves a snapshot without its weights.
+    return Path(folder) if any(Path(folder).glob("*.safetensors")) else None
+
+
+def why_no_hub() -> str:
+    """Say why the hub was not reached."""
+    from huggingface_hub.constants import HF_HUB_OFFLINE
+
+    return "HF_HUB_OFFLINE is set" if HF_HUB_OFFLINE else "no connection"
+
+
+def _silent_progress() -> type:
+    from tqdm.auto import tqdm
+
+    class Silent(tqdm):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **{**kwargs, "disable": True})
+
+    return Silent
