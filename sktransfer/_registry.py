@@ -94,6 +94,7 @@ def _built_in(kind: str, name: str, target: str, **params: Any) -> PluginInfo:
 
 _BUILT_IN = [
     _built_in("backbone", "minilm", _TRANSFORMER, model="minilm"),
+    _built_in("backbone", "multilingual", _TRANSFORMER, model="multilingual", prefix="query: "),
     _built_in("backbone", "hashing", "sktransfer.backbones.hashing:HashingBackbone"),
     # Models that everybody calls by a name without an owner. Any other hub model is "owner/name".
     _built_in("backbone", "bert-base-uncased", _TRANSFORMER, model="google-bert/bert-base-uncased"),

