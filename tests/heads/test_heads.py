@@ -78,6 +78,19 @@ def test_the_linear_head_is_one_matrix_and_one_bias():
     np.testing.assert_allclose(found, X @ weight.T + bias, rtol=1e-5, atol=1e-6)
 
 
+def test_weight_vectors_that_are_too_long_are_scaled_down_and_others_left():
+    bounded, free = build(LinearHead(max_norm=3.0)), build(LinearHead())
+    with torch.no_grad():
+        for module in (bounded, free):
+            module.weight.copy_(torch.diag(torch.tensor([1.0, 3.0, 30.0, 1.0]))[:3])
+            module.bias.zero_()
+    x = torch.ones(1, 4)
+    assert free(x).tolist() == [[1.0, 3.0, 30.0]]
+    torch.testing.assert_close(bounded(x), torch.tensor([[1.0, 3.0, 3.0]]))
+    with pytest.raises(ValueError, match="max_norm has to be positive or None, got 0"):
+        LinearHead(max_norm=0).build(4, 3)
+
+
 def test_the_mlp_head_is_two_layers_with_a_gelu_between():
     module = build(MLPHead(hidden=6)).eval()
     X = np.random.RandomState(0).randn(5, 4)
