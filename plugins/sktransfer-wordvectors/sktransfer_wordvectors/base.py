@@ -6,11 +6,16 @@ import functools
 import hashlib
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from numbers import Integral, Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sklearn.base import clone
+from sklearn.utils._param_validation import Interval
 
-from sktransfer.plugins import Backbone
+from sktransfer.plugins import Backbone, Encoder
+from sktransfer_wordvectors.known import ENGLISH, path_of
+from sktransfer_wordvectors.saving import save_part
 from sktransfer_wordvectors.vectors import WordVectors, read_vectors
 from sktransfer_wordvectors.vocabulary import grown
 from sktransfer_wordvectors.words import tokenizer
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["WordBackbone"]
 
+_EXPORTED = "vectors.safetensors"
+
 
 class WordBackbone(Backbone):
     """What backbones on word vectors have in common: the words, and the table of their vectors.
@@ -30,8 +37,21 @@ class WordBackbone(Backbone):
     """
 
     modality: ClassVar[str] = "text"
+    # Of networks that are drawn, there is nothing to keep by freezing, whatever the vectors.
+    pretrained: bool = False
     # Chosen as the hashing backbone's, and not tuned.
     lr: ClassVar[float] = 2e-3
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "vectors": [str, os.PathLike, None],
+        "dim": [Interval(Integral, 1, None, closed="left")],
+        "tokenizer": [str],
+        "max_words": [Interval(Integral, 1, None, closed="left")],
+        "min_count": [Interval(Integral, 1, None, closed="left")],
+        "max_vocabulary": [Interval(Integral, 0, None, closed="left"), None],
+        "n_buckets": [Interval(Integral, 1, None, closed="left")],
+        "word_dropout": [Interval(Real, 0, 1, closed="left")],
+        "vocabulary": ["array-like"],
+    }
 
     def __init__(
         self,
@@ -42,6 +62,7 @@ class WordBackbone(Backbone):
         min_count: int = 1,
         max_vocabulary: int | None = None,
         n_buckets: int = 2048,
+        word_dropout: float = 0.0,
         vocabulary: Sequence[str] = (),
     ) -> None:
         self.vectors = vectors
@@ -51,16 +72,21 @@ class WordBackbone(Backbone):
         self.min_count = min_count
         self.max_vocabulary = max_vocabulary
         self.n_buckets = n_buckets
+        self.word_dropout = word_dropout
         self.vocabulary = vocabulary
 
     @property
-    def pretrained(self) -> bool:
-        """Whether there is something to keep by freezing."""
-        return self.vectors is not None
+    def english_only(self) -> bool:
+        """Whether all that is pretrained is of English."""
+        return self.vectors in ENGLISH
 
     def _network(self, dim: int) -> tuple[torch.nn.Module, int, dict[str, list[str]]]:
         """Draw the network for vectors of a width; give it, its features' width, and its blocks."""
         raise NotImplementedError(f"{type(self).__name__}._network")
+
+    def _reading(self) -> dict[str, Any]:
+        """Give what else the encoder has to know about reading texts."""
+        return {}
 
     def learned_from(self, X: Sequence[str], earlier: Backbone | None = None) -> Backbone:
         """Learn the words of texts; those of an earlier training keep their places.
@@ -76,7 +102,13 @@ class WordBackbone(Backbone):
         -------
         backbone : WordBackbone
             With a longer ``vocabulary``.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is not what it may be, or the vectors' file is damaged.
         """
+        self._validate_params()
         split = tokenizer(self.tokenizer)
         words = grown(
             getattr(earlier, "vocabulary", self.vocabulary),
@@ -100,11 +132,20 @@ class WordBackbone(Backbone):
         Returns
         -------
         encoder : WordEncoder
+
+        Raises
+        ------
+        OSError
+            If the vectors are not on this machine.
+        ValueError
+            If a parameter is not what it may be, or the vectors' file is damaged.
         """
         import torch
 
-        from sktransfer_wordvectors.encoder import WordEncoder, draw_table
+        from sktransfer_wordvectors.encoder import WordEncoder
+        from sktransfer_wordvectors.table import draw_table
 
+        self._validate_params()
         vectors = self._vectors()
         dim = self.dim if vectors is None else vectors.dim
         table = draw_table(
@@ -125,20 +166,57 @@ class WordBackbone(Backbone):
             settings=repr((self.tokenizer, self.max_words)),
             device=device,
             blocks=blocks,
+            word_dropout=self.word_dropout,
+            **self._reading(),
         )
+
+    def export(self, encoder: Encoder, folder: Path) -> WordBackbone:
+        """Write the pretrained vectors of the vocabulary; others are not needed any more.
+
+        Parameters
+        ----------
+        encoder : WordEncoder
+            What `load` returned.
+        folder : pathlib.Path
+            An existing empty folder.
+
+        Returns
+        -------
+        backbone : WordBackbone
+            Loads from ``folder``. A training that goes on draws vectors for new words.
+        """
+        vectors = self._vectors()
+        if vectors is None:
+            return self
+        save_part(vectors, self.vocabulary, folder / _EXPORTED)
+        return clone(self).set_params(vectors=folder / _EXPORTED)
 
     def _weights(self, vectors: WordVectors | None, random_state: int) -> str:
         """Name the weights that are the same whatever words were learned."""
-        reading = {"vocabulary", "vectors", "tokenizer", "max_words", "min_count", "max_vocabulary"}
+        reading = {
+            "vocabulary",
+            "vectors",
+            "tokenizer",
+            "max_words",
+            "min_count",
+            "max_vocabulary",
+            "word_dropout",
+            "dropout",
+        }
         params = {k: v for k, v in self.get_params().items() if k not in reading}
         pretrained = "none" if vectors is None else vectors.fingerprint
         described = repr((type(self).__name__, sorted(params.items()), random_state, pretrained))
         return f"words:{hashlib.sha256(described.encode()).hexdigest()}"
 
     def _vectors(self) -> WordVectors | None:
-        return None if self.vectors is None else _read_once(os.fspath(self.vectors))
+        if self.vectors is None:
+            return None
+        path = path_of(self.vectors)
+        stat = path.stat()
+        return _read_once(path, stat.st_size, stat.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=2)
-def _read_once(path: str) -> WordVectors:
+def _read_once(path: Path, size: int, mtime_ns: int) -> WordVectors:
+    """Read a file once per process, as long as it stays what it is."""
     return read_vectors(path)

@@ -3,26 +3,50 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sktransfer_wordvectors.table import PADDING, hash_of
 from sktransfer_wordvectors.words import subwords
 
 if TYPE_CHECKING:
     import torch
 
-    from sktransfer_wordvectors.vectors import WordVectors
-
-# Rows of the table before the first word: padding, and the hashed n-grams of unknown words.
-_PADDING = 0
 # N-grams by which an unknown word is known: of those that a long one has, the least hashes.
 _MAX_NGRAMS = 8
+# Unknown words whose n-grams are kept in memory, so that a frequent one is taken apart once.
+_REMEMBERED = 50_000
+# Between words that are hashed together; no tokenizer leaves it within one.
+_JOINT = " "
 
 # An unknown word is several rows, whose mean is its vector.
 Token = int | tuple[int, ...]
+
+
+class WordRow(list[Token]):
+    """The rows of a text's words.
+
+    Parameters
+    ----------
+    rows : sequence of int or tuple of int
+        An int for a word of the vocabulary; a tuple, its hashed n-grams, for another.
+    tokens : int
+        Words of the text.
+    cut : int
+        How many of them are left out.
+    """
+
+    __slots__ = ("cut", "tokens")
+
+    def __init__(self, rows: Sequence[Token], tokens: int, cut: int) -> None:
+        super().__init__(rows)
+        self.tokens = tokens
+        self.cut = cut
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return WordRow, (list(self), self.tokens, self.cut)
 
 
 class WordEncoder:
@@ -38,16 +62,27 @@ class WordEncoder:
         ``network(embedded, mask)`` turns embeddings (n, length, dim) into features (n, dim_out).
     table : ndarray of float32 of shape (1 + n_buckets + n_words, dim)
         Padding, hashed n-grams, words.
+    n_buckets : int
+        Rows of hashed n-grams.
     dim : int
         Width of the features.
     max_words : int
         Words of a text that are read.
     weights : str
         Names the pretrained vectors, the network and its seed.
+    settings : str
+        Names how texts are read.
     device : str
         Where everything is.
     blocks : dict of str to list of str
         Of the network, with names as in the network, input side first.
+    word_dropout : float, default=0.0
+        Share of words that a training leaves out at each step.
+    word_ngrams : int, default=1
+        Longest run of words that is hashed to a row of its own, behind those of the words.
+    fixed_channel : bool, default=False
+        Whether embeddings are put beside those as loaded, which never train; the network is given
+        twice the dim.
     """
 
     growing = frozenset({"embeddings.weight"})
@@ -66,20 +101,29 @@ class WordEncoder:
         settings: str,
         device: str,
         blocks: Mapping[str, Sequence[str]],
+        word_dropout: float = 0.0,
+        word_ngrams: int = 1,
+        fixed_channel: bool = False,
     ) -> None:
         import torch
         from torch import nn
 
+        from sktransfer_wordvectors.networks import WordDropout
+
         first = 1 + n_buckets
-        self._rows = {word: first + i for i, word in enumerate(vocabulary)}
+        self._rows: dict[str, Token] = {word: first + i for i, word in enumerate(vocabulary)}
+        self._unknown: dict[str, Token] = {}
         self._tokenizer = tokenizer
         self._n_buckets = n_buckets
         self._max_words = max_words
+        self._word_ngrams = word_ngrams
         self._device = device
-        embeddings = nn.Embedding.from_pretrained(
-            torch.from_numpy(table), freeze=False, padding_idx=_PADDING
-        )
-        self.module = nn.ModuleDict({"embeddings": embeddings, "network": network}).to(device)
+        weight = torch.from_numpy(table)
+        embeddings = nn.Embedding.from_pretrained(weight, freeze=False, padding_idx=PADDING)
+        parts = {"embeddings": embeddings, "dropout": WordDropout(word_dropout), "network": network}
+        self.module = nn.ModuleDict(parts).to(device)
+        # No part of the module: it is not trained, and loaded as the table is.
+        self._fixed = weight.clone().to(device) if fixed_channel else None
         self.dim = dim
         self.blocks = {"embeddings": ["embeddings.weight"]} | {
             block: [f"network.{name}" for name in names] for block, names in blocks.items()
@@ -87,7 +131,7 @@ class WordEncoder:
         learned = hashlib.sha256("\n".join([settings, *vocabulary]).encode(errors="replace"))
         self.fingerprint = f"{weights}+{learned.hexdigest()}"
 
-    def prepare(self, X: Sequence[str]) -> list[list[Token]]:
+    def prepare(self, X: Sequence[str]) -> list[WordRow]:
         """Turn each text into the rows of its words.
 
         Parameters
@@ -97,19 +141,31 @@ class WordEncoder:
 
         Returns
         -------
-        rows : list of n list
-            An int for a word of the vocabulary; a tuple of them, its hashed n-grams, for another.
+        rows : list of n WordRow
         """
-        return [
-            [self._row(word) for word in self._tokenizer(text)[: self._max_words]] for text in X
-        ]
+        return [self._prepared(text) for text in X]
 
-    def _row(self, word: str) -> Token:
-        known = self._rows.get(word)
-        if known is not None:
-            return known
-        hashes = sorted({_hash(ngram) for ngram in subwords(word)})
-        return tuple(1 + each % self._n_buckets for each in hashes[:_MAX_NGRAMS])
+    def _prepared(self, text: str) -> WordRow:
+        words = self._tokenizer(text)
+        kept = words[: self._max_words]
+        known, unknown = self._rows, self._unknown_word
+        rows: list[Token] = [known[word] if word in known else unknown(word) for word in kept]
+        for n in range(2, self._word_ngrams + 1):
+            for i in range(len(kept) - n + 1):
+                rows.append(self._bucket(_JOINT.join(kept[i : i + n])))
+        return WordRow(rows, len(words), len(words) - len(kept))
+
+    def _unknown_word(self, word: str) -> Token:
+        found = self._unknown.get(word)
+        if found is None:
+            hashes = sorted({hash_of(ngram) for ngram in subwords(word)})
+            found = tuple(1 + each % self._n_buckets for each in hashes[:_MAX_NGRAMS])
+            if len(self._unknown) < _REMEMBERED:
+                self._unknown[word] = found
+        return found
+
+    def _bucket(self, words: str) -> int:
+        return 1 + hash_of(words) % self._n_buckets
 
     def collate(self, rows: Sequence[Sequence[Token]]) -> dict[str, torch.Tensor]:
         """Pad rows to the longest one.
@@ -122,21 +178,38 @@ class WordEncoder:
         Returns
         -------
         batch : dict of str to torch.Tensor
-            ``words`` of shape (n, longest row, most n-grams of a word), int64; 0 is padding.
+            ``words`` of shape (n, longest row), int64: rows of the table, or 0 where there is none;
+            ``lengths`` of shape (n,), int64; ``places`` of shape (n, most unknown words of a row)
+            and ``ngrams`` of shape (n, most unknown words, most n-grams of one), int64: where
+            unknown words stand, and their rows, 0 for none.
         """
         import torch
 
         length = max(1, *map(len, rows))
-        depth = max((len(t) for row in rows for t in row if isinstance(t, tuple)), default=1)
-        words = np.zeros((len(rows), length, depth), dtype=np.int64)
+        words = np.zeros((len(rows), length), dtype=np.int64)
+        unknown: list[tuple[int, int, int, tuple[int, ...]]] = []
         for i, row in enumerate(rows):
-            if depth == 1 or not any(isinstance(token, tuple) for token in row):
-                words[i, : len(row), 0] = [t if isinstance(t, int) else t[0] for t in row]
-                continue
+            nth = 0
             for j, token in enumerate(row):
-                ids = (token,) if isinstance(token, int) else token
-                words[i, j, : len(ids)] = ids
-        return {"words": torch.from_numpy(words).to(self._device)}
+                if isinstance(token, int):
+                    words[i, j] = token
+                else:
+                    unknown.append((i, nth, j, token))
+                    nth += 1
+        most = 1 + max((nth for _, nth, _, _ in unknown), default=-1)
+        deepest = max((len(token) for *_, token in unknown), default=1)
+        places = np.zeros((len(rows), most), dtype=np.int64)
+        ngrams = np.zeros((len(rows), most, deepest), dtype=np.int64)
+        for i, nth, j, token in unknown:
+            places[i, nth] = j
+            ngrams[i, nth, : len(token)] = token
+        batch = {
+            "words": words,
+            "lengths": np.fromiter(map(len, rows), dtype=np.int64, count=len(rows)),
+            "places": places,
+            "ngrams": ngrams,
+        }
+        return {name: torch.from_numpy(value).to(self._device) for name, value in batch.items()}
 
     def table(self) -> Any:
         """Give the embeddings, of which only what rows look up is trained.
@@ -160,7 +233,7 @@ class WordEncoder:
         entries : set of int
             That of padding included.
         """
-        found = {_PADDING}
+        found = {PADDING}
         for row in rows:
             for token in row:
                 found.update((token,) if isinstance(token, int) else token)
@@ -178,67 +251,36 @@ class WordEncoder:
         -------
         features : torch.Tensor of shape (n, dim)
         """
-        words = batch["words"]
-        real = words != _PADDING
-        embedded = self.module["embeddings"](words)
-        if words.shape[2] == 1:
-            embedded = embedded.squeeze(2)
-        else:
-            count = real.sum(dim=2, keepdim=True).clamp(min=1)
-            # Padding has a zero vector when loaded, but may be given another by a training.
-            embedded = (embedded * real.unsqueeze(-1)).sum(dim=2) / count
-        mask = real[:, :, 0]
-        return self.module["network"](embedded * mask.unsqueeze(-1), mask)
+        import torch
+
+        embedded = _embedded(batch, self.module["embeddings"])
+        if self._fixed is not None:
+            fixed = self._fixed
+            other = _embedded(batch, lambda rows: torch.nn.functional.embedding(rows, fixed))
+            embedded = torch.cat([embedded, other], dim=2)
+        mask = _inside(batch["lengths"], embedded.shape[1])
+        return self.module["network"](self.module["dropout"](embedded), mask)
 
 
-def draw_table(
-    vocabulary: Sequence[str],
-    vectors: WordVectors | None,
-    *,
-    dim: int,
-    n_buckets: int,
-    seed: int,
-) -> np.ndarray:
-    """Make the table: pretrained rows where there are, others drawn by the word itself.
-
-    Parameters
-    ----------
-    vocabulary : sequence of n str
-        Words.
-    vectors : WordVectors or None
-        Pretrained ones.
-    dim : int
-        Numbers of a vector.
-    n_buckets : int
-        Rows of hashed n-grams.
-    seed : int
-        Of what is drawn.
-
-    Returns
-    -------
-    table : ndarray of float32 of shape (1 + n_buckets + n, dim)
-        Drawn rows have the variance of the pretrained ones, as in Kim (2014).
-    """
-    spread = 0.25
-    if vectors is not None and len(vectors):
-        some = np.asarray(vectors.matrix[: min(len(vectors), 10_000)], dtype=np.float32)
-        spread = float(np.sqrt(3.0) * some.std())
-    rng = np.random.default_rng([seed % 2**32, 1])
-    table = np.zeros((1 + n_buckets + len(vocabulary), dim), dtype=np.float32)
-    table[1 : 1 + n_buckets] = rng.uniform(-spread, spread, size=(n_buckets, dim))
-    known = [i for i, word in enumerate(vocabulary) if vectors is not None and word in vectors]
-    if vectors is not None and known:
-        rows = np.array(known) + 1 + n_buckets
-        table[rows] = vectors.of(vocabulary[i] for i in known)
-    had = set(known)
-    for i, word in enumerate(vocabulary):
-        if i not in had:
-            # By the word and not by its place, so that it is the same in every vocabulary.
-            own = np.random.default_rng([seed % 2**32, 2, _hash(word)])
-            table[1 + n_buckets + i] = own.uniform(-spread, spread, size=dim)
-    return table
+def _embedded(
+    batch: Mapping[str, torch.Tensor], look_up: Callable[[torch.Tensor], torch.Tensor]
+) -> torch.Tensor:
+    """Look words up; padding is zeros, and an unknown word is the mean of its n-grams."""
+    words, ngrams = batch["words"], batch["ngrams"]
+    # Padding has a zero vector when loaded, but may be given another by a training.
+    embedded = look_up(words) * (words != PADDING).unsqueeze(2)
+    if not ngrams.shape[1]:
+        return embedded
+    there = (ngrams != PADDING).unsqueeze(3)
+    count = there.sum(dim=2).clamp(min=1)
+    means = (look_up(ngrams) * there).sum(dim=2) / count
+    places = batch["places"].unsqueeze(2).expand(-1, -1, means.shape[2])
+    # Where a text has fewer unknown words than another, zeros are added to its first word.
+    return embedded.scatter_add(1, places, means.to(embedded.dtype))
 
 
-def _hash(text: str) -> int:
-    plain = unicodedata.normalize("NFC", text).encode(errors="replace")
-    return int.from_bytes(hashlib.blake2b(plain, digest_size=8).digest(), "big")
+def _inside(lengths: torch.Tensor, longest: int) -> torch.Tensor:
+    """Say which places of (n, longest) are words."""
+    import torch
+
+    return torch.arange(longest, device=lengths.device)[None, :] < lengths[:, None]

@@ -7,7 +7,33 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-__all__ = ["Convolutions", "Mean", "Recurrent"]
+__all__ = ["Convolutions", "Mean", "Recurrent", "Stack", "WordDropout"]
+
+
+class WordDropout(nn.Module):
+    """Leave whole words out while training, and scale up the others [1]_.
+
+    Parameters
+    ----------
+    p : float
+        Share of words.
+
+    References
+    ----------
+    .. [1] Gal, Y. and Ghahramani, Z. (2016). A theoretically grounded application of dropout in
+       recurrent neural networks. NeurIPS. arXiv:1512.05287.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, embedded: torch.Tensor) -> torch.Tensor:
+        """Give embeddings (n, length, dim) of which some words are zeros."""
+        if not self.training or not self.p:
+            return embedded
+        kept = torch.full(embedded.shape[:2], 1 - self.p, device=embedded.device)
+        return embedded * (torch.bernoulli(kept) / (1 - self.p)).unsqueeze(2)
 
 
 class Convolutions(nn.Module):
@@ -44,12 +70,42 @@ class Convolutions(nn.Module):
         found = []
         for width, filters in zip(self.widths, self.filters, strict=True):
             edge = max(self.widths) - width
-            seen = torch.relu(filters(padded[:, :, edge : padded.shape[2] - edge]))
+            seen = filters(padded[:, :, edge : padded.shape[2] - edge])
             # What begins after the last word sees padding alone, of which longer mates have more.
-            at = torch.arange(seen.shape[2], device=seen.device)
-            inside = at[None, :] < (length + width - 1).clamp(min=1)[:, None]
-            found.append(seen.masked_fill(~inside[:, None, :], 0.0).amax(dim=2))
+            found.append(_maximum(seen, length + width - 1))
         return self.dropout(torch.cat(found, dim=1))
+
+
+class Stack(nn.Module):
+    """A convolution, its maximum over the text, and a dense layer, as tutorials stack them.
+
+    Parameters
+    ----------
+    dim : int
+        Of the word vectors.
+    width : int
+        Words that a filter sees.
+    n_filters : int
+        How many.
+    hidden : int
+        Width of the dense layer.
+    dropout : float
+        Of the features.
+    """
+
+    def __init__(self, dim: int, width: int, n_filters: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.width = width
+        self.convolution = nn.Conv1d(dim, n_filters, width)
+        self.dense = nn.Linear(n_filters, hidden)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, embedded: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Compute features of shape (n, hidden)."""
+        # A text that is shorter than a filter is read, too.
+        padded = nn.functional.pad(embedded.transpose(1, 2), (0, self.width - 1))
+        found = _maximum(self.convolution(padded), mask.sum(dim=1))
+        return self.dropout(torch.relu(self.dense(found)))
 
 
 class Mean(nn.Module):
@@ -109,3 +165,11 @@ class Recurrent(nn.Module):
         inside = at < lengths.to(asked.device)[:, None]
         weights = asked.masked_fill(~inside, float("-inf")).softmax(dim=1)
         return self.dropout((weights.unsqueeze(2) * states).sum(dim=1))
+
+
+def _maximum(seen: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
+    """Maximise (n, filters, places) over the first places of each text, and cut off at 0."""
+    at = torch.arange(seen.shape[2], device=seen.device)
+    inside = at[None, :] < length.clamp(min=1)[:, None]
+    # The maximum first: what is cut off afterwards is much less.
+    return torch.relu(seen.masked_fill(~inside[:, None, :], float("-inf")).amax(dim=2))

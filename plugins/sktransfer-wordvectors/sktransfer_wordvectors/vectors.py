@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import hashlib
 import json
 import os
-import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["WordVectors", "read_vectors"]
+__all__ = ["Origin", "WordVectors", "read_vectors"]
 
 # Words are shorter; what is longer is no word, but a file of another kind.
 _MAX_WORD = 1000
 _TEXT = (".txt", ".vec")
+# Of so many of the most frequent words the variance is taken.
+_SAMPLE = 10_000
+
+
+class Origin(NamedTuple):
+    """What has to be known of vectors where only a part of them is left."""
+
+    fingerprint: str
+    spread: float
 
 
 class WordVectors:
@@ -31,11 +39,16 @@ class WordVectors:
         All different.
     matrix : ndarray of float32 of shape (n, dim)
         May be backed by a file; only the rows that are asked for are read.
+    origin : Origin or None, default=None
+        Of the vectors of which these are a part, and for which they stand.
     """
 
-    def __init__(self, words: Sequence[str], matrix: np.ndarray) -> None:
+    def __init__(
+        self, words: Sequence[str], matrix: np.ndarray, origin: Origin | None = None
+    ) -> None:
         self.words = words
         self.matrix = matrix
+        self._origin = origin
 
     @property
     def dim(self) -> int:
@@ -72,14 +85,24 @@ class WordVectors:
         return np.array(self.matrix[[self._rows[word] for word in words]], dtype=np.float32)
 
     @cached_property
+    def spread(self) -> float:
+        """Half the width of the interval that has the variance of the numbers, as Kim (2014)."""
+        if self._origin is not None:
+            return self._origin.spread
+        some = np.asarray(self.matrix[: min(len(self), _SAMPLE)], dtype=np.float64)
+        return float(np.sqrt(3.0) * some.std())
+
+    @cached_property
     def fingerprint(self) -> str:
-        """Name words and numbers: equal strings mean equal vectors."""
+        """Name words and numbers: equal strings mean equal vectors, or parts of equal ones."""
+        if self._origin is not None:
+            return self._origin.fingerprint
         digest = hashlib.sha256("\n".join(self.words).encode(errors="surrogatepass"))
         digest.update(np.ascontiguousarray(self.matrix, dtype="<f4").tobytes())
         return digest.hexdigest()
 
 
-def read_vectors(path: str | os.PathLike[str], folder: Path | None = None) -> WordVectors:
+def read_vectors(path: str | os.PathLike[str]) -> WordVectors:
     """Read vectors from a file.
 
     Parameters
@@ -87,10 +110,9 @@ def read_vectors(path: str | os.PathLike[str], folder: Path | None = None) -> Wo
     path : str or path-like
         GloVe's or word2vec's text (``.txt``, ``.vec``), word2vec's binary format (``.bin``), each
         also with ``.gz``; or ``.npy`` or ``.safetensors`` (one tensor) with the words beside it, in
-        a file of the same name that ends in ``.json`` (a list) or ``.txt`` (a word a line).
-    folder : pathlib.Path or None, default=None
-        Where text and binary files are kept as an array after they were read once, so that later
-        reads are quick and share memory. None keeps nothing.
+        a file of the same name that ends in ``.json`` (a list) or ``.txt`` (a word a line). An
+        ``.npy`` is mapped into memory, and only the rows that are needed are read;
+        `save_vectors` writes one.
 
     Returns
     -------
@@ -113,12 +135,7 @@ def read_vectors(path: str | os.PathLike[str], folder: Path | None = None) -> Wo
             f"{path}: vectors are read from *.txt, *.vec and *.bin, each also with .gz, *.npy and "
             f"*.safetensors, got {path.suffix or 'no ending'}."
         )
-    if folder is None:
-        return _parse(path, kind)
-    kept = folder / _digest(path)
-    if not (kept / "words.json").is_file():
-        _keep(_parse(path, kind), kept)
-    return _read_array(kept / "vectors.npy", ".npy", kept / "words.json")
+    return _parse(path, kind)
 
 
 def _parse(path: Path, kind: str) -> WordVectors:
@@ -220,10 +237,11 @@ def _header(line: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _read_array(path: Path, kind: str, words: Path | None = None) -> WordVectors:
-    beside = [words] if words else [path.with_suffix(".json"), path.with_suffix(".txt")]
+def _read_array(path: Path, kind: str) -> WordVectors:
+    beside = [path.with_suffix(".json"), path.with_suffix(".txt")]
     found = next((file for file in beside if file.is_file()), None)
     if found is None:
+        path.stat()  # says so if that is what is missing
         raise FileNotFoundError(
             f"{path} needs its words beside it, in {' or '.join(map(str, beside))}."
         )
@@ -231,7 +249,7 @@ def _read_array(path: Path, kind: str, words: Path | None = None) -> WordVectors
     names = json.loads(text) if found.suffix == ".json" else text.splitlines()
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError(f"{found}: a list of words is expected.")
-    matrix = np.load(path, mmap_mode="r", allow_pickle=False) if kind == ".npy" else _tensor(path)
+    matrix, origin = _mapped(path) if kind == ".npy" else _tensor(path)
     if matrix.ndim != 2 or matrix.dtype.kind != "f":
         raise ValueError(
             f"{path}: floats of shape (words, dim) are expected, got {matrix.dtype} of shape "
@@ -240,47 +258,29 @@ def _read_array(path: Path, kind: str, words: Path | None = None) -> WordVectors
     if len(names) != len(matrix):
         raise ValueError(f"{path} has {len(matrix):,} vectors, {found} has {len(names):,} words.")
     if len(set(names)) < len(names):
-        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        twice = next(name for name, n in Counter(names).items() if n > 1)
         raise ValueError(f"{found}: the word {twice!r} is there twice.")
-    return WordVectors(names, matrix)
+    return WordVectors(names, matrix, origin)
 
 
-def _tensor(path: Path) -> np.ndarray:
+def _mapped(path: Path) -> tuple[np.ndarray, None]:
+    return np.load(path, mmap_mode="r", allow_pickle=False), None
+
+
+def _tensor(path: Path) -> tuple[np.ndarray, Origin | None]:
     from safetensors import safe_open
 
     with safe_open(path, framework="np") as file:
         names = list(file.keys())
         if len(names) != 1:
             raise ValueError(f"{path}: one tensor is expected, got {names}.")
-        return np.asarray(file.get_tensor(names[0]))
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _keep(vectors: WordVectors, folder: Path) -> None:
-    """Write an array and its words; another process may do the same."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with _replacing(folder / "vectors.npy") as file:
-        np.save(file, vectors.matrix, allow_pickle=False)
-    # Last: it says that all is there.
-    with _replacing(folder / "words.json") as file:
-        file.write(json.dumps(list(vectors.words), ensure_ascii=False).encode())
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
+        about = file.metadata() or {}
+        origin = (
+            Origin(about["fingerprint"], float(about["spread"]))
+            if {"fingerprint", "spread"} <= set(about)
+            else None
+        )
+        return np.asarray(file.get_tensor(names[0])), origin
 
 
 def _shown(line: bytes) -> str:

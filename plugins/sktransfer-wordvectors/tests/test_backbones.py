@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sktransfer_wordvectors import GRU, BiLSTM, FastText, TextCNN
+from sktransfer_wordvectors import GRU, BiLSTM, Conv1D, FastText, TextCNN
 
 from sktransfer import TransferTextClassifier, load
 from sktransfer.testing import parametrize_with_contracts
@@ -21,6 +21,7 @@ TEXTS = [
 ]
 SMALL = {
     TextCNN: {"n_filters": 6, "dim": 8, "n_buckets": 64},
+    Conv1D: {"n_filters": 6, "hidden": 5, "dim": 8, "n_buckets": 64},
     BiLSTM: {"width": 6, "dim": 8, "n_buckets": 64},
     GRU: {"width": 6, "dim": 8, "n_buckets": 64},
     FastText: {"dim": 8, "n_buckets": 64},
@@ -110,11 +111,18 @@ def test_a_source_brings_its_words(cls):
 
 
 @ALL
-def test_a_model_is_saved_with_its_words(cls, tmp_path, vectors):
-    clf = quick(cls, words={"vectors": vectors}, freeze="full").fit(X, Y)
+@pytest.mark.parametrize("freeze", ["full", "frozen"])
+def test_a_model_is_saved_with_its_words(cls, freeze, tmp_path, vectors):
+    clf = quick(cls, words={"vectors": vectors}, freeze=freeze).fit(X, Y)
     expected = clf.predict_proba([*X, "never seen before"])
     clf.save(tmp_path / "model")
-    for again in (load(tmp_path / "model"), pickle.loads(pickle.dumps(clf))):
+    clf.save(tmp_path / "whole", embed_backbone=True)
+    again = load(tmp_path / "model"), pickle.loads(pickle.dumps(clf))
+    for other in again:
+        np.testing.assert_array_equal(other.predict_proba([*X, "never seen before"]), expected)
+    # What holds its vectors needs the file no more, and holds those of its words alone.
+    vectors.unlink()
+    for again in [load(tmp_path / "whole")]:
         np.testing.assert_array_equal(again.predict_proba([*X, "never seen before"]), expected)
         assert tuple(again.backbone_.vocabulary) == clf.backbone_.vocabulary
 
@@ -123,3 +131,87 @@ def test_rows_of_zero_weight_bring_no_words():
     clf = quick(TextCNN, freeze="full", max_epochs=1)
     clf.fit([*X, "secret"], [*Y, "+"], sample_weight=[1.0] * 24 + [0.0])
     assert "secret" not in clf.backbone_.vocabulary
+
+
+def test_a_missing_file_of_vectors_is_named_before_training(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"gone\.txt"):
+        quick(TextCNN, words={"vectors": tmp_path / "gone.txt"}).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"dim": 0},
+        {"n_buckets": 0},
+        {"max_words": 0},
+        {"word_dropout": 1.0},
+        {"tokenizer": "word"},
+        {"dropout": -0.1},
+        {"widths": 3},
+    ],
+    ids=lambda params: next(iter(params)),
+)
+def test_a_parameter_that_is_out_of_range_is_named(params):
+    backbone = TextCNN(**params)
+    for call in (
+        lambda: backbone.learned_from(TEXTS),
+        lambda: backbone.load(device="cpu", random_state=0),
+    ):
+        with pytest.raises(ValueError, match=next(iter(params))):
+            call()
+
+
+def features(backbone, texts, training=False, seed=0):
+    encoder = backbone.load(device="cpu", random_state=0)
+    encoder.module.train(training)
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        return encoder.forward(encoder.collate(encoder.prepare(texts))).numpy()
+
+
+def test_word_dropout_leaves_words_out_in_training_alone():
+    texts = ["good"] * 400
+    backbone = FastText(dim=4, word_dropout=0.25).learned_from(texts)
+    kept = features(backbone, texts)
+    assert (kept == kept[0]).all()
+    trained = features(backbone, texts, training=True)
+    left_out = (trained == 0).all(axis=1)
+    assert 0.15 < left_out.mean() < 0.35
+    np.testing.assert_allclose(trained[~left_out], kept[~left_out] / 0.75, rtol=1e-6)
+
+
+def test_pairs_of_words_tell_orders_apart():
+    texts = ["not good but bad", "not bad but good"]
+    one, two = (FastText(dim=8, word_ngrams=n).learned_from(texts) for n in (1, 2))
+    np.testing.assert_allclose(*features(one, texts), atol=1e-6)
+    assert abs(np.subtract(*features(two, texts))).max() > 1e-3
+
+
+def test_the_second_channel_keeps_the_vectors_as_they_were(vectors):
+    settings = {"vectors": vectors, "multichannel": True}
+    clf = quick(TextCNN, words=settings, freeze="full").fit(X, Y)
+    encoder = clf.net_.module_.encoder
+    table = encoder.module["embeddings"].weight
+    seed = clf.net_.state.backbone_seed
+    fresh = clf.backbone_.load(device="cpu", random_state=seed).module["embeddings"].weight
+    assert not torch.equal(table, fresh)
+    torch.testing.assert_close(encoder._fixed, fresh.detach())
+    assert clf.score(X, Y) == 1.0
+
+
+def test_an_unknown_word_is_the_mean_of_its_ngrams():
+    backbone = FastText(dim=4).learned_from(["known"])
+    encoder = backbone.load(device="cpu", random_state=0)
+    (row,) = encoder.prepare(["unseen"])
+    weight = encoder.module["embeddings"].weight.detach()
+    expected = weight[list(row[0])].mean(dim=0)
+    both = features(backbone, ["unseen", "known unseen known", "known"])
+    np.testing.assert_allclose(both[0], expected, rtol=1e-5)
+    np.testing.assert_allclose(both[1], (2 * weight[-1] + expected) / 3, rtol=1e-5)
+
+
+def test_words_that_are_not_read_are_counted():
+    backbone = TextCNN(dim=4, n_filters=2, max_words=3)
+    clf = TransferTextClassifier(backbone, freeze="frozen", random_state=0)
+    with pytest.warns(UserWarning, match="cut|longer|truncat"):
+        clf.fit(["one two three four five six", "one two"] * 4, ["a", "b"] * 4)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
-from sktransfer_wordvectors import WordVectors, read_vectors
+from sktransfer_wordvectors import WordVectors, read_vectors, save_vectors
+from sktransfer_wordvectors.saving import save_part
 
 WORDS = ["the", "naïve", ". . .", "好", "x"]
 MATRIX = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
@@ -47,24 +48,39 @@ NO_BLANKS = ["the", "naïve", "...", "好", "x"]
 def test_published_formats(tmp_path, name, words, content, packed):
     path = tmp_path / (name + (".gz" if packed else ""))
     path.write_bytes(gzip.compress(content) if packed else content)
-    for folder in (None, tmp_path / "kept", tmp_path / "kept"):
-        vectors = read_vectors(path, folder)
-        assert list(vectors.words) == words
-        np.testing.assert_array_equal(vectors.matrix, MATRIX)
-        np.testing.assert_array_equal(vectors.of([words[3], words[0]]), MATRIX[[3, 0]])
+    vectors = read_vectors(path)
+    assert list(vectors.words) == words
+    np.testing.assert_array_equal(vectors.matrix, MATRIX)
+    np.testing.assert_array_equal(vectors.of([words[3], words[0]]), MATRIX[[3, 0]])
 
 
-def test_what_was_read_once_is_backed_by_a_file(tmp_path):
+def test_what_was_saved_is_backed_by_a_file(tmp_path):
     (tmp_path / "v.txt").write_bytes(as_text(WORDS, MATRIX, header=False))
-    read_vectors(tmp_path / "v.txt", tmp_path / "kept")
-    again = read_vectors(tmp_path / "v.txt", tmp_path / "kept")
+    vectors = read_vectors(tmp_path / "v.txt")
+    save_vectors(vectors, tmp_path / "v.npy")
+    again = read_vectors(tmp_path / "v.npy")
     assert isinstance(again.matrix, np.memmap)
     assert not isinstance(again.of(["the"]), np.memmap)
-    # Another content is another entry.
-    (tmp_path / "v.txt").write_bytes(as_text(WORDS, 2 * MATRIX, header=False))
-    other = read_vectors(tmp_path / "v.txt", tmp_path / "kept")
-    np.testing.assert_array_equal(other.matrix, 2 * MATRIX)
-    assert other.fingerprint != again.fingerprint
+    assert again.words == WORDS
+    np.testing.assert_array_equal(again.matrix, MATRIX)
+    assert again.fingerprint == vectors.fingerprint
+    assert WordVectors(WORDS, 2 * MATRIX).fingerprint != vectors.fingerprint
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["v.json", "v.npy", "v.txt"]
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "v.npy").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    with pytest.raises(ValueError, match=r"end in \.npy, got 'v\.txt'"):
+        save_vectors(vectors, "v.txt")
+
+
+def test_a_part_stands_for_the_whole(tmp_path):
+    vectors = WordVectors(WORDS, MATRIX)
+    save_part(vectors, ["好", "unknown", "the"], tmp_path / "v.safetensors")
+    part = read_vectors(tmp_path / "v.safetensors")
+    assert part.words == ["好", "the"]
+    np.testing.assert_array_equal(part.matrix, MATRIX[[3, 0]])
+    assert (part.fingerprint, part.spread) == (vectors.fingerprint, vectors.spread)
+    save_part(vectors, [], tmp_path / "none.safetensors")
+    assert read_vectors(tmp_path / "none.safetensors").matrix.shape == (0, 3)
 
 
 @pytest.mark.parametrize("kind", ["npy", "safetensors"])
@@ -108,8 +124,7 @@ WHOLE = as_binary(NO_BLANKS, MATRIX)
 def test_damage_is_named_with_its_place(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=message):
-        read_vectors(tmp_path / name, tmp_path / "kept")
-    assert not list(tmp_path.glob("kept/*/words.json"))
+        read_vectors(tmp_path / name)
 
 
 @pytest.mark.parametrize(
