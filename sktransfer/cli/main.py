@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sktransfer import __version__
-from sktransfer.cli import dashboard, demo, evaluate, plugins, predict, train, tune
+from sktransfer.cli import dashboard, demo, evaluate, plugins, predict, train, tune, weights
 from sktransfer.cli.errors import Commands
 
 __all__ = ["app", "run"]
@@ -30,6 +30,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("tune")(tune.tune)
 app.command("dashboard")(dashboard.dashboard)
 app.command("plugins")(plugins.plugins)
+app.add_typer(weights.weights, name="weights")
 
 
 def _print_version(wanted: bool) -> None:

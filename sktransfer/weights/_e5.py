@@ -98,7 +98,9 @@ def convert_e5(folder: Path, into: Path) -> None:
     directory = _read_directory(reader)
     tensors = dict(_tensors(reader, directory, sizes))
     # Four bits and a scale of half precision: what rounding to half precision adds is far below.
-    save_file(tensors, into / "model.safetensors", metadata={"format": "pt"})
+    weights = into / "model.safetensors"
+    save_file(tensors, weights, metadata={"format": "pt"})
+    weights.chmod(0o644)  # is written for its owner alone, and several may share a cache
     build_tokenizer(pieces).save(str(into / "tokenizer.json"))
     for name, content in _settings(sizes, epsilon, pieces).items():
         target = into / name

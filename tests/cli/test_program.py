@@ -32,7 +32,11 @@ def program(*arguments, **options):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], *([c, "--help"] for c in ("demo", "train", "predict", "evaluate"))],
+    [
+        ["--help"],
+        ["--version"],
+        *([c, "--help"] for c in ("demo", "train", "predict", "evaluate", "weights")),
+    ],
     ids=" ".join,
 )
 def test_help_imports_nothing_heavy(arguments):
@@ -50,7 +54,7 @@ def test_the_entry_point_is_this_program():
 def test_help_and_version(sktransfer):
     done = sktransfer("--help")
     assert done.exit_code == 0
-    for command in ("demo", "train", "predict", "evaluate", "plugins"):
+    for command in ("demo", "train", "predict", "evaluate", "plugins", "weights"):
         assert command in done.stdout
         assert sktransfer(command, "--help").exit_code == 0
     assert sktransfer("--version").stdout == f"sktransfer {__version__}\n"

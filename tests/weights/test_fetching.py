@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 
 import pytest
 
 from sktransfer._artifacts import DownloadError
-from sktransfer.weights import fetch_weights, find_weights, where_weights_are
+from sktransfer.weights import KNOWN_WEIGHTS, fetch_weights, find_weights, where_weights_are
 
 
 @pytest.fixture
@@ -98,3 +99,18 @@ def test_what_has_to_be_converted_is_at_once(in_index, tmp_path, monkeypatch):
     folder = fetch_weights("some")
     assert sorted(os.listdir(folder)) == ["converted.json", "made.json"]
     assert find_weights("some") == folder
+
+
+@pytest.mark.weights
+def test_of_the_default_weights_all_files_that_features_depend_on_are_taken(tmp_path):
+    from sktransfer.backbones.transformer import TransformerBackbone
+
+    known, folder = KNOWN_WEIGHTS["minilm"], find_weights("minilm")
+    for file in (*known.sha256, *known.settings):
+        (tmp_path / "files" / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / file, tmp_path / "files" / file)
+    whole, taken = (
+        TransformerBackbone(each).load(device="cpu", random_state=0).fingerprint
+        for each in (folder, tmp_path / "files")
+    )
+    assert whole == taken
