@@ -95,12 +95,20 @@ class Backbone(Plugin):
         Whether `Encoder.prepare` also accepts pairs, as tuples.
     lr : float
         Learning rate of the body with ``lr="auto"``.
+    english_only : bool
+        Whether the pretrained weights know English alone. Estimators then warn of training texts
+        in another script.
     """
 
     modality: ClassVar[str] = "text"
     pretrained: ClassVar[bool] = True
     reads_pairs: ClassVar[bool] = False
     lr: ClassVar[float] = 1e-4
+
+    @property
+    def english_only(self) -> bool:
+        """Whether the pretrained weights know English alone; an attribute may say so as well."""
+        return False
 
     def learned_from(self, X: Sequence[Any], earlier: Backbone | None = None) -> Backbone:
         """Learn from training inputs what no gradient can, such as a vocabulary.

@@ -21,6 +21,18 @@ if TYPE_CHECKING:
 
 __all__ = ["TransformerBackbone", "parse_model"]
 
+# Of models that are known well enough to say so.
+_ENGLISH = frozenset(
+    {
+        "minilm",
+        "FacebookAI/roberta-base",
+        "distilbert/distilbert-base-uncased",
+        "google-bert/bert-base-cased",
+        "google-bert/bert-base-uncased",
+        "sentence-transformers/all-MiniLM-L6-v2",
+    }
+)
+
 
 class TransformerBackbone(Backbone):
     """A transformers encoder with its tokenizer and pooling.
@@ -88,6 +100,11 @@ class TransformerBackbone(Backbone):
         self.prefix = prefix
         self.revision = revision
         self.trust_remote_code = trust_remote_code
+
+    @property
+    def english_only(self) -> bool:
+        """Whether the model is one of those that are known to have read English alone."""
+        return isinstance(self.model, str) and self.model in _ENGLISH
 
     def search_space(self) -> dict[str, BaseDistribution]:
         """Say what is worth tuning.

@@ -8,11 +8,13 @@ from typing import Any
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sktransfer._warnings import warn_user
+from sktransfer.estimators._scripts import share_not_latin
 from sktransfer.estimators._texts import Pairs, check_texts
 from sktransfer.plugins import Backbone
 
-# From this share of cut tokens on, a user should know that another way exists.
+# From these shares of cut tokens, and of letters, on, a user should know that another way exists.
 _MANY_CUT = 0.1
+_MANY_NOT_LATIN = 0.5
 
 
 class TextInput:
@@ -50,7 +52,14 @@ class TextInput:
 
     def _read_new(self, X: Any, backbone: Backbone) -> list[Any]:
         """Check texts to be trained on."""
-        return check_texts(X, fitting=True, pairs=backbone.reads_pairs)
+        texts = check_texts(X, fitting=True, pairs=backbone.reads_pairs)
+        if backbone.english_only and (share := share_not_latin(texts)) > _MANY_NOT_LATIN:
+            warn_user(
+                f"{share:.0%} of the letters of the training texts are not Latin, but the "
+                "backbone was trained on English alone: backbone='multilingual' reads 100 "
+                "languages."
+            )
+        return texts
 
     def _read(self, X: Any, start: int = 0) -> list[Any]:
         """Check texts that a fitted estimator is given, the first of them the ``start``-th."""

@@ -28,7 +28,7 @@ from sktransfer.testing._fresh_process import ask_fresh_process
 
 
 def check_class_attributes(plugin: Backbone) -> None:
-    """Check that ``modality``, ``pretrained`` and ``lr`` are what the estimator understands."""
+    """Check that what a class says about itself is what the estimator understands."""
     expect(
         plugin.modality in SAMPLES,
         got=f"modality = {plugin.modality!r}",
@@ -40,6 +40,12 @@ def check_class_attributes(plugin: Backbone) -> None:
         got=f"pretrained = {plugin.pretrained!r}",
         expected="True, or False where the weights are random",
         change="Set the class attribute.",
+    )
+    expect(
+        isinstance(plugin.english_only, bool),
+        got=f"english_only = {plugin.english_only!r}",
+        expected="True, or False where the weights know other languages or nothing",
+        change="Set the attribute, or make it a property.",
     )
     expect(
         isinstance(plugin.lr, float | int) and plugin.lr > 0,

@@ -106,6 +106,11 @@ class PretrainedByHalf(Words):
 
 
 @breaks("check_class_attributes")
+class NamesItsLanguage(Words):
+    english_only = "en"
+
+
+@breaks("check_class_attributes")
 class LearnsNothing(Words):
     lr = 0.0
 
