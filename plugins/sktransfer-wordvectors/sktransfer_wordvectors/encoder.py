@@ -21,32 +21,38 @@ _REMEMBERED = 50_000
 # Between words that are hashed together; no tokenizer leaves it within one.
 _JOINT = " "
 
-# An unknown word is several rows, whose mean is its vector.
-Token = int | tuple[int, ...]
 
-
-class WordRow(list[Token]):
-    """The rows of a text's words.
+class WordRow(list[int]):
+    """The rows of the table that a text's words have.
 
     Parameters
     ----------
-    rows : sequence of int or tuple of int
-        An int for a word of the vocabulary; a tuple, its hashed n-grams, for another.
+    rows : sequence of int
+        One for each word; that of padding for a word without a row of its own.
+    unknown : list of (int, tuple of int)
+        Where such words stand, and the rows of their n-grams, whose mean is their vector.
     tokens : int
         Words of the text.
     cut : int
         How many of them are left out.
     """
 
-    __slots__ = ("cut", "tokens")
+    __slots__ = ("cut", "tokens", "unknown")
 
-    def __init__(self, rows: Sequence[Token], tokens: int, cut: int) -> None:
+    def __init__(
+        self,
+        rows: Sequence[int],
+        unknown: Sequence[tuple[int, tuple[int, ...]]],
+        tokens: int,
+        cut: int,
+    ) -> None:
         super().__init__(rows)
+        self.unknown = unknown
         self.tokens = tokens
         self.cut = cut
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return WordRow, (list(self), self.tokens, self.cut)
+        return WordRow, (list(self), self.unknown, self.tokens, self.cut)
 
 
 class WordEncoder:
@@ -111,8 +117,8 @@ class WordEncoder:
         from sktransfer_wordvectors.networks import WordDropout
 
         first = 1 + n_buckets
-        self._rows: dict[str, Token] = {word: first + i for i, word in enumerate(vocabulary)}
-        self._unknown: dict[str, Token] = {}
+        self._rows: dict[str, int] = {word: first + i for i, word in enumerate(vocabulary)}
+        self._unknown: dict[str, tuple[int, ...]] = {}
         self._tokenizer = tokenizer
         self._n_buckets = n_buckets
         self._max_words = max_words
@@ -148,14 +154,17 @@ class WordEncoder:
     def _prepared(self, text: str) -> WordRow:
         words = self._tokenizer(text)
         kept = words[: self._max_words]
-        known, unknown = self._rows, self._unknown_word
-        rows: list[Token] = [known[word] if word in known else unknown(word) for word in kept]
+        known = self._rows
+        rows = [known.get(word, PADDING) for word in kept]
+        unknown = []
+        if PADDING in rows:
+            unknown = [(i, self._ngrams(kept[i])) for i, row in enumerate(rows) if row == PADDING]
         for n in range(2, self._word_ngrams + 1):
             for i in range(len(kept) - n + 1):
                 rows.append(self._bucket(_JOINT.join(kept[i : i + n])))
-        return WordRow(rows, len(words), len(words) - len(kept))
+        return WordRow(rows, unknown, len(words), len(words) - len(kept))
 
-    def _unknown_word(self, word: str) -> Token:
+    def _ngrams(self, word: str) -> tuple[int, ...]:
         found = self._unknown.get(word)
         if found is None:
             hashes = sorted({hash_of(ngram) for ngram in subwords(word)})
@@ -167,7 +176,7 @@ class WordEncoder:
     def _bucket(self, words: str) -> int:
         return 1 + hash_of(words) % self._n_buckets
 
-    def collate(self, rows: Sequence[Sequence[Token]]) -> dict[str, torch.Tensor]:
+    def collate(self, rows: Sequence[WordRow]) -> dict[str, torch.Tensor]:
         """Pad rows to the longest one.
 
         Parameters
@@ -185,29 +194,26 @@ class WordEncoder:
         """
         import torch
 
-        length = max(1, *map(len, rows))
-        words = np.zeros((len(rows), length), dtype=np.int64)
-        unknown: list[tuple[int, int, int, tuple[int, ...]]] = []
+        words = np.zeros((len(rows), max(1, *map(len, rows))), dtype=np.int64)
         for i, row in enumerate(rows):
-            nth = 0
-            for j, token in enumerate(row):
-                if isinstance(token, int):
-                    words[i, j] = token
-                else:
-                    unknown.append((i, nth, j, token))
-                    nth += 1
-        most = 1 + max((nth for _, nth, _, _ in unknown), default=-1)
-        deepest = max((len(token) for *_, token in unknown), default=1)
+            words[i, : len(row)] = row
+        unknown = [
+            (i, nth, j, ngrams)
+            for i, row in enumerate(rows)
+            for nth, (j, ngrams) in enumerate(row.unknown)
+        ]
+        most = max((len(row.unknown) for row in rows), default=0)
+        deepest = max((len(ngrams) for *_, ngrams in unknown), default=1)
         places = np.zeros((len(rows), most), dtype=np.int64)
-        ngrams = np.zeros((len(rows), most, deepest), dtype=np.int64)
-        for i, nth, j, token in unknown:
+        pieces = np.zeros((len(rows), most, deepest), dtype=np.int64)
+        for i, nth, j, ngrams in unknown:
             places[i, nth] = j
-            ngrams[i, nth, : len(token)] = token
+            pieces[i, nth, : len(ngrams)] = ngrams
         batch = {
             "words": words,
             "lengths": np.fromiter(map(len, rows), dtype=np.int64, count=len(rows)),
             "places": places,
-            "ngrams": ngrams,
+            "ngrams": pieces,
         }
         return {name: torch.from_numpy(value).to(self._device) for name, value in batch.items()}
 
@@ -220,7 +226,7 @@ class WordEncoder:
         """
         return self.module["embeddings"]
 
-    def entries(self, rows: Sequence[Sequence[Token]]) -> set[int]:
+    def entries(self, rows: Sequence[WordRow]) -> set[int]:
         """Say which entries of the table rows look up.
 
         Parameters
@@ -235,8 +241,9 @@ class WordEncoder:
         """
         found = {PADDING}
         for row in rows:
-            for token in row:
-                found.update((token,) if isinstance(token, int) else token)
+            found.update(row)
+            for _, ngrams in row.unknown:
+                found.update(ngrams)
         return found
 
     def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:

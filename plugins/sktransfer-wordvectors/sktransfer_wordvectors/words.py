@@ -40,8 +40,12 @@ def words(text: str) -> list[str]:
     >>> words("It's 3.5 stars — don't miss it!")
     ['it', "'s", '3.5', 'stars', '—', 'do', "n't", 'miss', 'it', '!']
     """
-    found = []
-    for word in _PATTERN.findall(unicodedata.normalize("NFC", text).lower()):
+    found: list[str] = []
+    plain = text.lower() if text.isascii() else unicodedata.normalize("NFC", text).lower()
+    split = _PATTERN.findall(plain)
+    if "'" not in plain and "’" not in plain:
+        return split
+    for word in split:
         short = _SHORT.match(word) if len(word) > 2 and not word[0].isdigit() else None
         found += [part.replace("’", "'") for part in short.groups()] if short else [word]
     return found
