@@ -65,14 +65,14 @@ class Convolutions(nn.Module):
     def forward(self, embedded: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Compute features of shape (n, widths * n_filters)."""
         # Kim pads so that each filter may also begin or end outside of the text.
-        padded = nn.functional.pad(embedded.transpose(1, 2), (max(self.widths) - 1,) * 2)
+        padded = nn.functional.pad(embedded, (0, 0, *(max(self.widths) - 1,) * 2))
         length = mask.sum(dim=1)
         found = []
         for width, filters in zip(self.widths, self.filters, strict=True):
             edge = max(self.widths) - width
-            seen = filters(padded[:, :, edge : padded.shape[2] - edge])
             # What begins after the last word sees padding alone, of which longer mates have more.
-            found.append(_maximum(seen, length + width - 1))
+            seen = padded[:, edge : padded.shape[1] - edge]
+            found.append(_maximum(seen, filters, length + width - 1))
         return self.dropout(torch.cat(found, dim=1))
 
 
@@ -103,8 +103,8 @@ class Stack(nn.Module):
     def forward(self, embedded: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Compute features of shape (n, hidden)."""
         # A text that is shorter than a filter is read, too.
-        padded = nn.functional.pad(embedded.transpose(1, 2), (0, self.width - 1))
-        found = _maximum(self.convolution(padded), mask.sum(dim=1))
+        padded = nn.functional.pad(embedded, (0, 0, 0, self.width - 1))
+        found = _maximum(padded, self.convolution, mask.sum(dim=1))
         return self.dropout(torch.relu(self.dense(found)))
 
 
@@ -167,9 +167,14 @@ class Recurrent(nn.Module):
         return self.dropout((weights.unsqueeze(2) * states).sum(dim=1))
 
 
-def _maximum(seen: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
-    """Maximise (n, filters, places) over the first places of each text, and cut off at 0."""
-    at = torch.arange(seen.shape[2], device=seen.device)
-    inside = at[None, :] < length.clamp(min=1)[:, None]
+def _maximum(seen: torch.Tensor, filters: nn.Conv1d, length: torch.Tensor) -> torch.Tensor:
+    """Maximise what filters find over the first places of each text, and cut off at 0."""
+    # As images of one line, which may be computed with the numbers of a word side by side, as they
+    # are: twice as fast as a convolution of sequences.
+    image = seen.transpose(1, 2).unsqueeze(2)
+    found = nn.functional.conv2d(image, filters.weight.unsqueeze(2), filters.bias)
+    found = found.squeeze(2).transpose(1, 2)
+    at = torch.arange(found.shape[1], device=found.device)
+    outside = at[None, :] >= length.clamp(min=1)[:, None]
     # The maximum first: what is cut off afterwards is much less.
-    return torch.relu(seen.masked_fill(~inside[:, None, :], float("-inf")).amax(dim=2))
+    return torch.relu(found.masked_fill(outside[:, :, None], float("-inf")).amax(dim=1))
