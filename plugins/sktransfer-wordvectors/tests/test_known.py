@@ -1,0 +1,69 @@
+"""Vectors by name: the genuine ones, and names that nothing has."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sktransfer_wordvectors import FastText, TextCNN, read_vectors
+from sktransfer_wordvectors.known import convert_glove, path_of
+
+from sktransfer import TransferTextClassifier
+from sktransfer.datasets import fetch_review_snippets
+from sktransfer.plugins import find_weights
+
+
+@pytest.fixture(scope="module")
+def glove():
+    """The genuine vectors, converted once into the user's cache."""
+    try:
+        folder = find_weights("glove-6b-50d")
+    except OSError as error:
+        pytest.skip(str(error))
+    return read_vectors(folder / "vectors.npy")
+
+
+def test_the_genuine_vectors_know_what_words_mean(glove):
+    assert (len(glove), glove.dim) == (400_000, 50)
+    assert isinstance(glove.matrix, np.memmap)
+    # The first line of the file that Stanford publishes.
+    assert glove.words[0] == "the"
+    np.testing.assert_allclose(glove.matrix[0, :3], [0.418, 0.24968, -0.41242], rtol=1e-6)
+    king, man, woman = glove.of(["king", "man", "woman"])
+    wanted = king - man + woman
+    lengths = np.linalg.norm(glove.matrix, axis=1) * np.linalg.norm(wanted)
+    nearest = np.argsort(-(glove.matrix @ wanted) / lengths)[:3]
+    assert "queen" in {glove.words[i] for i in nearest}
+
+
+def test_words_that_no_training_had_are_told_apart_by_their_vectors(glove):
+    X, y = fetch_review_snippets("amazon", return_X_y=True)
+    rng = np.random.RandomState(0)
+    order = rng.permutation(len(X))
+    X, y = [X[i] for i in order], np.asarray(y)[order]
+    named = FastText(vectors="glove-6b-50d")
+    clf = TransferTextClassifier(named, freeze="frozen", random_state=0).fit(X[:600], y[:600])
+    drawn = TransferTextClassifier(FastText(), freeze="frozen", random_state=0)
+    drawn.fit(X[:600], y[:600])
+    assert clf.score(X[600:1600], y[600:1600]) > drawn.score(X[600:1600], y[600:1600]) + 0.02
+    assert clf.backbone_.pretrained
+    assert clf.backbone_.english_only
+
+
+@pytest.mark.parametrize("vectors", ["glove-6b-50", "glove"])
+def test_a_name_that_nothing_has_is_answered_with_those_that_are_there(vectors):
+    with pytest.raises(ValueError, match=r"glove-6b-50d"):
+        TextCNN(vectors=vectors).learned_from(["a text"])
+
+
+def test_a_string_with_an_ending_or_a_folder_is_a_path(tmp_path):
+    assert str(path_of("glove.txt")) == "glove.txt"
+    assert str(path_of("./glove")) == "glove"
+    assert path_of(tmp_path / "glove") == tmp_path / "glove"
+
+
+def test_what_reads_the_list_of_words_is_named_where_it_is_missing(tmp_path, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r"pip install 'sktransfer-wordvectors\[glove\]'"):
+        convert_glove(tmp_path, tmp_path)
