@@ -251,7 +251,9 @@ def test_rows_of_numbers_are_sorted_by_how_far_they_are_off(
     assert len(errors) == 16
     assert [abs(each) for each in errors] == sorted(map(abs, errors), reverse=True)
     assert table.columns["label"][0] == "9.0"
-    assert table.columns["prediction"][0] == load(regressor).predict(TEXTS[:1])[0]
+    # Beside other texts the last digit may be another.
+    alone = load(regressor).predict(TEXTS[:1])[0]
+    assert table.columns["prediction"][0] == pytest.approx(alone, rel=1e-6)
     assert errors[0] == table.columns["prediction"][0] - 9.0
 
 
