@@ -50,8 +50,9 @@ def network(target: str, seed: int, args: argparse.Namespace) -> TransferTextCla
     chinese = target.startswith("zh_")
     words = {"tokenizer": "characters"} if chinese else {"vectors": "glove-6b-50d"}
     return TransferTextClassifier(
-        TextCNN(max_words=args.max_words, **words),
+        TextCNN(**words),
         freeze="full",
+        max_length=args.max_length,
         max_epochs=args.max_epochs,
         random_state=seed,
     )
@@ -130,7 +131,7 @@ def main() -> None:
     parser.add_argument("--source-rows", type=int, default=6000)
     parser.add_argument("--source-epochs", type=int, default=4)
     parser.add_argument("--max-epochs", type=int, default=12)
-    parser.add_argument("--max-words", type=int, default=128)
+    parser.add_argument("--max-length", type=int, default=128)
     parser.add_argument("--json", help="Where to keep the results; runs that are there are kept.")
     args = parser.parse_args()
     warnings.simplefilter("ignore")

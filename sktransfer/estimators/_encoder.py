@@ -152,7 +152,7 @@ class BaseTransferEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
                 seed=seed,
             )
         rows = made.module.encoder.prepare(inputs)
-        report = self._report_on_inputs(inputs, rows)
+        report = self._report_on_inputs(made.backbone, inputs, rows)
         attributes = {"freeze_": parts.freeze, "stages_": [], "history_": [], **report}
         self._keep(Trained(made, None, attributes), parts)
 

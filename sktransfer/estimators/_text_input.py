@@ -84,7 +84,9 @@ class TextInput:
                 f"pass X[{known}]."
             )
 
-    def _report_on_inputs(self, X: list[Any], rows: list[Any]) -> dict[str, Any]:
+    def _report_on_inputs(
+        self, backbone: Backbone, X: list[Any], rows: list[Any]
+    ) -> dict[str, Any]:
         """Give fitted attributes about the training texts: what they are, and what was cut."""
         found: dict[str, Any] = {"pairs_": isinstance(X[0], tuple)}
         if found["pairs_"]:
@@ -96,8 +98,12 @@ class TextInput:
         if cut > _MANY_CUT * tokens:
             warn_user(
                 f"{cut / tokens:.0%} of the training texts' tokens are cut off, in {n_cut} of "
-                f"{len(rows)} texts: long_text='window_mean' reads them all, "
-                "long_text='head_tail' reads both ends."
+                f"{len(rows)} texts: "
+                + (
+                    "long_text='window_mean' reads them all, long_text='head_tail' reads both ends."
+                    if "long_text" in backbone.get_params(deep=False)
+                    else "a larger max_length reads more."
+                )
             )
         found["truncation_report_"] = {
             "texts": len(rows),

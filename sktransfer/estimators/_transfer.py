@@ -191,7 +191,7 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
                 lr=self.lr,
             )
             rows = made.module.encoder.prepare(X)
-            report = self._report_on_inputs(X, rows)
+            report = self._report_on_inputs(made.backbone, X, rows)
             stops = self.early_stopping and plan.n_probe < len(plan.epochs)
             train, valid = self._rows(X, rows, targets, stops or self._wants_held_out(), seed)
             watch = Watch(
@@ -334,7 +334,7 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
         """Tune on held-out rows how outputs are read."""
         return reading
 
-    def _report_on_inputs(self, X: list[Any], rows: list[Any]) -> dict[str, Any]:
+    def _report_on_inputs(self, backbone: Any, X: list[Any], rows: list[Any]) -> dict[str, Any]:
         """Give fitted attributes about inputs, and about what they were prepared as."""
         return {}
 

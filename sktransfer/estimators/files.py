@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
@@ -21,7 +22,7 @@ from sktransfer.persistence.folder import (
     read_manifest,
     write_manifest,
 )
-from sktransfer.plugins import Backbone
+from sktransfer.plugins import Backbone, resolve
 
 __all__ = ["load", "save"]
 
@@ -135,10 +136,12 @@ def _write(estimator: Any, folder: Path, embed_backbone: bool) -> None:
 
     state = estimator.net_.state
     backbone = state.backbone
+    unlearned: dict[str, Any] = {}
     if embed_backbone:
         (folder / _PRETRAINED).mkdir()
         encoder = backbone.load(device="cpu", random_state=state.backbone_seed)
         backbone = backbone.export(encoder, folder / _PRETRAINED)
+        unlearned = _unlearned(estimator, state.backbone, backbone)
     tensors = {f"body.{name}": value for name, value in state.body.items()}
     tensors |= {f"head.{name}": value for name, value in state.head_weights.items()}
     try:
@@ -157,6 +160,7 @@ def _write(estimator: Any, folder: Path, embed_backbone: bool) -> None:
         "model": {
             "backbone": _relative(encode(backbone), folder),
             "backbone_embedded": embed_backbone,
+            "unlearned": unlearned,
             "backbone_seed": state.backbone_seed,
             "fingerprint": state.fingerprint,
             "head": encode(state.head),
@@ -164,6 +168,24 @@ def _write(estimator: Any, folder: Path, embed_backbone: bool) -> None:
         },
     }
     write_manifest(folder, content)
+
+
+def _unlearned(estimator: Any, learned: Any, exported: Any) -> dict[str, Any]:
+    """Give what a backbone's parameters were before it learned from inputs, such as no words.
+
+    What the export has changed stays as that has it.
+    """
+    if isinstance(estimator.backbone, FrozenEstimator):
+        return {}
+    before, after, stored = (
+        {name: encode(value) for name, value in plugin.get_params(deep=False).items()}
+        for plugin in (resolve("backbone", estimator.backbone), learned, exported)
+    )
+    return {
+        name: value
+        for name, value in before.items()
+        if name in after and value != after[name] == stored[name]
+    }
 
 
 def _encode_params(estimator: Any, folder: Path, embed_backbone: bool) -> dict[str, Any]:
@@ -218,7 +240,8 @@ def _read(folder: Path, trust_remote_code: bool) -> Any:
             head_weights={},
         )
         if model["backbone_embedded"] and not isinstance(params["backbone"], FrozenEstimator):
-            params["backbone"] = state.backbone
+            before = {k: decode(v) for k, v in model.get("unlearned", {}).items()}
+            params["backbone"] = clone(state.backbone).set_params(**before)
         for backbone in (state.backbone, params["backbone"]):
             if _wants_remote_code(backbone) and not trust_remote_code:
                 raise ValueError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from sktransfer.heads._softmax import SoftmaxHead
@@ -58,8 +60,10 @@ class LinearHead(SoftmaxHead):
 
         if self.max_norm is None:
             return nn.Linear(in_features, n_outputs)
-        if not self.max_norm > 0:
-            raise ValueError(f"max_norm has to be positive or None, got {self.max_norm!r}.")
+        if not (isinstance(self.max_norm, Real) and 0 < self.max_norm < math.inf):
+            raise ValueError(
+                f"max_norm has to be a positive number or None, got {self.max_norm!r}."
+            )
         from sktransfer.heads._bounded import BoundedLinear
 
         return BoundedLinear(in_features, n_outputs, float(self.max_norm))

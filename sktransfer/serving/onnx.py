@@ -7,6 +7,7 @@ import copy
 import hashlib
 import logging
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 # What rounding may move an output by, relative to the largest.
 _TOLERANCE = 1e-4
 _IDENTITY = "sktransfer.identity"
+# What terminals read as a change of colour.
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def export_onnx(module: TransferModule, examples: Sequence[Any], path: Path) -> None:
@@ -74,8 +77,12 @@ def export_onnx(module: TransferModule, examples: Sequence[Any], path: Path) -> 
                 verbose=False,
             )
     except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
-        first = str(error).strip().partition("\n")[0]
-        raise ValueError(f"This model cannot be exported to ONNX: {first}") from error
+        # The last of the causes says what is wrong, the others which step met it.
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        lines = _COLOUR.sub("", str(cause)).strip().splitlines() or [type(cause).__name__]
+        raise ValueError(f"This model cannot be exported to ONNX: {lines[0]}") from error
     assert program is not None
     program.model.metadata_props[_IDENTITY] = _identity(module)
     program.model.metadata_props["sktransfer.version"] = version("sktransfer")

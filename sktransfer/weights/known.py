@@ -58,6 +58,8 @@ class KnownWeights:
         make what is loaded out of the wheel's files; empty where those are loaded as they are.
     convert_version : int, default=1
         Higher for each version of that function that makes other files.
+    needs : tuple of str, default=()
+        Modules that the function imports and that may be missing.
 
     Examples
     --------
@@ -81,6 +83,7 @@ class KnownWeights:
     hub_sha256: dict[str, str] = field(default_factory=dict)
     convert: str = ""
     convert_version: int = 1
+    needs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # The name and the files become paths in the cache.

@@ -87,8 +87,9 @@ def test_weight_vectors_that_are_too_long_are_scaled_down_and_others_left():
     x = torch.ones(1, 4)
     assert free(x).tolist() == [[1.0, 3.0, 30.0]]
     torch.testing.assert_close(bounded(x), torch.tensor([[1.0, 3.0, 3.0]]))
-    with pytest.raises(ValueError, match="max_norm has to be positive or None, got 0"):
-        LinearHead(max_norm=0).build(4, 3)
+    for wrong in (0, math.inf, "3"):
+        with pytest.raises(ValueError, match=f"max_norm has to be a positive .*, got {wrong!r}"):
+            LinearHead(max_norm=wrong).build(4, 3)
 
 
 def test_the_mlp_head_is_two_layers_with_a_gelu_between():

@@ -33,7 +33,7 @@ class FastText(WordBackbone):
         Numbers of a word vector, where they are drawn.
     tokenizer : {"words", "characters", "jieba"}, default="words"
         How texts become words.
-    max_words : int, default=256
+    max_length : int, default=256
         Words of a text that are read.
     min_count : int, default=1
         How often a word without a pretrained vector has to be there to get a row of its own.
@@ -73,7 +73,7 @@ class FastText(WordBackbone):
         vectors: str | os.PathLike[str] | None = None,
         dim: int = 50,
         tokenizer: str = "words",
-        max_words: int = 256,
+        max_length: int = 256,
         min_count: int = 1,
         max_vocabulary: int | None = None,
         n_buckets: int = 16384,
@@ -85,7 +85,7 @@ class FastText(WordBackbone):
             vectors,
             dim,
             tokenizer,
-            max_words,
+            max_length,
             min_count,
             max_vocabulary,
             n_buckets,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import os
+import warnings
+from collections import Counter
 from collections.abc import Sequence
 from numbers import Integral, Real
 from pathlib import Path
@@ -14,7 +17,7 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import Interval
 
 from sktransfer.plugins import Backbone, Encoder
-from sktransfer_wordvectors.known import ENGLISH, path_of
+from sktransfer_wordvectors.known import ENGLISH, absolute, path_of
 from sktransfer_wordvectors.saving import save_part
 from sktransfer_wordvectors.vectors import WordVectors, read_vectors
 from sktransfer_wordvectors.vocabulary import grown
@@ -28,6 +31,19 @@ if TYPE_CHECKING:
 __all__ = ["WordBackbone"]
 
 _EXPORTED = "vectors.safetensors"
+# Of the running words of a training that have a vector; with fewer, the vectors are hardly used.
+_FEW = 0.1
+# What an encoder's weights do not depend on.
+_NOT_WEIGHTS = {
+    "vocabulary",
+    "vectors",
+    "tokenizer",
+    "max_length",
+    "min_count",
+    "max_vocabulary",
+    "word_dropout",
+    "dropout",
+}
 
 
 class WordBackbone(Backbone):
@@ -45,7 +61,7 @@ class WordBackbone(Backbone):
         "vectors": [str, os.PathLike, None],
         "dim": [Interval(Integral, 1, None, closed="left")],
         "tokenizer": [str],
-        "max_words": [Interval(Integral, 1, None, closed="left")],
+        "max_length": [Interval(Integral, 1, None, closed="left")],
         "min_count": [Interval(Integral, 1, None, closed="left")],
         "max_vocabulary": [Interval(Integral, 0, None, closed="left"), None],
         "n_buckets": [Interval(Integral, 1, None, closed="left")],
@@ -58,7 +74,7 @@ class WordBackbone(Backbone):
         vectors: str | os.PathLike[str] | None = None,
         dim: int = 50,
         tokenizer: str = "words",
-        max_words: int = 256,
+        max_length: int = 256,
         min_count: int = 1,
         max_vocabulary: int | None = None,
         n_buckets: int = 2048,
@@ -68,7 +84,7 @@ class WordBackbone(Backbone):
         self.vectors = vectors
         self.dim = dim
         self.tokenizer = tokenizer
-        self.max_words = max_words
+        self.max_length = max_length
         self.min_count = min_count
         self.max_vocabulary = max_vocabulary
         self.n_buckets = n_buckets
@@ -105,19 +121,42 @@ class WordBackbone(Backbone):
 
         Raises
         ------
+        OSError
+            If the vectors are not on this machine.
         ValueError
             If a parameter is not what it may be, or the vectors' file is damaged.
+
+        Warns
+        -----
+        UserWarning
+            If hardly any word has a vector.
         """
-        self._validate_params()
+        self._check()
         split = tokenizer(self.tokenizer)
+        vectors = self._vectors()
+        counts = Counter(word for text in X for word in split(text)[: self.max_length])
+        if vectors is not None:
+            n = sum(counts.values())
+            n_known = sum(count for word, count in counts.items() if word in vectors)
+            if n_known < _FEW * n:
+                frequent = [word for word, _ in counts.most_common(3)]
+                warnings.warn(
+                    f"{n_known / n:.0%} of the words of the training texts have a vector in "
+                    f"vectors={os.fspath(self.vectors)!r}; the most frequent words are {frequent}. "
+                    "Are the vectors of this language, and of words in lower case?",
+                    UserWarning,
+                    stacklevel=2,
+                )
         words = grown(
             getattr(earlier, "vocabulary", self.vocabulary),
-            (split(text)[: self.max_words] for text in X),
-            self._vectors() or (),
+            counts,
+            vectors or (),
             min_count=self.min_count,
             max_words=self.max_vocabulary,
         )
-        return clone(self).set_params(vocabulary=words)
+        learned = clone(self).set_params(vocabulary=words)
+        # What is fitted now has to find the file later, from wherever it is loaded then.
+        return learned if vectors is None else learned.set_params(vectors=absolute(self.vectors))
 
     def load(self, *, device: str, random_state: int) -> WordEncoder:
         """Build the table and the network.
@@ -145,7 +184,7 @@ class WordBackbone(Backbone):
         from sktransfer_wordvectors.encoder import WordEncoder
         from sktransfer_wordvectors.table import draw_table
 
-        self._validate_params()
+        self._check()
         vectors = self._vectors()
         dim = self.dim if vectors is None else vectors.dim
         table = draw_table(
@@ -161,9 +200,9 @@ class WordBackbone(Backbone):
             table,
             n_buckets=self.n_buckets,
             dim=width,
-            max_words=self.max_words,
+            max_length=self.max_length,
             weights=self._weights(vectors, random_state),
-            settings=repr((self.tokenizer, self.max_words)),
+            settings=self._settings(vectors),
             device=device,
             blocks=blocks,
             word_dropout=self.word_dropout,
@@ -193,30 +232,48 @@ class WordBackbone(Backbone):
 
     def _weights(self, vectors: WordVectors | None, random_state: int) -> str:
         """Name the weights that are the same whatever words were learned."""
-        reading = {
-            "vocabulary",
-            "vectors",
-            "tokenizer",
-            "max_words",
-            "min_count",
-            "max_vocabulary",
-            "word_dropout",
-            "dropout",
-        }
-        params = {k: v for k, v in self.get_params().items() if k not in reading}
-        pretrained = "none" if vectors is None else vectors.fingerprint
-        described = repr((type(self).__name__, sorted(params.items()), random_state, pretrained))
-        return f"words:{hashlib.sha256(described.encode()).hexdigest()}"
+        params = {k: v for k, v in self.get_params().items() if k not in _NOT_WEIGHTS}
+        pretrained = None if vectors is None else vectors.fingerprint
+        described = [type(self).__name__, params, random_state, pretrained]
+        text = json.dumps(described, sort_keys=True, default=_plain)
+        return f"words:{hashlib.sha256(text.encode()).hexdigest()}"
+
+    def _settings(self, vectors: WordVectors | None) -> str:
+        """Name how texts are read, and which words began with a vector."""
+        # A part of the vectors stands for all of them, but has none for words that came later.
+        known = "".join("01"[vectors is not None and word in vectors] for word in self.vocabulary)
+        settings = [self.tokenizer, self.max_length, self._reading(), known]
+        return json.dumps(settings, sort_keys=True, default=_plain)
+
+    def _check(self) -> None:
+        """Refuse parameters that are not what they may be."""
+        self._validate_params()
+        if len({*self.vocabulary}) < len(self.vocabulary) or not all(
+            isinstance(word, str) and word for word in self.vocabulary
+        ):
+            raise ValueError("vocabulary has to hold different words, none of them empty.")
 
     def _vectors(self) -> WordVectors | None:
         if self.vectors is None:
             return None
         path = path_of(self.vectors)
-        stat = path.stat()
-        return _read_once(path, stat.st_size, stat.st_mtime_ns)
+        files = [path, *(path.with_suffix(suffix) for suffix in (".json", ".txt"))]
+        stats = [file.stat() for file in files if file.is_file()]
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"There is no file {path}, which {type(self).__name__} needs for its vectors. Put "
+                "it there, or name another one as `vectors`; a model that needs no other file is "
+                "saved by save(folder, embed_backbone=True)."
+            )
+        return _read_once(path, tuple((stat.st_size, stat.st_mtime_ns) for stat in stats))
 
 
 @functools.lru_cache(maxsize=2)
-def _read_once(path: Path, size: int, mtime_ns: int) -> WordVectors:
-    """Read a file once per process, as long as it stays what it is."""
+def _read_once(path: Path, _stats: tuple[tuple[int, int], ...]) -> WordVectors:
+    """Read a file once per process, as long as it and the words beside it stay what they are."""
     return read_vectors(path)
+
+
+def _plain(value: Any) -> Any:
+    """Turn NumPy's numbers, and paths, into what JSON has: equal values have to look equal."""
+    return value.item() if hasattr(value, "item") else os.fspath(value)

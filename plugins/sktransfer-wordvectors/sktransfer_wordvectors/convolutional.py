@@ -41,7 +41,7 @@ class TextCNN(WordBackbone):
         Numbers of a word vector, where they are drawn.
     tokenizer : {"words", "characters", "jieba"}, default="words"
         How texts become words.
-    max_words : int, default=256
+    max_length : int, default=256
         Words of a text that are read.
     min_count : int, default=1
         How often a word without a pretrained vector has to be there to get a row of its own.
@@ -87,7 +87,7 @@ class TextCNN(WordBackbone):
         vectors: str | os.PathLike[str] | None = None,
         dim: int = 50,
         tokenizer: str = "words",
-        max_words: int = 256,
+        max_length: int = 256,
         min_count: int = 1,
         max_vocabulary: int | None = None,
         n_buckets: int = 2048,
@@ -102,7 +102,7 @@ class TextCNN(WordBackbone):
             vectors,
             dim,
             tokenizer,
-            max_words,
+            max_length,
             min_count,
             max_vocabulary,
             n_buckets,
@@ -137,11 +137,20 @@ class TextCNN(WordBackbone):
             "dropout": FloatDistribution(0.0, 0.6),
         }
 
+    def _check(self) -> None:
+        super()._check()
+        good = [isinstance(width, Integral) and width >= 1 for width in self.widths]
+        if not good or not all(good):
+            raise ValueError(
+                f"widths has to hold one or more integers of at least 1, got {self.widths!r}."
+            )
+
     def _network(self, dim: int) -> tuple[torch.nn.Module, int, dict[str, list[str]]]:
         from sktransfer_wordvectors.networks import Convolutions
 
         channels = 2 if self.multichannel else 1
-        network = Convolutions(channels * dim, self.widths, self.n_filters, self.dropout)
+        widths = [int(width) for width in self.widths]
+        network = Convolutions(channels * dim, widths, self.n_filters, self.dropout)
         names = [name for name, _ in network.named_parameters()]
         return network, len(network.widths) * self.n_filters, {"convolution": names}
 
@@ -171,7 +180,7 @@ class Conv1D(WordBackbone):
         Numbers of a word vector, where they are drawn.
     tokenizer : {"words", "characters", "jieba"}, default="words"
         How texts become words.
-    max_words : int, default=256
+    max_length : int, default=256
         Words of a text that are read.
     min_count : int, default=1
         How often a word without a pretrained vector has to be there to get a row of its own.
@@ -212,7 +221,7 @@ class Conv1D(WordBackbone):
         vectors: str | os.PathLike[str] | None = None,
         dim: int = 50,
         tokenizer: str = "words",
-        max_words: int = 256,
+        max_length: int = 256,
         min_count: int = 1,
         max_vocabulary: int | None = None,
         n_buckets: int = 2048,
@@ -227,7 +236,7 @@ class Conv1D(WordBackbone):
             vectors,
             dim,
             tokenizer,
-            max_words,
+            max_length,
             min_count,
             max_vocabulary,
             n_buckets,

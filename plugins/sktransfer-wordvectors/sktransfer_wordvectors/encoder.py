@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,7 @@ class WordEncoder:
         Rows of hashed n-grams.
     dim : int
         Width of the features.
-    max_words : int
+    max_length : int
         Words of a text that are read.
     weights : str
         Names the pretrained vectors, the network and its seed.
@@ -102,7 +103,7 @@ class WordEncoder:
         *,
         n_buckets: int,
         dim: int,
-        max_words: int,
+        max_length: int,
         weights: str,
         settings: str,
         device: str,
@@ -121,7 +122,7 @@ class WordEncoder:
         self._unknown: dict[str, tuple[int, ...]] = {}
         self._tokenizer = tokenizer
         self._n_buckets = n_buckets
-        self._max_words = max_words
+        self._max_length = max_length
         self._word_ngrams = word_ngrams
         self._device = device
         weight = torch.from_numpy(table)
@@ -134,7 +135,7 @@ class WordEncoder:
         self.blocks = {"embeddings": ["embeddings.weight"]} | {
             block: [f"network.{name}" for name in names] for block, names in blocks.items()
         }
-        learned = hashlib.sha256("\n".join([settings, *vocabulary]).encode(errors="replace"))
+        learned = hashlib.sha256(json.dumps([settings, *vocabulary]).encode("ascii"))
         self.fingerprint = f"{weights}+{learned.hexdigest()}"
 
     def prepare(self, X: Sequence[str]) -> list[WordRow]:
@@ -153,7 +154,7 @@ class WordEncoder:
 
     def _prepared(self, text: str) -> WordRow:
         words = self._tokenizer(text)
-        kept = words[: self._max_words]
+        kept = words[: self._max_length]
         known = self._rows
         rows = [known.get(word, PADDING) for word in kept]
         unknown = []
@@ -189,12 +190,12 @@ class WordEncoder:
         batch : dict of str to torch.Tensor
             ``words`` of shape (n, longest row), int64: rows of the table, or 0 where there is none;
             ``lengths`` of shape (n,), int64; ``places`` of shape (n, most unknown words of a row)
-            and ``ngrams`` of shape (n, most unknown words, most n-grams of one), int64: where
-            unknown words stand, and their rows, 0 for none.
+            and ``ngrams`` of shape (n, most unknown words, 8), int64: where unknown words stand,
+            and the rows of their n-grams, 0 for none.
         """
         import torch
 
-        words = np.zeros((len(rows), max(1, *map(len, rows))), dtype=np.int64)
+        words = np.zeros((len(rows), max([1, *map(len, rows)])), dtype=np.int64)
         for i, row in enumerate(rows):
             words[i, : len(row)] = row
         unknown = [
@@ -202,10 +203,10 @@ class WordEncoder:
             for i, row in enumerate(rows)
             for nth, (j, ngrams) in enumerate(row.unknown)
         ]
-        most = max((len(row.unknown) for row in rows), default=0)
-        deepest = max((len(ngrams) for *_, ngrams in unknown), default=1)
+        # One at least, so that the computation is the same with and without them.
+        most = max([1, *(len(row.unknown) for row in rows)])
         places = np.zeros((len(rows), most), dtype=np.int64)
-        pieces = np.zeros((len(rows), most, deepest), dtype=np.int64)
+        pieces = np.zeros((len(rows), most, _MAX_NGRAMS), dtype=np.int64)
         for i, nth, j, ngrams in unknown:
             places[i, nth] = j
             pieces[i, nth, : len(ngrams)] = ngrams
@@ -276,8 +277,6 @@ def _embedded(
     words, ngrams = batch["words"], batch["ngrams"]
     # Padding has a zero vector when loaded, but may be given another by a training.
     embedded = look_up(words) * (words != PADDING).unsqueeze(2)
-    if not ngrams.shape[1]:
-        return embedded
     there = (ngrams != PADDING).unsqueeze(3)
     count = there.sum(dim=2).clamp(min=1)
     means = (look_up(ngrams) * there).sum(dim=2) / count

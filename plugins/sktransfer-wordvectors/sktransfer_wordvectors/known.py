@@ -8,8 +8,9 @@ import shutil
 from pathlib import Path
 
 from sktransfer.plugins import Artifact, KnownWeights, find_weights
+from sktransfer_wordvectors.vectors import ENDINGS
 
-__all__ = ["ENGLISH", "GLOVE_6B_50D", "convert_glove", "path_of"]
+__all__ = ["ENGLISH", "GLOVE_6B_50D", "absolute", "convert_glove", "path_of"]
 
 _ARRAY, _WORDS = "vectors.npy", "vectors.json"
 
@@ -35,6 +36,7 @@ GLOVE_6B_50D = KnownWeights(
     licence="PDDL-1.0",
     source="Stanford's glove.6B.50d.txt, from Wikipedia 2014 and Gigaword 5",
     convert="sktransfer_wordvectors.known:convert_glove",
+    needs=("pyarrow",),
 )
 ENGLISH = (GLOVE_6B_50D.name,)
 
@@ -58,8 +60,8 @@ def convert_glove(folder: Path, into: Path) -> None:
         from pyarrow import parquet
     except ImportError as error:
         raise ImportError(
-            "The words of 'glove-6b-50d' are in a Parquet file, which needs pyarrow once: "
-            "pip install 'sktransfer-wordvectors[glove]'."
+            "The words of 'glove-6b-50d' are in a Parquet file, which is read once, by pyarrow: "
+            "pip install pyarrow."
         ) from error
     words = parquet.read_table(folder / "glove_6B_index.parquet").column("index").to_pylist()
     (into / _WORDS).write_text(json.dumps(words, ensure_ascii=False), encoding="utf-8")
@@ -72,7 +74,7 @@ def path_of(vectors: str | os.PathLike[str]) -> Path:
     Parameters
     ----------
     vectors : str or path-like
-        A string without an ending and without a folder is a name.
+        A string is a name, unless it has a folder or the ending of a file of vectors.
 
     Returns
     -------
@@ -86,7 +88,26 @@ def path_of(vectors: str | os.PathLike[str]) -> Path:
     ValueError
         If nothing has that name.
     """
+    return find_weights(str(vectors)) / _ARRAY if _is_name(vectors) else Path(vectors).expanduser()
+
+
+def absolute(vectors: str | os.PathLike[str]) -> str | Path:
+    """Give a name as it is, and a path from the root.
+
+    Parameters
+    ----------
+    vectors : str or path-like
+        As `path_of` takes it.
+
+    Returns
+    -------
+    vectors : str or pathlib.Path
+    """
+    return str(vectors) if _is_name(vectors) else Path(vectors).expanduser().absolute()
+
+
+def _is_name(vectors: str | os.PathLike[str]) -> bool:
+    if not isinstance(vectors, str):
+        return False
     path = Path(vectors)
-    if isinstance(vectors, str) and not path.suffix and path.name == vectors:
-        return find_weights(vectors) / _ARRAY
-    return path
+    return path.name == vectors and path.suffix.lower() not in ENDINGS

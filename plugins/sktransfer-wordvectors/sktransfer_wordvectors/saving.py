@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 from uuid import uuid4
@@ -47,9 +47,7 @@ def save_vectors(vectors: WordVectors, path: str | os.PathLike[str]) -> None:
     path = Path(path)
     if path.suffix != ".npy":
         raise ValueError(f"path has to end in .npy, got {os.fspath(path)!r}.")
-    with _replacing(path) as file:
-        np.save(file, vectors.matrix, allow_pickle=False)
-    _write_words(vectors.words, path)
+    _write(path, lambda file: np.save(file, vectors.matrix, allow_pickle=False), vectors.words)
 
 
 def save_part(vectors: WordVectors, words: Sequence[str], path: Path) -> None:
@@ -69,14 +67,19 @@ def save_part(vectors: WordVectors, words: Sequence[str], path: Path) -> None:
     kept = [word for word in words if word in vectors]
     about = {"fingerprint": vectors.fingerprint, "spread": repr(vectors.spread)}
     matrix = vectors.of(kept).reshape(len(kept), vectors.dim)
-    with _replacing(path) as file:
-        file.write(save({"vectors": matrix}, metadata=about))
-    _write_words(kept, path)
+    _write(path, lambda file: file.write(save({"vectors": matrix}, metadata=about)), kept)
 
 
-def _write_words(words: Sequence[str], path: Path) -> None:
-    with _replacing(path.with_suffix(".json")) as file:
-        file.write(json.dumps(list(words), ensure_ascii=False).encode("utf-8"))
+def _write(path: Path, write: Callable[[IO[bytes]], object], words: Sequence[str]) -> None:
+    """Replace an array and its words; at no time do words stand beside another array."""
+    beside = path.with_suffix(".json")
+    with _replacing(beside) as listed:
+        # JSON of ASCII holds whatever a word may be.
+        listed.write(json.dumps(list(words)).encode("ascii"))
+        with _replacing(path) as file:
+            write(file)
+            file.flush()
+            beside.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

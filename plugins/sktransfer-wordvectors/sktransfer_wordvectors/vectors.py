@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import hashlib
 import json
@@ -14,11 +15,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Origin", "WordVectors", "read_vectors"]
+__all__ = ["ENDINGS", "Origin", "WordVectors", "read_vectors"]
 
 # Words are shorter; what is longer is no word, but a file of another kind.
 _MAX_WORD = 1000
-_TEXT = (".txt", ".vec")
+_MAX_DIM = 100_000
+_TEXT, _ARRAYS = (".txt", ".vec"), (".npy", ".safetensors")
+ENDINGS = (*_TEXT, ".bin", ".gz", *_ARRAYS)
+# Rows that are looked at together.
+_PART = 2**14
 # Of so many of the most frequent words the variance is taken.
 _SAMPLE = 10_000
 
@@ -97,8 +102,9 @@ class WordVectors:
         """Name words and numbers: equal strings mean equal vectors, or parts of equal ones."""
         if self._origin is not None:
             return self._origin.fingerprint
-        digest = hashlib.sha256("\n".join(self.words).encode(errors="surrogatepass"))
-        digest.update(np.ascontiguousarray(self.matrix, dtype="<f4").tobytes())
+        digest = hashlib.sha256(json.dumps([*self.words, *self.matrix.shape]).encode("ascii"))
+        for part in _in_parts(self.matrix):
+            digest.update(np.ascontiguousarray(part, dtype="<f4"))
         return digest.hexdigest()
 
 
@@ -111,8 +117,7 @@ def read_vectors(path: str | os.PathLike[str]) -> WordVectors:
         GloVe's or word2vec's text (``.txt``, ``.vec``), word2vec's binary format (``.bin``), each
         also with ``.gz``; or ``.npy`` or ``.safetensors`` (one tensor) with the words beside it, in
         a file of the same name that ends in ``.json`` (a list) or ``.txt`` (a word a line). An
-        ``.npy`` is mapped into memory, and only the rows that are needed are read;
-        `save_vectors` writes one.
+        ``.npy`` is mapped into memory and not copied; `save_vectors` writes one.
 
     Returns
     -------
@@ -128,23 +133,26 @@ def read_vectors(path: str | os.PathLike[str]) -> WordVectors:
     path = Path(path)
     packed = path.suffix.lower() == ".gz"
     kind = (path.with_suffix("") if packed else path).suffix.lower()
-    if kind in (".npy", ".safetensors") and not packed:
-        return _read_array(path, kind)
-    if kind not in (*_TEXT, ".bin"):
+    if kind not in (*_TEXT, ".bin", *(() if packed else _ARRAYS)):
         raise ValueError(
             f"{path}: vectors are read from *.txt, *.vec and *.bin, each also with .gz, *.npy and "
             f"*.safetensors, got {path.suffix or 'no ending'}."
         )
-    return _parse(path, kind)
+    try:
+        return _read_array(path, kind) if kind in _ARRAYS else _parse(path, kind)
+    except OSError as error:
+        if isinstance(error, gzip.BadGzipFile):
+            raise ValueError(f"{path} is cut short or damaged: {error}.") from error
+        raise
+    except Exception as error:  # a damaged file makes each library that reads it fail in its way
+        if isinstance(error, ValueError) and str(error).startswith(str(path.with_suffix(""))):
+            raise
+        raise ValueError(f"{path} is cut short or damaged: {error}.") from error
 
 
 def _parse(path: Path, kind: str) -> WordVectors:
     with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
-        try:
-            rows = _binary(file, path) if kind == ".bin" else _text(file, path)
-            return _collected(rows, path)
-        except (EOFError, gzip.BadGzipFile) as error:
-            raise ValueError(f"{path} is cut short or damaged: {error}.") from error
+        return _collected(_binary(file, path) if kind == ".bin" else _text(file, path), path)
 
 
 def _collected(rows: Iterator[tuple[str, str, np.ndarray]], path: Path) -> WordVectors:
@@ -166,10 +174,17 @@ def _collected(rows: Iterator[tuple[str, str, np.ndarray]], path: Path) -> WordV
 
 def _text(file: Any, path: Path) -> Iterator[tuple[str, str, np.ndarray]]:
     """Read a word and its numbers a line; a first line of two integers counts them."""
-    dim, expected, n = None, None, 0
+    dim, expected, n, blank = None, None, 0, 0
     for number, raw in enumerate(file, start=1):
-        where = f"line {number}"
         line = raw.rstrip(b"\r\n")
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
+        if not line.strip():
+            blank = blank or number
+            continue
+        # Blank lines may stand at the end alone.
+        where = f"line {blank or number}"
+        line = b"" if blank else line
         if number == 1 and (header := _header(line)):
             expected, dim = header
             continue
@@ -223,17 +238,27 @@ def _binary(file: Any, path: Path) -> Iterator[tuple[str, str, np.ndarray]]:
                 f"numbers of word {i + 1:,} of {expected:,}; {4 * dim} bytes are expected, got "
                 f"{len(data)}."
             )
-        at += len(word) + 1 + len(data)
         vector = np.frombuffer(data, dtype="<f4").astype(np.float32)
+        if not np.isfinite(vector).all():
+            raise ValueError(
+                f"{path}, {where}: numbers have to be finite, got others for word {i + 1:,} of "
+                f"{expected:,}."
+            )
+        at += len(word) + 1 + len(data)
         # word2vec ends each row with a newline, which others leave out.
         yield where, bytes(word).lstrip(b"\n").decode("utf-8", errors="backslashreplace"), vector
+    if (more := file.read(_MAX_WORD)).strip():
+        raise ValueError(
+            f"{path}, byte {at:,}: the end is expected after {expected:,} words, got "
+            f"{_shown(more[:40])}."
+        )
 
 
 def _header(line: bytes) -> tuple[int, int] | None:
     parts = line.split()
     if len(parts) == 2 and all(part.isdigit() for part in parts):
         n, dim = map(int, parts)
-        return (n, dim) if dim > 0 else None
+        return (n, dim) if 0 < dim <= _MAX_DIM else None
     return None
 
 
@@ -246,7 +271,8 @@ def _read_array(path: Path, kind: str) -> WordVectors:
             f"{path} needs its words beside it, in {' or '.join(map(str, beside))}."
         )
     text = found.read_text(encoding="utf-8")
-    names = json.loads(text) if found.suffix == ".json" else text.splitlines()
+    # By newlines alone: others that Unicode has may be part of a word.
+    names = json.loads(text) if found.suffix == ".json" else text.removesuffix("\n").split("\n")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError(f"{found}: a list of words is expected.")
     matrix, origin = _mapped(path) if kind == ".npy" else _tensor(path)
@@ -260,7 +286,18 @@ def _read_array(path: Path, kind: str) -> WordVectors:
     if len(set(names)) < len(names):
         twice = next(name for name, n in Counter(names).items() if n > 1)
         raise ValueError(f"{found}: the word {twice!r} is there twice.")
+    at = 0
+    for part in _in_parts(matrix):
+        if not np.isfinite(part).all():
+            row = at + int(np.flatnonzero(~np.isfinite(part).all(axis=1))[0])
+            raise ValueError(f"{path}: numbers have to be finite, got others for {names[row]!r}.")
+        at += len(part)
     return WordVectors(names, matrix, origin)
+
+
+def _in_parts(matrix: np.ndarray) -> Iterator[np.ndarray]:
+    """Give some rows after the other, so that a file is not in memory as a whole."""
+    return (matrix[i : i + _PART] for i in range(0, len(matrix), _PART))
 
 
 def _mapped(path: Path) -> tuple[np.ndarray, None]:

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 __all__ = ["grown"]
 
 
 def grown(
     known: Sequence[str],
-    texts: Iterable[Sequence[str]],
+    counts: Mapping[str, int],
     vectors: Container[str] = (),
     *,
     min_count: int = 1,
     max_words: int | None = None,
 ) -> tuple[str, ...]:
-    """Add the words of texts to those that are known.
+    """Add words to those that are known.
 
     Parameters
     ----------
     known : sequence of str
         Keep their places.
-    texts : iterable of sequence of str
-        Words of each text.
+    counts : mapping of str to int
+        How often each word is there.
     vectors : container of str, default=()
         Words that have a pretrained vector: they are added however rare they are.
     min_count : int, default=1
@@ -40,11 +39,10 @@ def grown(
     Examples
     --------
     >>> from sktransfer_wordvectors.vocabulary import grown
-    >>> grown(["good"], [["a", "good", "film"], ["a", "film"], ["rare"]], {"rare"}, min_count=2)
+    >>> grown(["good"], {"a": 2, "good": 1, "film": 2, "rare": 1}, {"rare"}, min_count=2)
     ('good', 'a', 'film', 'rare')
     """
     had = set(known)
-    counts = Counter(word for text in texts for word in text if word not in had)
-    new = [w for w, n in counts.items() if n >= min_count or w in vectors]
+    new = [w for w, n in counts.items() if w not in had and (n >= min_count or w in vectors)]
     new.sort(key=lambda word: (-counts[word], word))
     return (*known, *new[:max_words])

@@ -12,6 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from sktransfer_wordvectors import GRU, BiLSTM, Conv1D, FastText, TextCNN
 
 from sktransfer import TransferTextClassifier, load
+from sktransfer.serving import with_onnx
 from sktransfer.testing import parametrize_with_contracts
 
 TEXTS = [
@@ -143,13 +144,17 @@ def test_a_missing_file_of_vectors_is_named_before_training(tmp_path):
     [
         {"dim": 0},
         {"n_buckets": 0},
-        {"max_words": 0},
+        {"max_length": 0},
         {"word_dropout": 1.0},
         {"tokenizer": "word"},
         {"dropout": -0.1},
         {"widths": 3},
+        {"widths": []},
+        {"widths": [2, 0]},
+        {"widths": [2.0]},
+        {"vocabulary": ("a", "a")},
     ],
-    ids=lambda params: next(iter(params)),
+    ids=str,
 )
 def test_a_parameter_that_is_out_of_range_is_named(params):
     backbone = TextCNN(**params)
@@ -212,7 +217,89 @@ def test_an_unknown_word_is_the_mean_of_its_ngrams():
 
 
 def test_words_that_are_not_read_are_counted():
-    backbone = TextCNN(dim=4, n_filters=2, max_words=3)
+    backbone = TextCNN(dim=4, n_filters=2, max_length=3)
     clf = TransferTextClassifier(backbone, freeze="frozen", random_state=0)
-    with pytest.warns(UserWarning, match="cut|longer|truncat"):
+    with pytest.warns(UserWarning, match=r"38% .* cut off, in 4 of 8 texts: a larger max_length"):
         clf.fit(["one two three four five six", "one two"] * 4, ["a", "b"] * 4)
+    assert clf.set_params(max_length=6).fit(X, Y).truncation_report_["tokens_cut"] == 0
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"n_filters": np.int64(4)},
+        {"dim": np.int32(8)},
+        {"multichannel": np.bool_(True)},
+        {"tokenizer": np.str_("words")},
+        {"widths": [3, 4, 5]},
+        {"dropout": np.float32(0.25)},
+    ],
+    ids=str,
+)
+def test_numbers_of_numpy_are_numbers(params, tmp_path):
+    """As searches hand them over."""
+    backbone = TextCNN(**{**SMALL[TextCNN], **params})
+    clf = TransferTextClassifier(backbone, max_epochs=1, random_state=0).fit(X, Y)
+    clf.save(tmp_path / "model")
+    np.testing.assert_array_equal(load(tmp_path / "model").predict_proba(X), clf.predict_proba(X))
+
+
+def test_what_has_a_part_of_the_vectors_is_told_from_what_has_all(tmp_path, vectors):
+    clf = quick(FastText, words={"vectors": vectors}, freeze="frozen").fit(X, Y)
+    clf.save(tmp_path / "all")
+    clf.save(tmp_path / "part", embed_backbone=True)
+    all_, part = (load(tmp_path / name).set_params(cache="memory") for name in ("all", "part"))
+    assert all_.net_.state.fingerprint == part.net_.state.fingerprint
+    for each in (all_, part):
+        each.partial_fit(["great stuff", "awful stuff"] * 4, ["+", "-"] * 4)
+    # One has read the new words' vectors, the other has drawn them.
+    assert all_.net_.state.fingerprint != part.net_.state.fingerprint
+    found = part.predict_proba(["great", "awful"])
+    np.testing.assert_array_equal(
+        found, part.set_params(cache=None).predict_proba(["great", "awful"])
+    )
+
+
+def test_a_clone_of_what_holds_its_vectors_knows_no_words(tmp_path, vectors):
+    quick(TextCNN, words={"vectors": vectors}).fit(X, Y).save(tmp_path / "m", embed_backbone=True)
+    again = load(tmp_path / "m")
+    assert again.backbone_.vocabulary
+    fresh = clone(again)
+    assert tuple(fresh.backbone.vocabulary) == ()
+    vectors.unlink()
+    assert set(fresh.fit(X[:2], Y[:2]).backbone_.vocabulary) == {"a", "good", "bad", "thing"}
+
+
+def test_vectors_that_hardly_any_word_has_are_warned_of(vectors):
+    clf = quick(TextCNN, words={"vectors": vectors}, max_epochs=1)
+    with pytest.warns(UserWarning, match=r"0% of the words .* frequent words are \['un'"):
+        clf.fit(["un film", "un jour"] * 4, Y[:8])
+
+
+def test_words_beside_an_array_may_change(tmp_path):
+    np.save(tmp_path / "v.npy", np.eye(2, dtype=np.float32))
+    tables = []
+    for words in ('["good", "bad"]', '["bad", "good" ]'):
+        (tmp_path / "v.json").write_text(words)
+        backbone = FastText(vectors=tmp_path / "v.npy").learned_from(["good bad"])
+        encoder = backbone.load(device="cpu", random_state=0)
+        row = backbone.vocabulary.index("good") - 2
+        tables.append(encoder.module["embeddings"].weight[row].tolist())
+    assert tables == [[1.0, 0.0], [0.0, 1.0]]
+
+
+@pytest.mark.parametrize("cls", [TextCNN, Conv1D, FastText], ids=lambda cls: cls.__name__)
+def test_an_onnx_file_reads_texts_of_known_words_and_of_none(cls, tmp_path):
+    clf = quick(cls, freeze="full", max_epochs=2).fit(X, Y)
+    clf.export_onnx(tmp_path / "m.onnx")
+    served = with_onnx(clf, tmp_path / "m.onnx")
+    texts = [*X[:3], "", "of", "🙂", "unheard of words, and others"]
+    for batch in [*([text] for text in texts), texts]:
+        expected = clf.predict_proba(batch)
+        np.testing.assert_allclose(served.predict_proba(batch), expected, atol=1e-5)
+
+
+def test_what_cannot_be_exported_says_why(tmp_path):
+    clf = quick(GRU, freeze="full", max_epochs=1).fit(X, Y)
+    with pytest.raises(ValueError, match=r"cannot be exported to ONNX: [^\x1b]{20,}"):
+        clf.export_onnx(tmp_path / "m.onnx")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sktransfer_wordvectors import FastText, TextCNN, read_vectors
-from sktransfer_wordvectors.known import convert_glove, path_of
+from sktransfer_wordvectors.known import absolute, convert_glove, path_of
 
 from sktransfer import TransferTextClassifier
 from sktransfer.datasets import fetch_review_snippets
@@ -49,7 +52,7 @@ def test_words_that_no_training_had_are_told_apart_by_their_vectors(glove):
     assert clf.backbone_.english_only
 
 
-@pytest.mark.parametrize("vectors", ["glove-6b-50", "glove"])
+@pytest.mark.parametrize("vectors", ["glove-6b-50", "glove", "glove.6b"])
 def test_a_name_that_nothing_has_is_answered_with_those_that_are_there(vectors):
     with pytest.raises(ValueError, match=r"glove-6b-50d"):
         TextCNN(vectors=vectors).learned_from(["a text"])
@@ -59,11 +62,11 @@ def test_a_string_with_an_ending_or_a_folder_is_a_path(tmp_path):
     assert str(path_of("glove.txt")) == "glove.txt"
     assert str(path_of("./glove")) == "glove"
     assert path_of(tmp_path / "glove") == tmp_path / "glove"
+    assert absolute("glove-6b-50d") == "glove-6b-50d"
+    assert absolute("glove.npy") == Path.cwd() / "glove.npy"
 
 
 def test_what_reads_the_list_of_words_is_named_where_it_is_missing(tmp_path, monkeypatch):
-    import sys
-
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ImportError, match=r"pip install 'sktransfer-wordvectors\[glove\]'"):
+    with pytest.raises(ImportError, match=r"pip install pyarrow"):
         convert_glove(tmp_path, tmp_path)

@@ -99,6 +99,9 @@ def test_arrays_with_their_words_beside_them(tmp_path, kind, beside):
 
 
 WHOLE = as_binary(NO_BLANKS, MATRIX)
+# Without the time, which would stand in the names of tests.
+PACKED = gzip.compress(as_text(WORDS, MATRIX, header=False), mtime=0)
+DAMAGED = PACKED[:20] + b"\xff" * 8 + PACKED[28:]
 
 
 @pytest.mark.parametrize(
@@ -116,12 +119,21 @@ WHOLE = as_binary(NO_BLANKS, MATRIX)
         ("v.bin", WHOLE[:-5], r"the file ends within the numbers of word 5 of 5; 12 bytes"),
         ("v.bin", WHOLE[:40], r"byte 40: word 3 of 5 is expected, got the end"),
         ("v.bin", b"2 1\n" + b"x" * 2000, r"byte 1,005: word 1 of 2 is expected"),
-        ("v.txt.gz", gzip.compress(b"a 1 2\n" * 1)[:-6], r"is cut short or damaged"),
+        ("v.txt", b"a 1 2\n\nb 1 2\n", r"line 2: a word and 2 numbers are expected, got 0"),
+        ("v.bin", WHOLE + b"more", r"the end is expected after 5 words, got '.*more'"),
+        ("v.bin", b"1 1\na \x00\x00\xc0\x7f", r"byte 4: numbers have to be finite"),
+        ("v.bin", b"1 10000000000000\n", r"expected in the first line, got '1 1000"),
+        ("v.bin", b"1 100000000000000000000\n", r"expected in the first line"),
+        ("v.txt.gz", DAMAGED, r"v\.txt\.gz is cut short or damaged"),
+        ("v.npy", b"", r"v\.npy is cut short or damaged"),
+        ("v.safetensors", b"cut", r"v\.safetensors is cut short or damaged"),
+        ("v.txt.gz", PACKED[:-6], r"is cut short or damaged"),
         ("v.pkl", b"", r"are read from \*.txt"),
         ("v.npy.gz", b"", r"are read from \*.txt"),
     ],
 )
 def test_damage_is_named_with_its_place(tmp_path, name, content, message):
+    (tmp_path / "v.json").write_text("[]")
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=message):
         read_vectors(tmp_path / name)
@@ -133,6 +145,7 @@ def test_damage_is_named_with_its_place(tmp_path, name, content, message):
         (MATRIX, ["a"], "has 5 vectors, .* has 1 words"),
         (MATRIX, ["a", "b", "a", "c", "d"], "the word 'a' is there twice"),
         (MATRIX[0], ["a"], "floats of shape"),
+        (np.array([[1.0], [np.inf]]), ["a", "b"], "finite, got others for 'b'"),
         (MATRIX.astype(int), WORDS, "floats of shape"),
         (np.array([["a"]], dtype=object), ["a"], "Python objects"),
     ],
@@ -177,3 +190,47 @@ def test_whatever_is_written_is_read(tmp_path_factory, words, dim, kind):
     vectors = read_vectors(path)
     assert list(vectors.words) == words
     np.testing.assert_array_equal(vectors.matrix, matrix)
+
+
+def test_a_mark_of_the_encoding_and_blank_lines_at_the_end_are_no_words(tmp_path):
+    (tmp_path / "v.vec").write_bytes(b"\xef\xbb\xbf2 2\ngood 1 2\nbad 3 4\n\n \n")
+    vectors = read_vectors(tmp_path / "v.vec")
+    assert vectors.words == ["good", "bad"]
+    assert vectors.matrix.tolist() == [[1, 2], [3, 4]]
+
+
+def test_a_list_of_words_is_split_at_newlines_alone(tmp_path):
+    np.save(tmp_path / "v.npy", MATRIX[:2])
+    (tmp_path / "v.txt").write_bytes("a\x85b\r\nc\n".encode())
+    assert read_vectors(tmp_path / "v.npy").words == ["a\x85b", "c"]
+
+
+def test_an_interrupted_save_leaves_what_was_there(tmp_path, monkeypatch):
+    old, new = WordVectors(WORDS, MATRIX), WordVectors(WORDS[::-1], 2 * MATRIX)
+    save_vectors(old, tmp_path / "v.npy")
+
+    def fail(*args, **kwargs):
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(np, "save", fail)
+        with pytest.raises(OSError, match="disk full"):
+            save_vectors(new, tmp_path / "v.npy")
+    assert read_vectors(tmp_path / "v.npy").fingerprint == old.fingerprint
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["v.json", "v.npy"]
+    save_vectors(new, tmp_path / "v.npy")
+    assert read_vectors(tmp_path / "v.npy").fingerprint == new.fingerprint
+
+
+def test_a_fingerprint_tells_words_and_shapes_apart():
+    zeros = np.zeros((2, 1), dtype=np.float32)
+    found = {
+        WordVectors(words, matrix).fingerprint
+        for words, matrix in [
+            (["a", "b"], zeros),
+            (["a\nb"], zeros.reshape(1, 2)),
+            (["a", "\ud800"], zeros),
+            (["a", "?"], zeros),
+        ]
+    }
+    assert len(found) == 4
