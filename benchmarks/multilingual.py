@@ -72,6 +72,9 @@ def chinese(record: Record, args: argparse.Namespace) -> None:
                 record.run((name, method, seed), lambda c=clf: score(c, train, test))  # noqa: B023
         frozen = transformer(0, freeze="frozen")
         record.run((name, "multilingual", 0), lambda c=frozen: score(c, train, test))  # noqa: B023
+        if name in args.tuned_on_all:
+            whole = transformer(0, freeze="full", max_epochs=2, lr=5e-5)
+            record.run((name, "multilingual, tuned", 0), lambda c=whole: score(c, train, test))  # noqa: B023
         for seed in range(args.tuned_seeds):
             rows = train.iloc[shots(train.label.to_numpy(), args.tuned, seed)]
             ways = {
@@ -108,6 +111,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--tuned", type=int, default=256, help="Rows a class to fine-tune on.")
     parser.add_argument("--tuned-seeds", type=int, default=3)
+    parser.add_argument("--tuned-on-all", nargs="*", default=["zh_waimai"], choices=CHINESE)
     parser.add_argument("--json", help="Where to keep the results; runs that are there are kept.")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
