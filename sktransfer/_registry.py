@@ -125,6 +125,10 @@ _RUNTIME: dict[tuple[str, str], PluginInfo] = {}
 # Names of plugins that we know of but that may not be installed, and what installs them.
 _KNOWN_ELSEWHERE = {
     ("backbone", "letters"): "pip install ./plugins/sktransfer-example",
+    **{
+        ("backbone", name): "pip install ./plugins/sktransfer-wordvectors"
+        for name in ("bilstm", "conv1d", "fasttext", "gru", "textcnn")
+    },
 }
 
 

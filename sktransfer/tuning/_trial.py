@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
 
+from sktransfer._warnings import warn_user
 from sktransfer.tuning.space import search_space
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def checked_space(estimator: Any, space: Mapping[str, Any] | None) -> dict[str, 
     Raises
     ------
     ValueError
-        If the space is empty, or a key is no parameter, or a value cannot be set.
+        If the space is empty, or a key is no parameter, or a value cannot be set, or nothing in it
+        has an effect.
     TypeError
         If something is neither a distribution nor a list of choices.
     """
@@ -58,7 +60,19 @@ def checked_space(estimator: Any, space: Mapping[str, Any] | None) -> dict[str, 
                     f"search_space has {key}={value!r}, which {type(estimator).__name__} does not "
                     f"take: {error}"
                 ) from error
-    return dict(sorted(found.items(), key=lambda item: (_depth(estimator, item[0]), item[0])))
+    ordered = dict(sorted(found.items(), key=lambda item: (_depth(estimator, item[0]), item[0])))
+    idle = _without_effect(estimator, ordered)
+    # Estimators declare what matters with some choice, even where that is made already.
+    if idle and (len(idle) == len(ordered) or not set(search_space(estimator)) <= set(ordered)):
+        message = (
+            f"{', '.join(idle)} of search_space {'have' if len(idle) > 1 else 'has'} no effect: no "
+            "plugin that is chosen has such a parameter, or has a use for it. Choose one that "
+            "does, as in {'freeze': ['top_layers', 'gradual'], 'freeze__k': [1, 2]}."
+        )
+        if len(idle) == len(ordered):
+            raise ValueError(message)
+        warn_user(message)
+    return ordered
 
 
 def ask(trial: Any, estimator: Any, space: Mapping[str, BaseDistribution]) -> dict[str, Any]:
@@ -79,11 +93,29 @@ def ask(trial: Any, estimator: Any, space: Mapping[str, BaseDistribution]) -> di
     """
     params: dict[str, Any] = {}
     for key, distribution in space.items():
-        owner, own_key = _owner(clone(estimator).set_params(**params), key)
-        if hasattr(owner, "matters") and not owner.matters(own_key):
-            continue
-        params[key] = suggest(trial, key, distribution)
+        if _matters(estimator, key, params):
+            params[key] = suggest(trial, key, distribution)
     return params
+
+
+def _without_effect(estimator: Any, space: Mapping[str, BaseDistribution]) -> list[str]:
+    """Name the parameters that matter with none of the choices of the others."""
+    choices = {
+        key: [value for value in distribution.choices if isinstance(value, str)]
+        for key, distribution in space.items()
+        if hasattr(distribution, "choices")
+    }
+    others = [{}, *({key: value} for key, values in choices.items() for value in values)]
+    return [
+        key
+        for key in space
+        if not any(_matters(estimator, key, other) for other in others if key not in other)
+    ]
+
+
+def _matters(estimator: Any, key: str, params: Mapping[str, Any]) -> bool:
+    owner, own_key = _owner(clone(estimator).set_params(**params), key)
+    return not hasattr(owner, "matters") or owner.matters(own_key)
 
 
 def suggest(trial: Any, key: str, distribution: BaseDistribution) -> Any:

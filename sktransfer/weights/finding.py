@@ -145,6 +145,7 @@ def _known(name: str) -> KnownWeights:
     if known is None:
         names = list(known_weights())
         near = difflib.get_close_matches(name.lower(), names, n=1)
+        near += [known for known in names if name and known.startswith(name.lower())]
         raise ValueError(
             f"No weights are known as {name!r}."
             + (f" Did you mean {near[0]!r}?" if near else "")

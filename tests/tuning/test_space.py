@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sktransfer import TransferTextClassifier, TransferTextEncoder
 from sktransfer.freezing.strategies import TopLayers
 from sktransfer.tuning import search_space
+from sktransfer.tuning._trial import checked_space
 from sktransfer.tuning.space import starting_points
 
 CLF = TransferTextClassifier("hashing")
@@ -84,3 +85,26 @@ def test_a_search_starts_from_the_defaults_of_the_strategies_that_are_offered():
     inside, outside = FloatDistribution(0.1, 1.0), FloatDistribution(1.0, 2.0)
     assert starting_points(pipe, {"clf__C": inside}) == [{"clf__C": 0.3}]
     assert starting_points(pipe, {"clf__C": outside}) == []
+
+
+def test_a_parameter_that_no_plugin_has_a_use_for_is_refused_or_warned_of():
+    pipe = Pipeline([("clf", TransferTextClassifier("hashing", max_epochs=1))])
+    depth = {"clf__freeze__k": [1, 2]}
+    with pytest.raises(ValueError, match="clf__freeze__k of search_space has no effect"):
+        checked_space(pipe, depth)
+    with pytest.warns(UserWarning, match="clf__freeze__k of search_space has no effect"):
+        checked_space(pipe, {**depth, "clf__max_epochs": [1, 2]})
+    for others in (
+        {"clf__freeze": ["frozen", "top_layers"]},
+        # As it stands, or with a plugin that is chosen.
+        {"clf__freeze": CategoricalDistribution(["gradual", "bottom_layers"])},
+    ):
+        assert set(checked_space(pipe, {**depth, **others})) == {*depth, *others}
+    assert checked_space(pipe.set_params(clf__freeze="top_layers"), depth)
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_estimators_declare_has_an_effect():
+    for freeze in ("auto", "frozen", "top_layers"):
+        clf = TransferTextClassifier("hashing", freeze=freeze)
+        assert set(checked_space(clf, None)) == set(clf.search_space())
