@@ -15,7 +15,7 @@ class SearchProgress:
     """Show how far a search is: trials, best score, time left.
 
     A callback of scikit-learn's kind, for `TransferSearchCV.set_callbacks`. One line of the
-    standard error is kept up to date; where that is no terminal, the last state alone is printed.
+    standard error is kept up to date; where that is no terminal, each trial adds a line.
     Trials that other processes add to a shared study count, too.
 
     `sklearn.callback.ProgressBar` shows the folds of each trial, but neither scores nor what was
@@ -112,6 +112,10 @@ class _Line:
             over=self._over(len(ended)),
             refresh=True,
         )
+        console, total = self._progress.console, max(self._search.n_trials, len(ended))
+        # The last state is printed by the line itself, when it stops.
+        if self._n_before < len(ended) < total and not (console.is_terminal or console.is_jupyter):
+            console.print(f"{len(ended)}/{total} trials {_summary(ended)}", soft_wrap=True)
 
     def _over(self, n_ended: int) -> float | None:
         """Estimate when the search is over, on the clock of `time.monotonic`."""
