@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferTextRegressor, load
 from sktransfer.backbones.transformer import TransformerBackbone
+from sktransfer.plugins import available
 from sktransfer.serving import onnx as module
 from sktransfer.serving import with_onnx
 
@@ -216,3 +217,16 @@ def test_a_missing_package_is_named_with_what_to_type(fitted, tmp_path, monkeypa
     monkeypatch.setattr(importlib, "import_module", import_module)
     with pytest.raises(ImportError, match=rf"needs {package}.*'sktransfer\[onnx\]'"):
         fitted.export_onnx(tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("name", ["textcnn", "conv1d", "fasttext"])
+def test_word_networks_read_texts_of_known_words_and_of_none(name, data, tmp_path):
+    if name not in {info.name for info in available("backbone")}:
+        pytest.skip("pip install ./plugins/sktransfer-wordvectors")
+    clf = quick(name, freeze="full", max_epochs=1).fit(*data)
+    clf.export_onnx(tmp_path / "model.onnx")
+    served = with_onnx(clf, tmp_path / "model.onnx")
+    texts = [*data[0][:3], "", "of", "🙂", "unheardof wordlets, othernesses"]
+    for batch in [*([text] for text in texts), texts]:
+        expected = clf.predict_proba(batch)
+        np.testing.assert_allclose(served.predict_proba(batch), expected, atol=1e-5)

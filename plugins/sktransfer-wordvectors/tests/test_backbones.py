@@ -12,7 +12,6 @@ from sklearn.frozen import FrozenEstimator
 from sktransfer_wordvectors import GRU, BiLSTM, Conv1D, FastText, TextCNN
 
 from sktransfer import TransferTextClassifier, load
-from sktransfer.serving import with_onnx
 from sktransfer.testing import parametrize_with_contracts
 
 TEXTS = [
@@ -286,17 +285,6 @@ def test_words_beside_an_array_may_change(tmp_path):
         row = backbone.vocabulary.index("good") - 2
         tables.append(encoder.module["embeddings"].weight[row].tolist())
     assert tables == [[1.0, 0.0], [0.0, 1.0]]
-
-
-@pytest.mark.parametrize("cls", [TextCNN, Conv1D, FastText], ids=lambda cls: cls.__name__)
-def test_an_onnx_file_reads_texts_of_known_words_and_of_none(cls, tmp_path):
-    clf = quick(cls, freeze="full", max_epochs=2).fit(X, Y)
-    clf.export_onnx(tmp_path / "m.onnx")
-    served = with_onnx(clf, tmp_path / "m.onnx")
-    texts = [*X[:3], "", "of", "🙂", "unheard of words, and others"]
-    for batch in [*([text] for text in texts), texts]:
-        expected = clf.predict_proba(batch)
-        np.testing.assert_allclose(served.predict_proba(batch), expected, atol=1e-5)
 
 
 def test_what_cannot_be_exported_says_why(tmp_path):
