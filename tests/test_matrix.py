@@ -1,4 +1,4 @@
-"""Every backbone that needs no download, with every strategy and head, in every estimator."""
+"""Every text backbone that needs no download, with every strategy and head, in every estimator."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def names_of(kind):
 
 
 def offline_backbones():
-    """Name the backbones that bring or draw their weights, and one that is made for tests."""
+    """Name text backbones that bring or draw their weights, and one that is made for tests."""
     found = ["tiny"]
     for info in available():
         if info.kind == "backbone" and info.name in names_of("backbone"):
@@ -48,7 +48,8 @@ def offline_backbones():
                 plugin = info.load()
             except ImportError:
                 continue  # test_conformance tells.
-            found += [] if isinstance(plugin, TransformerBackbone) else [info.name]
+            if plugin.modality == "text" and not isinstance(plugin, TransformerBackbone):
+                found.append(info.name)
     return found
 
 

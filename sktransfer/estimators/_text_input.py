@@ -15,11 +15,14 @@ from sktransfer.plugins import Backbone
 # From these shares of cut tokens, and of letters, on, a user should know that another way exists.
 _MANY_CUT = 0.1
 _MANY_NOT_LATIN = 0.5
+# What a backbone of another modality reads, in words.
+_READS = {"image": "images", "tokens": "lists of words"}
 
 
 class TextInput:
     """Texts, or pairs of texts, as the inputs of an estimator."""
 
+    backbone: Any
     backbone_: Backbone
     pairs_: bool
     max_length: int | None
@@ -33,7 +36,14 @@ class TextInput:
     }
 
     def _set_up_inputs(self, backbone: Backbone) -> None:
-        """Hand the parameters about long texts on to the backbone."""
+        """Hand the parameters about long texts on to a backbone, which has to read texts."""
+        if backbone.modality != "text":
+            given = self.backbone if isinstance(self.backbone, str) else backbone
+            raise ValueError(
+                f"{type(self).__name__} is for texts, but backbone={given!r} reads "
+                f"{_READS.get(backbone.modality, backbone.modality)}, not texts: choose another "
+                "one, such as 'minilm'."
+            )
         asked = {
             "max_length": None if self.max_length is None else int(self.max_length),
             "long_text": None if self.long_text == "truncate" else self.long_text,

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from sktransfer import TransferTextClassifier
+from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferTextRegressor
+from sktransfer.backbones.hashing import HashingBackbone
 
 X = ["a good film", "a dull film", "great fun", "boring"]
 Y = ["good", "bad", "good", "bad"]
@@ -198,13 +199,35 @@ def test_bad_parameters_are_refused(params, error, message):
     assert time.perf_counter() - start < 1.0
 
 
-def test_wrong_name_fails_before_data_is_touched():
-    class Untouchable:
-        def __iter__(self):
-            raise AssertionError("touched")
+class Untouchable:
+    def __iter__(self):
+        raise AssertionError("touched")
 
+
+def test_wrong_name_fails_before_data_is_touched():
     with pytest.raises(ValueError, match="There is no freeze named"):
         clf(freeze="nothing").fit(Untouchable(), Untouchable())
+
+
+class Pictures(HashingBackbone):
+    modality = "image"
+
+
+class Words(HashingBackbone):
+    modality = "tokens"
+
+
+@pytest.mark.parametrize(
+    "estimator", [TransferTextClassifier, TransferTextEncoder, TransferTextRegressor]
+)
+@pytest.mark.parametrize(
+    ("backbone", "reads"), [(Pictures(dim=8), "images"), (Words(), "lists of words")]
+)
+def test_a_backbone_of_other_inputs_is_refused_before_data_is_touched(estimator, backbone, reads):
+    name = estimator.__name__
+    said = rf"{name} is for texts, but backbone={type(backbone).__name__}\(.*\) reads {reads}, not"
+    with pytest.raises(ValueError, match=said):
+        estimator(backbone).fit(Untouchable(), Untouchable())
 
 
 def test_wrong_name_fails_before_torch_is_imported():
