@@ -1,0 +1,199 @@
+"""What backbones that read images have in common."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from numbers import Integral, Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sklearn.base import clone
+from sklearn.utils._param_validation import Interval
+
+from sktransfer.plugins import Backbone, Encoder
+from sktransfer_vision.known import FILE, is_name, path_of
+
+if TYPE_CHECKING:
+    from sktransfer_vision.encoder import ImageEncoder
+    from sktransfer_vision.networks import ImageNetwork
+
+__all__ = ["AUTO", "ImageBackbone"]
+
+# The weights that are registered for a network.
+AUTO = "auto"
+# What the first layers make of smaller pictures is a single pixel in the end.
+_LEAST_SIZE = 33
+
+
+class ImageBackbone(Backbone):
+    """What backbones that read images have in common: their weights, and the size they read.
+
+    Subclasses take the parameters below and those of their network, and say the rest by what is
+    declared here.
+    """
+
+    modality: ClassVar[str] = "image"
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "weights": [str, os.PathLike, None],
+        "width": [Interval(Real, 0, None, closed="neither"), None],
+        "image_size": [Interval(Integral, _LEAST_SIZE, None, closed="left"), None],
+    }
+    _resample: ClassVar[str]
+    # Pictures computed together, without gradients on a CPU and with them anywhere.
+    _at_once: ClassVar[int] = 16
+    _at_once_in_training: ClassVar[int] = 32
+
+    weights: Any
+    image_size: int | None
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether there is something to keep by freezing."""
+        return self.weights is not None
+
+    @property
+    def lr(self) -> float:
+        """Learning rate with ``lr="auto"``; what is drawn has a longer way to go. Not tuned."""
+        return 1e-4 if self.pretrained else 1e-3
+
+    def _registered(self) -> str:
+        """Name the weights that are registered for the network."""
+        raise NotImplementedError(f"{type(self).__name__}._registered")
+
+    def _trained_size(self) -> int:
+        """Give the pixels of a side that the network was trained on."""
+        raise NotImplementedError(f"{type(self).__name__}._trained_size")
+
+    def _network(self) -> ImageNetwork:
+        """Build the network; what its tensors hold does not matter."""
+        raise NotImplementedError(f"{type(self).__name__}._network")
+
+    def _settings(self) -> dict[str, Any]:
+        """Give what features depend on besides weights, pictures and their size."""
+        return {}
+
+    def learned_from(self, X: Sequence[Any], earlier: Backbone | None = None) -> Backbone:
+        """Learn nothing; give a path from the root, so that it is found from wherever it is loaded.
+
+        Parameters
+        ----------
+        X : sequence of n pictures
+            Not looked at.
+        earlier : Backbone or None, default=None
+            Not looked at.
+
+        Returns
+        -------
+        backbone : ImageBackbone
+        """
+        if self.weights is None or is_name(self.weights):
+            return self
+        path = Path(self.weights).expanduser()
+        return self if path.is_absolute() else clone(self).set_params(weights=path.absolute())
+
+    def load(self, *, device: str, random_state: int) -> ImageEncoder:
+        """Build the network, and read or draw its weights.
+
+        Parameters
+        ----------
+        device : str
+            Where it has to be.
+        random_state : int
+            Seeds weights that are drawn.
+
+        Returns
+        -------
+        encoder : ImageEncoder
+
+        Raises
+        ------
+        OSError
+            If the weights are not on this machine.
+        ValueError
+            If a parameter is not what it may be, or the file holds other weights.
+        """
+        import torch
+
+        from sktransfer_vision.encoder import ImageEncoder
+        from sktransfer_vision.networks import draw
+
+        self._validate_params()
+        with torch.device("meta"):
+            network = self._network()
+        if self.weights is None:
+            network.to_empty(device="cpu")
+            draw(network, random_state)
+        else:
+            name = self._registered() if self.weights == AUTO else self.weights
+            self._put_weights(network, path_of(name))
+        return ImageEncoder(
+            network,
+            device=device,
+            image_size=int(self.image_size or self._trained_size()),
+            resample=self._resample,
+            settings=self._settings(),
+            at_once=self._at_once,
+            at_once_in_training=self._at_once_in_training,
+        )
+
+    def export(self, encoder: Encoder, folder: Path) -> ImageBackbone:
+        """Write the weights; what is drawn needs no file.
+
+        Parameters
+        ----------
+        encoder : ImageEncoder
+            What `load` returned.
+        folder : pathlib.Path
+            An existing empty folder.
+
+        Returns
+        -------
+        backbone : ImageBackbone
+            Loads from ``folder``.
+        """
+        from safetensors.torch import save_file
+
+        if self.weights is None:
+            return self
+        state = {n: v.cpu().contiguous() for n, v in encoder.module.state_dict().items()}
+        kept = {name: value for name, value in state.items() if _is_weight(name)}
+        save_file(kept, folder / FILE, metadata={"format": "pt"})
+        return clone(self).set_params(weights=folder / FILE)
+
+    def _put_weights(self, network: ImageNetwork, path: Path) -> None:
+        """Put the weights of a file into a network that has none."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"There is no file {path}, which {type(self).__name__} needs for its weights. Put "
+                "it there, or name another one as `weights`; a model that needs no other file is "
+                "saved by save(folder, embed_backbone=True)."
+            )
+        try:
+            state = load_file(path)
+        except SafetensorError as error:
+            raise ValueError(f"{path} is no safetensors file, or is damaged: {error}.") from error
+        wanted = {n: tuple(v.shape) for n, v in network.state_dict().items() if _is_weight(n)}
+        found = {name: tuple(value.shape) for name, value in state.items()}
+        wrong = [n for n in {**wanted, **found} if wanted.get(n) != found.get(n)]
+        if wrong:
+            first = wrong[0]
+            raise ValueError(
+                f"{path} does not hold the weights of this {type(self).__name__}: {first!r} is "
+                f"{_described(found.get(first))}, expected {_described(wanted.get(first))}; "
+                f"{len(wrong)} of {len(wanted)} differ. weights={AUTO!r} stands for "
+                f"{self._registered()!r}, weights=None draws them."
+            )
+        network.load_state_dict({n: v.float() for n, v in state.items()}, assign=True)
+
+
+def _is_weight(name: str) -> bool:
+    """Tell weights from the counters of batch normalisation, which nothing depends on."""
+    return not name.endswith(".num_batches_tracked")
+
+
+def _described(shape: tuple[int, ...] | None) -> str:
+    return "not there" if shape is None else f"of shape {shape}"

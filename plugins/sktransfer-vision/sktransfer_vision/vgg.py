@@ -1,0 +1,112 @@
+"""VGG16: a plain row of convolutions, and what many later results are compared with."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sklearn.utils._param_validation import StrOptions
+
+from sktransfer_vision.base import AUTO, ImageBackbone
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+    from sktransfer_vision.networks import ImageNetwork
+
+__all__ = ["VGG16"]
+
+
+class VGG16(ImageBackbone):
+    """The convolutions of VGG16 [1]_, of whose last maps the means are 512 features.
+
+    Pictures are read as they are where the weights come from: the middle, seven eighths of the
+    shorter side, is resized by bilinear interpolation; colours are in the order blue, green, red,
+    less the mean of each.
+
+    Parameters
+    ----------
+    weights : {"auto"}, str, path-like or None, default="auto"
+        ``"auto"`` stands for ``"vgg16"``, trained on ImageNet: ``sktransfer weights get vgg16``
+        fetches it. A path is one of a file of safetensors; None draws the weights.
+    pooling : {"avg", "max"}, default="avg"
+        Whether a feature is the mean or the maximum of a map.
+    image_size : int or None, default=None
+        Pixels of a side of what the network reads, at least 33; by default 224.
+    width : float or None, default=None
+        Multiplies the channels. Other values than 1, which is the default, are for networks without
+        pretrained weights.
+
+    References
+    ----------
+    .. [1] Simonyan, K. and Zisserman, A. (2015). Very deep convolutional networks for large-scale
+       image recognition. ICLR. arXiv:1409.1556.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktransfer_vision import VGG16
+    >>> encoder = VGG16(weights=None, width=0.1).load(device="cpu", random_state=0)
+    >>> rows = encoder.prepare([np.zeros((300, 400, 3), dtype=np.uint8)])
+    >>> encoder.forward(encoder.collate(rows)).shape
+    torch.Size([1, 51])
+    >>> list(encoder.blocks)
+    ['block.0', 'block.1', 'block.2', 'block.3', 'block.4']
+    """
+
+    _resample: ClassVar[str] = "bilinear"
+    # Its first maps have 64 channels of the pictures' own size.
+    _at_once: ClassVar[int] = 8
+    _at_once_in_training: ClassVar[int] = 8
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **ImageBackbone._parameter_constraints,
+        "pooling": [StrOptions({"avg", "max"})],
+    }
+
+    def __init__(
+        self,
+        weights: str | os.PathLike[str] | None = AUTO,
+        pooling: str = "avg",
+        image_size: int | None = None,
+        width: float | None = None,
+    ) -> None:
+        self.weights = weights
+        self.pooling = pooling
+        self.image_size = image_size
+        self.width = width
+
+    @classmethod
+    def test_params(cls) -> list[dict[str, Any]]:
+        """Give constructor parameters of small instances.
+
+        Returns
+        -------
+        params : list of dict
+        """
+        tiny = {"weights": None, "width": 0.1, "image_size": 33}
+        return [tiny, {**tiny, "pooling": "max", "image_size": 64}]
+
+    def search_space(self) -> dict[str, BaseDistribution]:
+        """Say what is worth tuning.
+
+        Returns
+        -------
+        space : dict of str to optuna.distributions.BaseDistribution
+        """
+        from optuna.distributions import CategoricalDistribution
+
+        return {"pooling": CategoricalDistribution(["avg", "max"])}
+
+    def _registered(self) -> str:
+        return "vgg16"
+
+    def _trained_size(self) -> int:
+        return 224
+
+    def _network(self) -> ImageNetwork:
+        from sktransfer_vision.networks import VGG16Network
+
+        return VGG16Network(1.0 if self.width is None else float(self.width), self.pooling)
+
+    def _settings(self) -> dict[str, Any]:
+        return {"pooling": self.pooling}
