@@ -127,6 +127,9 @@ class ImageBackbone(Backbone):
         else:
             name = self._registered() if self.weights == AUTO else self.weights
             self._put_weights(network, path_of(name))
+            # A fine-tuning is too short for new ones, and would be tested with what it was not
+            # trained with.
+            network.keeps_statistics = True
         return ImageEncoder(
             network,
             device=device,

@@ -45,7 +45,9 @@ class EfficientNetLite(ImageBackbone):
     weights : {"auto"}, str, path-like or None, default="auto"
         ``"auto"`` stands for ``"efficientnet-lite0"``, ``"efficientnet-lite1"`` or
         ``"efficientnet-lite2"``, trained on ImageNet: ``sktransfer weights get`` fetches them. A
-        path is one of a file of safetensors; None draws the weights.
+        path is one of a file of safetensors; None draws the weights. Statistics of batch
+        normalisation that were loaded are kept by every training; those of a drawn network are
+        learned.
     image_size : int or None, default=None
         Pixels of a side of what the network reads, at least 33; by default what the variant was
         trained on.

@@ -43,11 +43,14 @@ class ImageNetwork(nn.Module):
         Width of the features.
     magnitude : float
         About how large the numbers are that `scaled` gives: weights that are drawn allow for it.
+    keeps_statistics : bool
+        Whether a training leaves the statistics of batch normalisation as they are.
     """
 
     steps: list[str]
     dim: int
     magnitude: float = 1.0
+    keeps_statistics: bool = False
 
     def scaled(self, pixels: torch.Tensor) -> torch.Tensor:
         """Turn pixels (n, height, width, 3), uint8, into maps (n, 3, height, width) as trained."""
@@ -56,6 +59,15 @@ class ImageNetwork(nn.Module):
     def pooled(self, maps: torch.Tensor) -> torch.Tensor:
         """Turn the last maps into features (n, dim)."""
         raise NotImplementedError(f"{type(self).__name__}.pooled")
+
+    def train(self, mode: bool = True) -> ImageNetwork:
+        """Set the mode; statistics that are kept are used in training, too."""
+        super().train(mode)
+        if self.keeps_statistics:
+            for part in self.modules():
+                if isinstance(part, nn.BatchNorm2d):
+                    part.eval()
+        return self
 
     def run(self, maps: torch.Tensor, steps: Sequence[str]) -> torch.Tensor:
         """Take some steps."""
@@ -253,7 +265,7 @@ def draw(network: ImageNetwork, seed: int) -> None:
 
 def _same_padding(n: int, kernel: int, stride: int) -> tuple[int, int]:
     """Give the padding before and behind n pixels; where it is odd, there is more behind."""
-    padding = max(0, (math.ceil(n / stride) - 1) * stride + kernel - n)
+    padding = max(0, (n - 1) // stride * stride + kernel - n)
     return padding // 2, padding - padding // 2
 
 

@@ -284,6 +284,21 @@ def test_every_strategy_trains_blocks_with_their_statistics(freeze):
         assert same == (block not in trained), block
 
 
+def test_pretrained_statistics_are_kept_where_all_else_trains(tmp_path):
+    backbone = PaintedLite(weights=None, width=0.1, depth=0.3, image_size=33)
+    whole = clone(backbone).set_params(weights="any").export(load(backbone), tmp_path)
+    clf = TransferTextClassifier(whole, freeze="full", max_epochs=2, random_state=0, device="cpu")
+    clf.fit(WORDS, COLOURS)
+    before = load(whole).module.state_dict()
+    changed = {n for n, v in clf.net_.state.body.items() if not torch.equal(v, before[n])}
+    assert {n for n in changed if "running" in n or "batches" in n} == set()
+    assert {n for n in changed if n.endswith((".conv.weight", ".norm.bias"))}
+    # Dropout is not kept from training.
+    module = clf.net_.module_.encoder.module.train()
+    assert module.dropout.training
+    assert not module.stem.norm.training
+
+
 def test_what_lies_below_is_computed_once():
     backbone = PaintedLite(weights=None, width=0.1, depth=0.3, image_size=33)
     clf = TransferTextClassifier(
