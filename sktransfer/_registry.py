@@ -129,6 +129,10 @@ _KNOWN_ELSEWHERE = {
         ("backbone", name): "pip install ./plugins/sktransfer-wordvectors"
         for name in ("bilstm", "conv1d", "fasttext", "gru", "textcnn")
     },
+    **{
+        ("backbone", name): "pip install ./plugins/sktransfer-vision"
+        for name in ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2", "vgg16")
+    },
 }
 
 

@@ -91,10 +91,18 @@ def test_unknown_name_of_a_known_plugin_gives_its_pip_line(monkeypatch):
     assert "pip install" not in str(caught.value)
 
 
-def test_the_example_plugin_is_known_where_it_is_not_installed(monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "distribution"),
+    [
+        ("letters", "sktransfer-example"),
+        ("efficientnet-lite0", "sktransfer-vision"),
+        ("vgg16", "sktransfer-vision"),
+    ],
+)
+def test_our_plugins_are_known_where_they_are_not_installed(name, distribution, monkeypatch):
     monkeypatch.setattr(registry, "entry_points", lambda group: ())
-    with pytest.raises(ValueError, match="sktransfer-example"):
-        resolve("backbone", "letters")
+    with pytest.raises(ValueError, match=f"pip install ./plugins/{distribution}"):
+        resolve("backbone", name)
 
 
 def test_unknown_backbone_says_how_hub_and_folders_are_written():
