@@ -84,6 +84,21 @@ def shuffled_batches(
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
+def inference_budget(encoder: Any) -> int:
+    """Say what the padded rows of a batch of inference may cost together.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Is asked, if it offers ``budget``.
+
+    Returns
+    -------
+    budget : int
+    """
+    return encoder.budget() if hasattr(encoder, "budget") else _BUDGET
+
+
 def training_budget(encoder: Any) -> int:
     """Say what the padded rows may cost for which gradients are computed together.
 

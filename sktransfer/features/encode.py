@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sktransfer.features.batches import sorted_batches
+from sktransfer.features.batches import inference_budget, sorted_batches
 from sktransfer.features.compiled import compiled
 from sktransfer.features.corpus import CorpusStore
 from sktransfer.features.precision import autocast, copy_in_bf16
@@ -62,8 +62,7 @@ def encode_rows(
     device = next(encoder.module.parameters()).device.type
     if precision == "bf16" and device == "cpu" and sum(map(len, rows)) < _WORTH_CASTING:
         precision = "fp32"
-    budget = getattr(encoder, "budget", None)
-    batches = sorted_batches(rows, _BATCH_SIZE, *([] if budget is None else [budget()]))
+    batches = sorted_batches(rows, _BATCH_SIZE, inference_budget(encoder))
     features = torch.empty((len(rows), encoder.dim), dtype=torch.float32)
     as_told = compiled(encoder.module) if compile else nullcontext()
     with torch.inference_mode(), autocast(precision, device), as_told:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from sktransfer.features.batches import sorted_batches
+from sktransfer.features.batches import inference_budget, sorted_batches
 from sktransfer.features.precision import autocast
 from sktransfer.plugins import Encoder
 
@@ -101,7 +101,7 @@ def prefix_rows(
     padded = encoder.padded_states  # type: ignore[attr-defined]
     states: list[Any] = [None] * len(rows)
     with torch.no_grad(), autocast(precision, device):
-        for batch in sorted_batches(rows, _BATCH_SIZE):
+        for batch in sorted_batches(rows, _BATCH_SIZE, inference_budget(encoder)):
             state = encoder.forward_until(encoder.collate([rows[i] for i in batch]), block)  # type: ignore[attr-defined]
             for j, i in enumerate(batch):
                 n = len(rows[i])

@@ -308,6 +308,22 @@ def test_what_lies_below_is_computed_once():
     assert clf.decision_["frozen_prefix"].startswith("below ")
 
 
+def test_no_more_pictures_are_computed_together_than_fit(monkeypatch):
+    given = []
+    scaled = EfficientNetLiteNetwork.scaled
+    monkeypatch.setattr(
+        EfficientNetLiteNetwork,
+        "scaled",
+        lambda self, pixels: given.append(len(pixels)) or scaled(self, pixels),
+    )
+    backbone = PaintedLite(weights=None, width=0.1, depth=0.3, image_size=33)
+    clf = TransferTextClassifier(
+        backbone, freeze="top_layers", max_epochs=1, random_state=0, device="cpu"
+    )
+    clf.fit(WORDS * 3, COLOURS * 3)
+    assert max(given) == 16
+
+
 @pytest.mark.parametrize("name", ["vgg16", "efficientnet-lite2"])
 def test_an_estimator_of_texts_says_what_such_a_backbone_reads(name):
     with pytest.raises(ValueError, match=f"backbone='{name}' reads images, not texts"):
