@@ -95,6 +95,7 @@ def test_unknown_name_of_a_known_plugin_gives_its_pip_line(monkeypatch):
     ("name", "distribution"),
     [
         ("letters", "sktransfer-example"),
+        ("textcnn", "sktransfer-wordvectors"),
         ("efficientnet-lite0", "sktransfer-vision"),
         ("vgg16", "sktransfer-vision"),
     ],
