@@ -29,6 +29,8 @@ from sktransfer import TransferTextClassifier
 
 CHINESE = ("zh_waimai", "zh_shopping_a")
 CROSS = {"sib200": "eng_Latn", "xlmt_sentiment": "english"}
+# Languages of sib200 that are also asked with labels of their own.
+OWN_LABELS = ("por_Latn", "spa_Latn")
 # What has nothing drawn runs once.
 ONCE = ("characters", "multilingual")
 
@@ -62,31 +64,30 @@ def score(clf: Any, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Any]:
     return {"accuracy": accuracy, "seconds": round(time.perf_counter() - start, 1)}
 
 
-def chinese(record: Record, args: argparse.Namespace) -> None:
-    for name in CHINESE:
-        frame = read(name)
-        train, test = frame[frame.split == "train"], frame[frame.split == "test"]
-        record.run((name, "characters", 0), lambda: score(characters(), train, test))  # noqa: B023
-        for seed in range(args.seeds):
-            for method, clf in networks(seed).items():
-                record.run((name, method, seed), lambda c=clf: score(c, train, test))  # noqa: B023
-        frozen = transformer(0, freeze="frozen")
-        record.run((name, "multilingual", 0), lambda c=frozen: score(c, train, test))  # noqa: B023
-        if name in args.tuned_on_all:
-            whole = transformer(0, freeze="full", max_epochs=2, lr=5e-5)
-            record.run((name, "multilingual, tuned", 0), lambda c=whole: score(c, train, test))  # noqa: B023
-        for seed in range(args.tuned_seeds):
-            rows = train.iloc[shots(train.label.to_numpy(), args.tuned, seed)]
-            ways = {
-                "characters": characters(),
-                "multilingual": transformer(seed, freeze="frozen"),
-                "multilingual, tuned": transformer(seed, freeze="lp_ft", max_epochs=3),
-            }
-            for method, clf in ways.items():
-                record.run(
-                    (name, f"{method}, {args.tuned} a class", seed),
-                    lambda c=clf, r=rows: score(c, r, test),  # noqa: B023
-                )
+def chinese(name: str, record: Record, args: argparse.Namespace) -> None:
+    frame = read(name)
+    train, test = frame[frame.split == "train"], frame[frame.split == "test"]
+    record.run((name, "characters", 0), lambda: score(characters(), train, test))
+    for seed in range(args.seeds):
+        for method, clf in networks(seed).items():
+            record.run((name, method, seed), lambda c=clf: score(c, train, test))
+    frozen = transformer(0, freeze="frozen")
+    record.run((name, "multilingual", 0), lambda c=frozen: score(c, train, test))
+    if name in args.tuned_on_all:
+        whole = transformer(0, freeze="full", max_epochs=2, lr=5e-5)
+        record.run((name, "multilingual, tuned", 0), lambda c=whole: score(c, train, test))
+    for seed in range(args.tuned_seeds):
+        rows = train.iloc[shots(train.label.to_numpy(), args.tuned, seed)]
+        ways = {
+            "characters": characters(),
+            "multilingual": transformer(seed, freeze="frozen"),
+            "multilingual, tuned": transformer(seed, freeze="lp_ft", max_epochs=3),
+        }
+        for method, clf in ways.items():
+            record.run(
+                (name, f"{method}, {args.tuned} a class", seed),
+                lambda c=clf, r=rows: score(c, r, test),
+            )
 
 
 def cross(record: Record) -> None:
@@ -106,6 +107,20 @@ def cross(record: Record) -> None:
             record.run((name, method), languages)
 
 
+def own_labels(record: Record) -> None:
+    frame = read("sib200")
+    for language in OWN_LABELS:
+        train, test = (
+            frame[(frame.domain == language) & (frame.split == split)]
+            for split in ("train", "test")
+        )
+        clf = transformer(0, freeze="frozen")
+        record.run(
+            ("sib200", "multilingual, own labels", language),
+            lambda c=clf, a=train, b=test: score(c, a, b),
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
@@ -117,7 +132,9 @@ def main() -> None:
     warnings.simplefilter("ignore")
     record = Record(args.json, {"tuned": args.tuned})
     cross(record)
-    chinese(record, args)
+    own_labels(record)
+    for name in CHINESE:
+        chinese(name, record, args)
     runs = record.content["runs"]
     methods = list(dict.fromkeys(k.split("/")[1] for k in runs if k.startswith(CHINESE)))
     rows = [["", *CHINESE]]
@@ -145,6 +162,9 @@ def main() -> None:
             cells = [f"{100 * own[domain]:.1f}" for domain in others]
             rows.append([method, f"{100 * own[english]:.1f}", f"{mean:.1f}", *cells])
         print(f"\n{name}, fitted on {english}\n{table(rows)}")
+    for language in OWN_LABELS:
+        own = runs[f"sib200/multilingual, own labels/{language}"]["accuracy"]
+        print(f"sib200, fitted on {language} and asked in it: {100 * own:.1f}")
 
 
 if __name__ == "__main__":

@@ -116,9 +116,9 @@ def main() -> None:
             torch.manual_seed(seed)
             for way in runs:
                 model: Any = Peer(args.epochs) if way == "peer" else ours(args.epochs, seed, way)
-                fit = seconds(lambda m=model: m.fit(X, y))  # noqa: B023 - called at once
+                fit = seconds(lambda m=model, X=X, y=y: m.fit(X, y))
                 model.predict(new[:100])
-                predict = seconds(lambda m=model: m.predict(new))  # noqa: B023
+                predict = seconds(lambda m=model, new=new: m.predict(new))
                 accuracy = float(np.mean(model.predict(test.text.tolist()) == test.label))
                 runs[way].append(
                     {
