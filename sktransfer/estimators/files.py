@@ -18,6 +18,8 @@ from sktransfer._warnings import warn_user
 from sktransfer.persistence.codec import decode, encode
 from sktransfer.persistence.folder import (
     MANIFEST,
+    identity,
+    is_replaced,
     new_folder,
     read_manifest,
     write_manifest,
@@ -37,8 +39,8 @@ _LIBRARIES = ("sktransfer", "scikit-learn", "torch", "transformers", "safetensor
 _LIVE = ("callbacks", "random_state", "scoring")
 _WEIGHTS = "weights.safetensors"
 _PRETRAINED = "pretrained"
-# Times that a folder which is being replaced is read again.
-_ATTEMPTS = 20
+# Seconds for which a folder that others keep replacing is read again.
+_PATIENCE = 10.0
 _ARRAYS = ("classes_", "thresholds_", "target_mean_", "target_scale_")
 # Parameters that may hold a fitted estimator, which has a folder of its own.
 _INNER = ("source", "backbone")
@@ -101,24 +103,17 @@ def load(path: str | os.PathLike[str], *, trust_remote_code: bool = False) -> An
     array(['good'], dtype='<U4')
     """
     path = Path(path)
-    for _ in range(_ATTEMPTS):
-        before = _inode(path)
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        before = identity(path)
         try:
             return _read(path, trust_remote_code)
         except (OSError, ValueError):
             # If another process replaced the folder meanwhile, its files are not those of the
             # manifest that was read.
-            if _inode(path) == before:
+            if time.monotonic() > deadline or not is_replaced(path, before):
                 raise
             time.sleep(0.01)
-    return _read(path, trust_remote_code)
-
-
-def _inode(path: Path) -> int | None:
-    try:
-        return path.stat().st_ino
-    except OSError:
-        return None
 
 
 def _lies_in(value: Any, path: Path) -> bool:

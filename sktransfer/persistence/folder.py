@@ -164,6 +164,47 @@ def restore(path: Path) -> None:
                 return
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """Tell one folder from another that took its place.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+
+    Returns
+    -------
+    identity : tuple of int or None
+        None where nothing is.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    # The number alone is given again to the next folder, soon after this one is removed.
+    return status.st_ino, status.st_mtime_ns
+
+
+def is_replaced(path: Path, before: tuple[int, int] | None) -> bool:
+    """Tell whether a folder was replaced since it was looked at, or is being replaced now.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    before : tuple of int or None
+        Its `identity` at that time.
+
+    Returns
+    -------
+    replaced : bool
+    """
+    if identity(path) != before:
+        return True
+    # Between its two renames, a save leaves nothing at the path. Where the second came after
+    # the look above, there is something again.
+    path = Path(os.path.realpath(path))
+    return _is_moved_aside(path) or identity(path) != before
+
+
 def _is_ours(folder: Path) -> bool:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -247,14 +288,24 @@ def _remove_leftovers(path: Path) -> None:
 
 def _leftovers(path: Path) -> list[tuple[str, Path]]:
     """List folders that processes which no longer run left beside a path."""
+    return [(kind, folder) for kind, pid, folder in _beside(path) if not _is_running(pid)]
+
+
+def _is_moved_aside(path: Path) -> bool:
+    """Tell whether a process that runs is between its two renames, or just after them."""
+    return any(kind == "old" and _is_running(pid) for kind, pid, _ in _beside(path))
+
+
+def _beside(path: Path) -> list[tuple[str, int, Path]]:
+    """List the new and old folders beside a path, with the processes that made them."""
     found = []
     prefix = f".{path.name}."
     for leftover in path.parent.iterdir() if path.parent.is_dir() else ():
         kind, _, rest = leftover.name.removeprefix(prefix).partition("-")
         pid, _, token = rest.partition("-")
         named_by_us = leftover.name.startswith(prefix) and pid.isdigit() and len(token) == 8
-        if named_by_us and kind in ("new", "old") and not _is_running(int(pid)):
-            found.append((kind, leftover))
+        if named_by_us and kind in ("new", "old"):
+            found.append((kind, int(pid), leftover))
     return found
 
 

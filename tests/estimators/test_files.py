@@ -387,6 +387,29 @@ def test_a_folder_that_is_replaced_while_it_is_read_still_loads(small, tmp_path)
     assert not errors
 
 
+def test_a_folder_that_is_between_its_two_renames_is_waited_for(small, tmp_path, monkeypatch):
+    import threading
+    import time
+
+    path, moved, rename = tmp_path / "model", threading.Event(), os.rename
+    small.save(path)
+
+    def slow(source, target):
+        rename(source, target)
+        if Path(source).name == "model":
+            moved.set()
+            time.sleep(0.3)
+
+    monkeypatch.setattr(os, "rename", slow)
+    writer = threading.Thread(target=small.save, args=(path,))
+    writer.start()
+    assert moved.wait(10)
+    try:
+        assert load(path).predict(["fine"]).shape == (1,)
+    finally:
+        writer.join()
+
+
 def test_a_forged_source_cannot_name_another_folder(small, tmp_path):
     small.save(tmp_path / "model")
     for inner in ("..", "", "/etc", "params"):
