@@ -27,7 +27,7 @@ FLOORS = [
     {"serving"},
     {"training", "persistence"},
     {"features", "backbones", "freezing", "heads", "alignment"},
-    {"datasets"},
+    {"datasets", "images"},
     {"plugins"},
     {"weights"},
     {"_artifacts"},

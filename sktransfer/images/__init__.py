@@ -1,0 +1,1 @@
+"""Pictures: reading them, and changing them for training."""
