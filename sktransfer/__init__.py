@@ -12,15 +12,21 @@ __version__ = "0.1.0.dev0"
 
 if _TYPE_CHECKING:
     from sktransfer.estimators.files import load
+    from sktransfer.estimators.image_classifier import TransferImageClassifier
+    from sktransfer.estimators.image_encoder import TransferImageEncoder
     from sktransfer.estimators.selective import SelectiveClassifier
     from sktransfer.estimators.text_classifier import TransferTextClassifier
     from sktransfer.estimators.text_encoder import TransferTextEncoder
     from sktransfer.estimators.text_regressor import TransferTextRegressor
+    from sktransfer.images.augmentation import ImageAugmentation
     from sktransfer.training.errors import TrainingDivergedError
     from sktransfer.tuning.search import TransferSearchCV
 
 _PUBLIC = {
+    "ImageAugmentation": "sktransfer.images.augmentation",
     "SelectiveClassifier": "sktransfer.estimators.selective",
+    "TransferImageClassifier": "sktransfer.estimators.image_classifier",
+    "TransferImageEncoder": "sktransfer.estimators.image_encoder",
     "TransferSearchCV": "sktransfer.tuning.search",
     "TransferTextClassifier": "sktransfer.estimators.text_classifier",
     "TransferTextEncoder": "sktransfer.estimators.text_encoder",
@@ -31,8 +37,11 @@ _PUBLIC = {
 _MODULES = ("datasets", "inspection", "plugins", "serving", "testing", "tuning", "weights")
 
 __all__ = [
+    "ImageAugmentation",
     "SelectiveClassifier",
     "TrainingDivergedError",
+    "TransferImageClassifier",
+    "TransferImageEncoder",
     "TransferSearchCV",
     "TransferTextClassifier",
     "TransferTextEncoder",

@@ -30,6 +30,7 @@ from sktransfer.heads.objectives import Squared
 # Fitted attributes of any estimator that are about its encoder.
 _OF_ENCODERS = (
     "backbone_",
+    "bad_images_",
     "freeze_",
     "history_",
     "n_parameters_",
@@ -108,8 +109,11 @@ class BaseTransferEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """
         check_is_fitted(self)
         module, store = self._module(), self._store()
-        parts = [module.features(inputs, store).numpy() for inputs in in_parts(X, self._read)]
-        return joined(parts)
+        return joined([self._encoded(module, inputs, store) for inputs in in_parts(X, self._read)])
+
+    def _encoded(self, module: Any, inputs: list[Any], store: Any) -> np.ndarray:
+        """Compute the features of inputs that were checked."""
+        return module.features(inputs, store).numpy()
 
     @classmethod
     def _of_fitted(cls, estimator: Any) -> FrozenEstimator:

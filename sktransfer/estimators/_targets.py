@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,6 +74,15 @@ class Targets:
     def take(self, index: np.ndarray) -> Targets:
         """Give some of the rows."""
         return replace(self, values=self.values[index], weights=self.weights[index])
+
+    def without(self, positions: Iterable[int]) -> Targets:
+        """Give some rows no weight."""
+        left_out = np.fromiter(positions, dtype=np.int64)
+        if not len(left_out):
+            return self
+        weights = self.weights.copy()
+        weights[left_out] = 0.0
+        return replace(self, weights=weights)
 
 
 def check_trainable(targets: Targets) -> None:

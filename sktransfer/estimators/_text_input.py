@@ -8,6 +8,7 @@ from typing import Any
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sktransfer._warnings import warn_user
+from sktransfer.estimators._modality import check_modality, hand_on
 from sktransfer.estimators._scripts import share_not_latin
 from sktransfer.estimators._texts import Pairs, check_texts
 from sktransfer.plugins import Backbone
@@ -15,8 +16,6 @@ from sktransfer.plugins import Backbone
 # From these shares of cut tokens, and of letters, on, a user should know that another way exists.
 _MANY_CUT = 0.1
 _MANY_NOT_LATIN = 0.5
-# What a backbone of another modality reads, in words.
-_READS = {"image": "images", "tokens": "lists of words"}
 
 
 class TextInput:
@@ -37,28 +36,13 @@ class TextInput:
 
     def _set_up_inputs(self, backbone: Backbone) -> None:
         """Hand the parameters about long texts on to a backbone, which has to read texts."""
-        if backbone.modality != "text":
-            given = self.backbone if isinstance(self.backbone, str) else backbone
-            raise ValueError(
-                f"{type(self).__name__} is for texts, but backbone={given!r} reads "
-                f"{_READS.get(backbone.modality, backbone.modality)}, not texts: choose another "
-                "one, such as 'minilm'."
-            )
+        check_modality(self, backbone, "text")
         asked = {
             "max_length": None if self.max_length is None else int(self.max_length),
             "long_text": None if self.long_text == "truncate" else self.long_text,
             "stride": None if self.stride is None else int(self.stride),
         }
-        own = backbone.get_params(deep=False)
-        for name, value in asked.items():
-            if value is None:
-                continue
-            if name not in own:
-                raise ValueError(
-                    f"{name}={value!r} is given, but {type(backbone).__name__} has no such "
-                    "parameter."
-                )
-            backbone.set_params(**{name: value})
+        hand_on(self, backbone, asked)
 
     def _read_new(self, X: Any, backbone: Backbone) -> list[Any]:
         """Check texts to be trained on."""

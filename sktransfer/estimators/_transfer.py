@@ -107,6 +107,10 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
     def _set_up_inputs(self, backbone: Backbone) -> None:
         """Hand the parameters about inputs on to the backbone."""
 
+    def _variation(self) -> Any:
+        """Say how a training sees its inputs in different ways, if it does."""
+        return None
+
     def _start(self) -> tuple[Start | None, str]:
         """Give the weights that `fit` starts from, if not the pretrained ones, and the stage."""
         if self.source is not None:
@@ -146,6 +150,7 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
 
         assert parts.head is not None
         store = open_store(self.cache)
+        targets = targets.without(getattr(X, "bad", ()))
         if not targets.weights.all():
             used = np.flatnonzero(targets.weights)
             # A copy keeps what the list knows of its columns.
@@ -217,6 +222,7 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
                     verbose=int(self.verbose),
                     average=self.average,
                     store=store,
+                    variation=self._variation(),
                 ),
                 train,
                 C=float(parts.head.C),

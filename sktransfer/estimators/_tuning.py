@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 # Strategies that are worth a trial: the cheapest one, then the most promising ones first.
 _STRATEGIES = ("frozen", "lp_ft", "full", "gradual", "top_layers")
-_KINDS = ("backbone", "freeze", "head")
+_KINDS = ("backbone", "freeze", "head", "augmentation")
 # Without effect where the body never trains.
 _OF_BODIES = {"lr", "weight_decay", "warmup", "batch_size", "max_epochs", "average"}
-_OF_TRAINED_HEADS = {"lr_scale"}
+_OF_TRAINING = {("head", "lr_scale"), ("augmentation", "mixup")}
 
 
 class Tunable:
@@ -183,7 +183,7 @@ class Tunable:
         kind, _, name = key.partition("__")
         if not name or kind not in _KINDS:
             return trains or key not in _OF_BODIES
-        if kind == "head" and name in _OF_TRAINED_HEADS and not trains:
+        if not trains and (kind, name) in _OF_TRAINING:
             return False
         if kind == "head" and name == "C" and not _fits_head_first(strategy):
             return False

@@ -30,13 +30,15 @@ __all__ = ["load", "save"]
 
 # The only classes that a folder can name.
 _ESTIMATORS = {
+    "TransferImageClassifier": "sktransfer.estimators.image_classifier",
+    "TransferImageEncoder": "sktransfer.estimators.image_encoder",
     "TransferTextClassifier": "sktransfer.estimators.text_classifier",
     "TransferTextEncoder": "sktransfer.estimators.text_encoder",
     "TransferTextRegressor": "sktransfer.estimators.text_regressor",
 }
 _LIBRARIES = ("sktransfer", "scikit-learn", "torch", "transformers", "safetensors")
 # Parameters that can hold live objects; they only matter to the next fit.
-_LIVE = ("callbacks", "random_state", "scoring")
+_LIVE = ("augmentation", "callbacks", "random_state", "scoring")
 _WEIGHTS = "weights.safetensors"
 _PRETRAINED = "pretrained"
 # Seconds for which a folder that others keep replacing is read again.

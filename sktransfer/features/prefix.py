@@ -33,7 +33,7 @@ class StateRow(dict):
         return sum(value.nbytes for value in self.values())
 
 
-def why_not_split(encoder: Encoder, rows: Sequence[Any], block: str) -> str:
+def why_not_split(encoder: Encoder, rows: Sequence[Any], block: str, n_views: int = 1) -> str:
     """Say why a training cannot start from stored activations; empty if it can.
 
     Parameters
@@ -44,6 +44,8 @@ def why_not_split(encoder: Encoder, rows: Sequence[Any], block: str) -> str:
         What would be trained on.
     block : str
         The lowest block that trains.
+    n_views : int, default=1
+        Ways in which each row is seen.
 
     Returns
     -------
@@ -69,7 +71,7 @@ def why_not_split(encoder: Encoder, rows: Sequence[Any], block: str) -> str:
     if not torch.allclose(whole, split, atol=_TOLERANCE, rtol=_TOLERANCE):
         return f"the encoder gives other features when it is split before {block}"
     per_token = sum(v[0].numel() * v.element_size() for v in state.values()) / max(1, len(longest))
-    size = per_token * sum(len(row) for row in rows)
+    size = n_views * per_token * sum(len(row) for row in rows)
     if size > _MAX_BYTES:
         return f"the activations would take {size / 2**30:.1f} GiB"
     return ""

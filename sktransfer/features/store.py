@@ -47,7 +47,7 @@ def store_keys(identity: str, X: Sequence[Any]) -> list[bytes]:
     ----------
     identity : str
         Weights, preprocessing and precision.
-    X : sequence of n str, or of n tuples of str
+    X : sequence of n str, of n tuples of str, or of n inputs with a ``digest``
         Inputs.
 
     Returns
@@ -59,12 +59,17 @@ def store_keys(identity: str, X: Sequence[Any]) -> list[bytes]:
     keys = []
     for x in X:
         own = base.copy()
-        for part in (x,) if isinstance(x, str) else x:
-            data = part.encode("utf-8", "surrogatepass")
+        for data in _contents(x):
             # The length stands before each part, so that no two pairs are written alike.
             own.update(struct.pack("<q", len(data)) + data)
         keys.append(own.digest())
     return keys
+
+
+def _contents(x: Any) -> list[bytes]:
+    if hasattr(x, "digest"):
+        return [x.digest]
+    return [part.encode("utf-8", "surrogatepass") for part in ((x,) if isinstance(x, str) else x)]
 
 
 class MemoryStore:

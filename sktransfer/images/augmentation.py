@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from sktransfer.images.decoding import import_pillow
+from sktransfer.images.lazy import View
 from sktransfer.plugins import Plugin
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
+
+    from sktransfer.images.lazy import Picture
 
 __all__ = ["ImageAugmentation"]
 
@@ -21,6 +25,10 @@ _AREA = (0.02, 0.4)
 _ASPECT = (0.3, 1 / 0.3)
 # How much of red, green and blue the eye sees: Pillow's, and those of ITU-R 601-2.
 _LUMA = np.array([0.299, 0.587, 0.114])
+
+
+# What says nothing of how one picture is changed.
+_NOT_OF_ONE = ("mixup", "n_views")
 
 
 class _Draws(NamedTuple):
@@ -213,6 +221,33 @@ class ImageAugmentation(Plugin):
             _erase(changed, draws)
         return changed
 
+    def view(self, picture: Picture, seed: int) -> View:
+        """Give a picture as this shows it, which is computed when it is looked at.
+
+        Parameters
+        ----------
+        picture : Picture
+            What is shown.
+        seed : int
+            The same one shows the same picture alike; another picture is changed in another way.
+
+        Returns
+        -------
+        view : View
+        """
+        return View(picture, self, seed)
+
+    def identity(self) -> str:
+        """Name all that `apply` depends on: equal strings change a picture alike.
+
+        Returns
+        -------
+        identity : str
+        """
+        shown = {n: v for n, v in sorted(self.get_params().items()) if n not in _NOT_OF_ONE}
+        cls = type(self)
+        return f"{cls.__module__}.{cls.__qualname__}{shown}"
+
     def _moved(self, picture: np.ndarray, draws: _Draws) -> np.ndarray:
         """Flip, turn, lean, scale and cut; always a copy."""
         height, width, _ = picture.shape
@@ -244,7 +279,7 @@ class ImageAugmentation(Plugin):
         brightness = 1 + _spread(draws.brightness, self.color)
         contrast = 1 + _spread(draws.contrast, self.color)
         saturation = 1 + _spread(draws.saturation, self.color)
-        Image = _pillow()
+        Image = import_pillow()
         image = Image.fromarray(picture)
         counts = np.array(image.histogram()).reshape(3, 256)
         mean = _LUMA @ (counts @ np.arange(256)) / (picture.shape[0] * picture.shape[1])
@@ -285,7 +320,7 @@ def _inverse(angle: float, slope: float, factor: float) -> np.ndarray:
 
 def _resampled(picture: np.ndarray, matrix: np.ndarray, window: _Window) -> np.ndarray:
     """Fill a window of the picture that a linear map about its centre gives."""
-    Image = _pillow()
+    Image = import_pillow()
     height, width, _ = picture.shape
     centre = np.array([width / 2, height / 2])
     start = matrix @ (np.array([window.left, window.top]) - centre) + centre
@@ -326,11 +361,3 @@ def _erase(picture: np.ndarray, draws: _Draws) -> None:
     noise = np.random.default_rng(int(draws.noise * 2**53))
     size = (tall, wide, 3)
     picture[top : top + tall, left : left + wide] = noise.integers(0, 256, size, dtype=np.uint8)
-
-
-def _pillow() -> Any:
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError("Pictures need Pillow: pip install sktransfer-vision") from error
-    return Image

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from sktransfer._registry import ENTRY_POINT_GROUPS, available, find
+from sktransfer.images.augmentation import ImageAugmentation
 from sktransfer.plugins import Plugin
 
 
@@ -102,10 +103,14 @@ def _decode(value: Any) -> Any:
         return array
     if kind == "plugin":
         return _decode_plugin(value)
+    if kind == "augmentation":
+        return ImageAugmentation(**{str(k): _decode(v) for k, v in value["params"].items()})
     raise ValueError(f"The manifest has a value of an unknown kind: {kind!r}.")
 
 
 def _encode_plugin(plugin: Plugin) -> dict[str, Any]:
+    if type(plugin) is ImageAugmentation:
+        return {"$": "augmentation", "params": _encoded_params(plugin)}
     for info in available():
         # Only packages that the class can come from are imported: others may be broken or slow.
         target = info.target if isinstance(info.target, str) else ""
@@ -116,12 +121,16 @@ def _encode_plugin(plugin: Plugin) -> dict[str, Any]:
         ):
             continue
         if type(info.load()) is cls:
-            params = {k: encode(v) for k, v in plugin.get_params(deep=False).items()}
-            return {"$": "plugin", "kind": info.kind, "name": info.name, "params": params}
+            named = {"$": "plugin", "kind": info.kind, "name": info.name}
+            return {**named, "params": _encoded_params(plugin)}
     raise TypeError(
         f"{plugin!r} cannot be saved: {type(plugin).__name__} has no registered name by which it "
         "could be found again. Call sktransfer.plugins.register first."
     )
+
+
+def _encoded_params(plugin: Plugin) -> dict[str, Any]:
+    return {name: encode(value) for name, value in plugin.get_params(deep=False).items()}
 
 
 def _decode_plugin(value: dict[str, Any]) -> Plugin:

@@ -8,7 +8,7 @@ the caller, and a loss that diverges is an error. The net ends with its stage; w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from sktransfer.features.batches import shuffled_batches, sorted_batches, traini
 from sktransfer.heads.objectives import Objective
 from sktransfer.training.averaging import WeightAverage, averaging
 from sktransfer.training.errors import TrainingDivergedError, is_sane
+from sktransfer.training.varied import Mixed, mixed
 
 
 @dataclass
@@ -41,6 +42,11 @@ class Rows(Dataset):
         Sum of the weights before they were normalised.
     inputs : sequence of n inputs
         What the rows were prepared from.
+    draw : callable or None
+        Gives the rows of a training batch, ``draw(positions, rng)``, where they are not the same
+        each time.
+    mixup : float
+        How the rows of a training batch are mixed; see `sktransfer.training.varied.mixed`.
     """
 
     rows: Sequence[Any]
@@ -48,6 +54,8 @@ class Rows(Dataset):
     weights: np.ndarray
     total_weight: float
     inputs: Sequence[Any] = ()
+    draw: Callable[[np.ndarray, np.random.Generator], list[Any]] | None = None
+    mixup: float = 0.0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -72,13 +80,19 @@ class _Batches:
             batches = sorted_batches(data.rows, max(self._net.batch_size, 64))
         budget, device = training_budget(module.encoder), module.device
         for batch in batches:
-            rows = [data.rows[i] for i in batch]
-            parts = sorted_batches(rows, len(rows), budget) if self._training else []
-            if len(parts) > 1:
-                batch = np.concatenate([batch[part] for part in parts])
-                inputs: Any = Parts([module.collate([rows[i] for i in part]) for part in parts])
+            if self._training and data.draw is not None:
+                rows = data.draw(batch, self._net.rng)
             else:
-                inputs = module.collate(rows)
+                rows = [data.rows[i] for i in batch]
+            cut = sorted_batches(rows, len(rows), budget) if self._training else []
+            if len(cut) > 1:
+                batch = np.concatenate([batch[part] for part in cut])
+                parts = [module.collate([rows[i] for i in part]) for part in cut]
+            else:
+                parts = [module.collate(rows)]
+            inputs: Any = Parts(parts) if len(parts) > 1 else parts[0]
+            if self._training and data.mixup > 0:
+                inputs = Parts(*mixed(parts, data.mixup, self._net.rng))
             targets = torch.as_tensor(data.targets[batch], device=device)
             weights = torch.as_tensor(data.weights[batch], dtype=torch.float32, device=device)
             # Targets stand alone, since skorch's callbacks score by them.
@@ -86,16 +100,21 @@ class _Batches:
 
 
 class Parts:
-    """A batch whose gradients are computed part by part, since its rows are long.
+    """A batch whose gradients are computed part by part, since its rows are long or mixed.
 
     Parameters
     ----------
     parts : list of dict of str to torch.Tensor
         Batches, in the order of the targets.
+    mixes : list of Mixed or None, default=None
+        How the rows of each part were mixed, if they were.
     """
 
-    def __init__(self, parts: list[dict[str, torch.Tensor]]) -> None:
+    def __init__(
+        self, parts: list[dict[str, torch.Tensor]], mixes: list[Mixed] | None = None
+    ) -> None:
         self.parts = parts
+        self.mixes: Sequence[Mixed | None] = [None] * len(parts) if mixes is None else mixes
 
     def __len__(self) -> int:
         return sum(len(next(iter(part.values()))) for part in self.parts)
@@ -116,8 +135,14 @@ class _RowLoss(nn.Module):
         self._objective = objective
 
     def forward(
-        self, output: torch.Tensor, target: torch.Tensor, weights: torch.Tensor
+        self,
+        output: torch.Tensor,
+        target: torch.Tensor,
+        weights: torch.Tensor,
+        mix: Mixed | None = None,
     ) -> torch.Tensor:
+        if mix is not None:
+            return mix.loss(self._objective.loss, output, target, weights)
         return (weights * self._objective.loss(output, target)).mean()
 
 
@@ -197,13 +222,13 @@ class TransferNet(NeuralNet):
 
     def infer(self, x: Any, **fit_params: Any) -> torch.Tensor:
         """Run the module on a batch."""
-        return torch.cat([self.module_(part) for part in _parts(x["inputs"])])
+        return torch.cat([self.module_(part) for part in _parts(x["inputs"]).parts])
 
     def get_loss(
         self, y_pred: torch.Tensor, y_true: torch.Tensor, X: Any = None, training: bool = False
     ) -> torch.Tensor:
         """Weigh the loss of a batch."""
-        return self.criterion_(y_pred, y_true, X["weights"])
+        return self.criterion_(y_pred, y_true, X["weights"], X.get("mix"))
 
     def predict(self, X: Any) -> np.ndarray:
         """Give what the targets are compared with by skorch's scoring callbacks."""
@@ -231,13 +256,14 @@ class TransferNet(NeuralNet):
             self._set_training(True)
         (inputs, weights), targets = (batch[0]["inputs"], batch[0]["weights"]), batch[1]
         total, outputs, start = torch.tensor(0.0), [], 0
-        for part in _parts(inputs):
+        whole = _parts(inputs)
+        for part, mix in zip(whole.parts, whole.mixes, strict=True):
             output = self.module_(part)
             own = slice(start, start + len(output))
             start = own.stop
             share = len(output) / len(targets)
             loss = share * self.get_loss(
-                output, targets[own], X={"weights": weights[own]}, training=True
+                output, targets[own], X={"weights": weights[own], "mix": mix}, training=True
             )
             loss.backward()
             if self.module_.half_copy is not None:
@@ -295,8 +321,8 @@ class TransferNet(NeuralNet):
         return self
 
 
-def _parts(inputs: Any) -> list[dict[str, torch.Tensor]]:
-    return inputs.parts if isinstance(inputs, Parts) else [inputs]
+def _parts(inputs: Any) -> Parts:
+    return inputs if isinstance(inputs, Parts) else Parts([inputs])
 
 
 def _raised_by_skorch(interrupt: KeyboardInterrupt) -> bool:

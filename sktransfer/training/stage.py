@@ -40,6 +40,7 @@ from sktransfer.training.convergence import fit_to_convergence
 from sktransfer.training.module import TransferModule
 from sktransfer.training.net import Rows, TransferNet
 from sktransfer.training.plan import Plan
+from sktransfer.training.varied import Variation, drawn_anew, drawn_of, fixed_views, views
 
 _CLIP = 1.0
 
@@ -66,6 +67,8 @@ class StageSettings:
         Which mean of the weights is kept; None keeps the last ones.
     store : FeatureStore or None
         Where the features of a frozen encoder are looked up, and kept.
+    variation : Variation or None
+        How the training sees its inputs in different ways.
     """
 
     batch_size: int = 16
@@ -76,6 +79,7 @@ class StageSettings:
     verbose: int = 0
     average: str | None = None
     store: FeatureStore | None = None
+    variation: Variation | None = None
 
 
 @dataclass
@@ -153,14 +157,17 @@ def run_stage(
     module.open(())  # so that an encoder that does not train can be told from one that does
     features, stop = None, False
     if plan.n_probe:
+        seen = train
+        if settings.variation is not None:
+            seen = fixed_views(train, settings.variation, module.encoder, seed)
         if settings.store is None:
             features = encode_rows(
-                module.encoder, train.rows, module.precision, compile=module.compiled
+                module.encoder, seen.rows, module.precision, compile=module.compiled
             )
         else:
-            features = module.features(train.inputs, settings.store)
+            features = module.features(seen.inputs, settings.store)
         stop = _probe(
-            module, objective, features, train, C, anchor, plan, watcher, settings.verbose, result
+            module, objective, features, seen, C, anchor, plan, watcher, settings.verbose, result
         )
     if plan.n_probe < len(plan.epochs) and not stop:
         if features is None:
@@ -283,7 +290,7 @@ def _train(
         verbose=settings.verbose,
         callbacks=[*named(ours), *fresh(settings.callbacks)],
     )
-    with _from_prefix(module, plan, train, valid, settings.store, result) as (train, valid):
+    with _from_prefix(module, plan, train, valid, settings, seed, result) as (train, valid):
         net.valid = valid
         net.fit(train)
     result.n_iter = len(net.history)
@@ -300,18 +307,21 @@ def _from_prefix(
     plan: Plan,
     train: Rows,
     valid: Rows | None,
-    store: Any,
+    settings: StageSettings,
+    seed: int,
     result: StageResult,
 ) -> Iterator[tuple[Rows, Rows | None]]:
     """Give rows as they are before the lowest block that trains; the module starts there."""
+    store, variation = settings.store, settings.variation
     start = next(block for block in module.encoder.blocks if block in plan.blocks)
     held_out = [] if valid is None else valid.rows
-    reason = why_not_split(module.encoder, [*train.rows, *held_out], start)
+    n_views = 1 if variation is None else int(variation.n_views)
+    reason = why_not_split(module.encoder, [*train.rows, *held_out], start, n_views)
     if reason:
         result.prefix = f"none: {reason}"
-        yield train, valid
+        yield train if variation is None else drawn_anew(train, variation, module.encoder), valid
         return
-    result.prefix = f"below {start}"
+    result.prefix = f"below {start}" + (f", of {n_views} views" if n_views > 1 else "")
 
     def compute(rows: Sequence[Any]) -> list[StateRow]:
         return prefix_rows(module.encoder, rows, start, module.precision)
@@ -323,9 +333,17 @@ def _from_prefix(
             states = store.states(key, rows.inputs, lambda X: compute(module.encoder.prepare(X)))
         return replace(rows, rows=compute(rows.rows) if states is None else states)
 
+    def in_views(rows: Rows) -> Rows:
+        first = before(rows)
+        if variation is None:
+            return first
+        others = views(rows.inputs, variation, seed)[1:]
+        seen = [first.rows, *(compute(module.encoder.prepare(view)) for view in others)]
+        return drawn_of(first, seen, variation)
+
     module.start = start
     try:
-        yield before(train), None if valid is None else before(valid)
+        yield in_views(train), None if valid is None else before(valid)
     finally:
         module.start = None
 

@@ -1,0 +1,65 @@
+"""What an estimator is for, and whether a backbone reads that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sktransfer.plugins import Backbone
+
+# What backbones of a modality read, in words; and one of them that a user may take.
+_READS = {"text": "texts", "image": "images", "tokens": "lists of words"}
+_DEFAULTS = {"text": "minilm", "image": "efficientnet-lite0"}
+
+
+def check_modality(estimator: Any, backbone: Backbone, modality: str) -> None:
+    """Check that a backbone reads what an estimator is for.
+
+    Parameters
+    ----------
+    estimator : estimator of sktransfer
+        Was told to use it.
+    backbone : Backbone
+        Resolved.
+    modality : {"text", "image"}
+        Of the estimator's inputs.
+
+    Raises
+    ------
+    ValueError
+        If the backbone reads something else.
+    """
+    if backbone.modality != modality:
+        given = estimator.backbone if isinstance(estimator.backbone, str) else backbone
+        raise ValueError(
+            f"{type(estimator).__name__} is for {_READS[modality]}, but backbone={given!r} reads "
+            f"{_READS.get(backbone.modality, backbone.modality)}, not {_READS[modality]}: choose "
+            f"another one, such as {_DEFAULTS[modality]!r}."
+        )
+
+
+def hand_on(estimator: Any, backbone: Backbone, asked: dict[str, Any]) -> None:
+    """Set parameters of a backbone that were given to the estimator.
+
+    Parameters
+    ----------
+    estimator : estimator of sktransfer
+        Has parameters of these names.
+    backbone : Backbone
+        A copy of one's own, which is changed.
+    asked : dict of str to object
+        None where nothing was given.
+
+    Raises
+    ------
+    ValueError
+        If the backbone has no such parameter.
+    """
+    own = backbone.get_params(deep=False)
+    for name, value in asked.items():
+        if value is None:
+            continue
+        if name not in own:
+            raise ValueError(
+                f"{name}={value!r} is given, but {type(backbone).__name__} has no such parameter."
+            )
+        backbone.set_params(**{name: value})

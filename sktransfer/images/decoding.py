@@ -1,0 +1,236 @@
+"""Files, bytes and Pillow's images to red, green and blue."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+__all__ = ["from_array", "from_file", "from_image", "import_pillow"]
+
+# Pillow would hand PostScript over to another program, and has readers that hardly anybody looks
+# at. These are what cameras, browsers and scanners write.
+_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000")
+_WITH_OPACITY = {"RGBA", "RGBa", "LA", "La", "PA"}
+_ORIENTATION = 0x0112
+# What readers raise where a file is not as it should be.
+_OF_DAMAGED_FILES = (
+    OSError,
+    SyntaxError,
+    EOFError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    TypeError,
+    ZeroDivisionError,
+    struct.error,
+)
+# A JPEG is decoded at a half, a quarter or an eighth of its size, down to so many times what is
+# needed: what is lost is lost by the resizing that follows as well.
+_SPARE = 2
+
+
+def import_pillow() -> Any:
+    """Import Pillow's Image, or say how to install it.
+
+    Returns
+    -------
+    Image : module
+    """
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError(
+            "Reading images needs Pillow: pip install sktransfer-vision, or pip install pillow."
+        ) from error
+    return Image
+
+
+def from_file(file: Any, at_least: int | None = None) -> np.ndarray:
+    """Decode a file.
+
+    Parameters
+    ----------
+    file : path-like or bytes
+        Where it is, or what is in it.
+    at_least : int or None, default=None
+        Pixels that are needed of the shorter side: a JPEG of more than four times as many is
+        decoded at a fraction of its size, which is faster. None decodes it whole.
+
+    Returns
+    -------
+    picture : ndarray of uint8 of shape (height, width, 3)
+        Red, green and blue; upright, as its EXIF data says, and on white where it is transparent.
+        Of several frames the first.
+
+    Raises
+    ------
+    ValueError
+        If it is no image of a known format, is damaged, or has too many pixels.
+    """
+    Image = import_pillow()
+    stream = io.BytesIO(file) if isinstance(file, bytes) else file
+    with _refusing(Image), Image.open(stream, formats=_known(Image)) as image:
+        _check_size(image, Image)
+        if at_least is not None and image.format in ("JPEG", "MPO"):
+            scale = _SPARE * at_least / min(image.size)
+            if scale < 1:
+                # Decoded as RGB or grey, as it is; the orientation does not matter to a minimum.
+                image.draft(None, (int(scale * image.width) + 1, int(scale * image.height) + 1))
+        image.load()
+        return _rgb(image, Image)
+
+
+def from_image(image: Any) -> np.ndarray:
+    """Take over an image of Pillow.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        Left as it is, but for pixels that it had not read yet.
+
+    Returns
+    -------
+    picture : ndarray of uint8 of shape (height, width, 3)
+        As `from_file` gives it.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, or has too many pixels.
+    """
+    Image = import_pillow()
+    with _refusing(Image):
+        _check_size(image, Image)
+        image.load()
+        return _rgb(image, Image)
+
+
+def from_array(array: np.ndarray) -> np.ndarray:
+    """Take over an array.
+
+    Parameters
+    ----------
+    array : ndarray of shape (height, width) or (height, width, C)
+        With 1 channel of grey, 3 of red, green and blue, or 4 with one of opacity; uint8, bool,
+        uint16, or float from 0 to 1.
+
+    Returns
+    -------
+    picture : ndarray of uint8 of shape (height, width, 3)
+        Shares memory where nothing had to be changed.
+
+    Raises
+    ------
+    ValueError
+        If it is of another shape, type or range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktransfer.images.decoding import from_array
+    >>> from_array(np.array([[0.0, 0.5], [1.0, 0.25]]))[:, :, 0]
+    array([[  0, 128],
+           [255,  64]], dtype=uint8)
+    """
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
+        hint = ""
+        if array.ndim == 3 and array.shape[0] in (1, 3, 4):
+            hint = " Channels come last: numpy.moveaxis(array, 0, -1)."
+        raise ValueError(
+            f"it is an array of shape {array.shape}, expected (height, width) or (height, width, "
+            f"3).{hint}"
+        )
+    array = _as_bytes(array)
+    if array.shape[2] == 4:
+        Image = import_pillow()
+        return _rgb(Image.fromarray(array), Image)
+    return np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array
+
+
+def _as_bytes(array: np.ndarray) -> np.ndarray:
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == bool:
+        return array.astype(np.uint8) * np.uint8(255)
+    if array.dtype == np.uint16:
+        return (array >> 8).astype(np.uint8)
+    if array.dtype.kind != "f":
+        raise ValueError(
+            f"it is an array of {array.dtype}, expected uint8 (or float from 0 to 1): "
+            "array.astype('uint8') where numbers are from 0 to 255."
+        )
+    low, high = float(array.min()), float(array.max())
+    if not (low >= 0.0 and high <= 1.0):
+        raise ValueError(
+            f"it is an array of {array.dtype} from {low:.4g} to {high:.4g}, expected 0 to 1 (or "
+            "uint8). Divide it by the largest number that is possible, such as 255."
+        )
+    return np.rint(array * 255.0).astype(np.uint8)
+
+
+@contextmanager
+def _refusing(Image: Any) -> Iterator[None]:
+    """Turn what Pillow raises at damaged files, of many types, into a ValueError."""
+    try:
+        yield
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{error}. PIL.Image.MAX_IMAGE_PIXELS is the limit.") from error
+    except Image.UnidentifiedImageError as error:
+        raise ValueError(
+            f"it is no image of a format that is read ({', '.join(_FORMATS)})"
+        ) from error
+    except _OF_DAMAGED_FILES as error:
+        # Of what the system says, the path is known already.
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise ValueError(reason) from error
+
+
+def _check_size(image: Any, Image: Any) -> None:
+    """Refuse what is small as a file and fills the memory, at the size at which Pillow warns."""
+    limit = Image.MAX_IMAGE_PIXELS
+    n_pixels = image.width * image.height
+    if limit is not None and n_pixels > limit:
+        raise ValueError(
+            f"it has {image.width} x {image.height} pixels, more than the {limit} that "
+            "PIL.Image.MAX_IMAGE_PIXELS allows; set that higher if you trust the file"
+        )
+
+
+def _known(Image: Any) -> list[str]:
+    """Name the formats that this Pillow was built with."""
+    Image.init()
+    return [name for name in _FORMATS if name in Image.OPEN]
+
+
+def _rgb(image: Any, Image: Any) -> np.ndarray:
+    """Put a loaded image upright, and on white, in red, green and blue."""
+    from PIL import ImageOps
+
+    if _orientation(image) != 1:
+        image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):
+        # 16 bits a pixel, also where Pillow keeps them in 32; `convert` would cut them off at 255.
+        grey = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
+        return np.repeat((grey >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
+    if image.mode == "F":
+        return from_array(np.asarray(image))
+    if image.mode in _WITH_OPACITY or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _orientation(image: Any) -> int:
+    """Read which side is up; a picture without legible EXIF data is shown as it is."""
+    try:
+        return image.getexif().get(_ORIENTATION, 1)
+    except _OF_DAMAGED_FILES:
+        return 1

@@ -1,0 +1,163 @@
+"""Pictures as users have them, turned into a list that is read as it is needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from sktransfer.images.lazy import Picture
+
+__all__ = ["Pictures", "check_pictures", "unreadable"]
+
+_EXPECTED = (
+    "a list, Series or one-column frame of paths, Pillow images or arrays, or an array of shape "
+    "(n, height, width) or (n, height, width, 3)"
+)
+
+
+class Pictures(list):
+    """Pictures, and which of them cannot be read.
+
+    Attributes
+    ----------
+    bad : dict of int to str
+        Position of each picture that is left out, and why.
+    """
+
+    def __init__(self, pictures: Iterable[Picture]) -> None:
+        super().__init__(pictures)
+        self.bad: dict[int, str] = {}
+
+
+def check_pictures(X: Any, *, start: int = 0) -> Pictures:
+    """Check what stands where pictures are expected; nothing is decoded.
+
+    Parameters
+    ----------
+    X : list, tuple, ndarray, Series, one-column frame or other iterable of n pictures
+        Each a path (str or path-like), the bytes of a file, an image of Pillow, or an array; pandas
+        and polars are understood. An array of three dimensions holds grey pictures.
+    start : int, default=0
+        Number of the first picture, for messages.
+
+    Returns
+    -------
+    pictures : Pictures of n Picture
+
+    Raises
+    ------
+    ValueError
+        If X is one picture, is empty, has several columns or missing values.
+    TypeError
+        If X is no collection, or something in it is no picture.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktransfer.images.pictures import check_pictures
+    >>> [picture.decoded().shape for picture in check_pictures(np.zeros((2, 5, 7)))]
+    [(5, 7, 3), (5, 7, 3)]
+    """
+    values = _listed(X)
+    if not values:
+        raise ValueError("X is empty: found 0 images while a minimum of 1 is required.")
+    pictures = []
+    for i, value in enumerate(values, start=start):
+        if isinstance(value, str | os.PathLike | bytes | np.ndarray) or _is_image(value):
+            pictures.append(Picture(value, i))
+        elif isinstance(value, Picture):
+            pictures.append(value)
+        elif value is None or value is np.nan or type(value).__name__ in ("NAType", "NaTType"):
+            raise ValueError(
+                f"X has a missing value at index {i}: {value!r}. Drop this row, and its label."
+            )
+        elif hasattr(value, "__array__"):
+            pictures.append(Picture(np.asarray(value), i))
+        else:
+            hint = "numpy.asarray makes an array of nested lists."
+            raise TypeError(
+                f"X has to hold paths, Pillow images or arrays, but has {type(value).__name__} at "
+                f"index {i}. {hint if isinstance(value, list | tuple) else ''}".rstrip()
+            )
+    return Pictures(pictures)
+
+
+def unreadable(pictures: Iterable[Picture]) -> dict[int, str]:
+    """Decode all pictures, and forget them.
+
+    Parameters
+    ----------
+    pictures : iterable of n Picture
+
+    Returns
+    -------
+    bad : dict of int to str
+        Position of each one that cannot be decoded, and why.
+    """
+    bad = {}
+    for i, picture in enumerate(pictures):
+        try:
+            # At a fraction of its size all of a file is read, too.
+            picture.decoded(at_least=1)
+        except ValueError as error:
+            bad[i] = str(error)
+    return bad
+
+
+def _listed(X: Any) -> list[Any]:
+    import narwhals as nw
+    from scipy.sparse import issparse
+
+    if isinstance(X, str | bytes | os.PathLike) or _is_image(X):
+        raise ValueError(
+            f"X has to be a collection of images, got one {type(X).__name__}. For a single image "
+            "pass [image]; sktransfer.datasets.read_image_folder reads a folder."
+        )
+    if X is None or issparse(X) or isinstance(X, dict | set | frozenset):
+        raise TypeError(f"X has to be {_EXPECTED}, got {type(X).__name__}.")
+    native = nw.from_native(X, pass_through=True, allow_series=True, eager_only=True)
+    if isinstance(native, nw.DataFrame):
+        if native.shape[1] != 1:
+            raise ValueError(
+                f"X has {native.shape[1]} columns ({', '.join(map(str, native.columns))}), but one "
+                "column of images is expected: pass X['...']."
+            )
+        return native.get_column(native.columns[0]).to_list()
+    if isinstance(native, nw.Series):
+        return native.to_list()
+    if hasattr(X, "__array__") and not isinstance(X, np.ndarray):
+        X = np.asarray(X)
+    if isinstance(X, np.ndarray):
+        return _of_array(X)
+    if not isinstance(X, Iterable):
+        raise TypeError(f"X has to be {_EXPECTED}, got {type(X).__name__}.")
+    return list(X)
+
+
+def _of_array(X: np.ndarray) -> list[Any]:
+    if X.dtype == object or X.dtype.kind in "US":
+        if X.ndim == 2 and X.shape[1] == 1:
+            X = X[:, 0]
+        if X.ndim == 1:
+            return X.tolist()
+    if (X.ndim == 3 and X.shape[2] in (3, 4)) or X.ndim == 2:
+        one = " If this is one picture, pass X[None]." if min(X.shape[:2]) > 1 else ""
+        table = " Rows of pixels become pictures by X.reshape(n, height, width)."
+        raise ValueError(
+            f"X is an array of shape {X.shape}, expected (n, height, width) or (n, height, width, "
+            f"3).{one}{table if X.ndim == 2 else ''}"
+        )
+    if X.ndim not in (3, 4):
+        raise ValueError(
+            f"X is an array of shape {X.shape}, expected (n, height, width) or (n, height, width, "
+            "3)."
+        )
+    return list(X)
+
+
+def _is_image(value: Any) -> bool:
+    """Tell an image of Pillow, without importing it."""
+    return any(cls.__module__ == "PIL.Image" for cls in type(value).__mro__)
