@@ -1,4 +1,4 @@
-"""Small public data sets, fetched once and verified, with scikit-learn's ``fetch_*`` manners."""
+"""Small public data sets, fetched once and verified, and own images, as scikit-learn has them."""
 
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
@@ -6,14 +6,16 @@ from typing import Any as _Any
 
 if _TYPE_CHECKING:
     from sktransfer.datasets.bbc_news import fetch_bbc_news
+    from sktransfer.datasets.image_folder import read_image_folder
     from sktransfer.datasets.review_snippets import fetch_review_snippets
 
 _PUBLIC = {
     "fetch_bbc_news": "sktransfer.datasets.bbc_news",
     "fetch_review_snippets": "sktransfer.datasets.review_snippets",
+    "read_image_folder": "sktransfer.datasets.image_folder",
 }
 
-__all__ = ["fetch_bbc_news", "fetch_review_snippets"]
+__all__ = ["fetch_bbc_news", "fetch_review_snippets", "read_image_folder"]
 
 
 def __getattr__(name: str) -> _Any:

@@ -33,7 +33,8 @@ def test_importing_the_room_imports_nothing_heavy():
     code = """
 import sys
 import sktransfer.datasets
-assert dir(sktransfer.datasets) == ["fetch_bbc_news", "fetch_review_snippets"]
+names = ["fetch_bbc_news", "fetch_review_snippets", "read_image_folder"]
+assert dir(sktransfer.datasets) == names
 heavy = {"numpy", "sklearn", "torch", "pip"} & set(sys.modules)
 assert not heavy, heavy
 assert not hasattr(sktransfer.datasets, "fetch_nothing")

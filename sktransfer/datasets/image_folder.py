@@ -1,0 +1,267 @@
+"""Paths and classes of images that lie in one folder a class."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.utils import Bunch
+
+__all__ = ["list_images", "read_image_folder"]
+
+_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".jp2", ".png", ".gif", ".bmp", ".webp"}
+_SUFFIXES |= {".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".avif"}
+_ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
+# What folders are called that hold parts of a data set, each with folders of classes of its own.
+_PARTS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
+# Beside hidden ones: what a Mac adds to zip files, and storage of one make to every folder.
+_NO_CLASSES = {"__MACOSX", "@eaDir"}
+
+
+def read_image_folder(
+    path: str | os.PathLike[str], *, return_X_y: bool = False
+) -> Bunch | tuple[list[str], np.ndarray]:
+    """List images of which each class has a folder, in the manner of scikit-learn's load_files.
+
+    .. code-block:: text
+
+        animals/cats/1.jpg
+        animals/cats/kittens/2.png
+        animals/dogs/3.jpg
+
+    Images are those files whose suffix says so: jpg, jpeg, png, gif, bmp, webp, tif, tiff, ppm,
+    pgm, pbm, avif, jp2 and their variants, in capital letters or small ones. They are not opened.
+    Other files are passed over, and so are hidden files and folders.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The folder of the folders. A ``~`` is the home folder.
+    return_X_y : bool, default=False
+        If True, return ``(data, target)`` instead of a Bunch.
+
+    Returns
+    -------
+    data : sklearn.utils.Bunch
+        With these attributes:
+
+        data : list of str
+            Paths of the images, sorted, and so by class: shuffle. They begin with ``path``.
+        target : ndarray of str
+            The class of each: the name of the folder in ``path``, however deep below it an image
+            lies.
+        target_names : list of str
+            The classes, sorted.
+        DESCR : str
+            How many images each class has.
+    (data, target) : tuple
+        If ``return_X_y`` is True.
+
+    Raises
+    ------
+    FileNotFoundError, NotADirectoryError
+        If there is no such folder.
+    ValueError
+        If there are no images in folders, of one class only, or if the folders are parts of the
+        data such as "train" and "test".
+
+    Warns
+    -----
+    UserWarning
+        If a folder has no images, or images lie beside the folders. They are left out.
+
+    Notes
+    -----
+    Links to folders are followed, and no folder is read twice, so that links that lead in a circle
+    do no harm.
+
+    See Also
+    --------
+    sklearn.datasets.load_files : The same for texts, which it reads.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sktransfer.datasets import read_image_folder
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("cats/1.jpg", "cats/kittens/2.PNG", "dogs/3.jpg", "dogs/notes.txt"):
+    ...         file = Path(folder, name)
+    ...         file.parent.mkdir(parents=True, exist_ok=True)
+    ...         file.touch()
+    ...     animals = read_image_folder(folder)
+    >>> [Path(each).name for each in animals.data]
+    ['1.jpg', '2.PNG', '3.jpg']
+    >>> animals.target.tolist(), animals.target_names
+    (['cats', 'cats', 'dogs'], ['cats', 'dogs'])
+    """
+    root = _folder(path, "a folder with one folder a class")
+    folders, lying = _entries(root)
+    if len(folders) > 1 and _are_parts(root, folders):
+        raise ValueError(
+            f"The folders in {root!r} are {_listed(folders)}: parts of the data, not classes. "
+            f"Read each by itself: read_image_folder({os.path.join(root, folders[0])!r})."
+        )
+    found = {name: list_images(os.path.join(root, name)) for name in folders}
+    names = [name for name in folders if found[name]]
+    _check_classes(root, folders, names, lying)
+    empty = [name for name in folders if not found[name]]
+    if empty:
+        warnings.warn(
+            f"{_listed(empty)} in {root!r} {'has' if len(empty) == 1 else 'have'} no images, and "
+            "will be no class.",
+            UserWarning,
+            stacklevel=2,
+        )
+    if lying:
+        warnings.warn(
+            f"{_counted(len(lying))} directly in {root!r}, such as {lying[0]!r}, and "
+            f"{'has' if len(lying) == 1 else 'have'} no class: left out. The folder that an image "
+            "lies in is its class.",
+            UserWarning,
+            stacklevel=2,
+        )
+    rows = sorted((file, name) for name in names for file in found[name])
+    data = [file for file, _ in rows]
+    target = np.array([name for _, name in rows])
+    if return_X_y:
+        return data, target
+    counts = Counter(target.tolist())
+    lines = "\n".join(f"{name:20}{counts[name]:7,}" for name in names)
+    description = f"{len(data):,} images of {len(names)} classes in {root}.\n\n{lines}\n"
+    return Bunch(data=data, target=target, target_names=names, DESCR=description)
+
+
+def list_images(path: str | os.PathLike[str]) -> list[str]:
+    """Give the paths of all images below a folder, sorted.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The folder. Images are recognised, and links are followed, as by `read_image_folder`.
+
+    Returns
+    -------
+    paths : list of str
+        They begin with ``path``. Empty if there are none.
+
+    Raises
+    ------
+    FileNotFoundError, NotADirectoryError
+        If there is no such folder.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from sktransfer.datasets.image_folder import list_images
+    >>> with TemporaryDirectory() as folder:
+    ...     list_images(folder)
+    []
+    """
+    root = _folder(path, "a folder of images")
+    # What lies above counts as read: a link to it would bring the images of other classes in.
+    above = os.path.realpath(root)
+    seen = {_identity(above)}
+    while os.path.dirname(above) != above:
+        above = os.path.dirname(above)
+        seen.add(_identity(above))
+    if os.path.islink(root):
+        seen.add(_identity(os.path.dirname(os.path.abspath(root))))
+    images = []
+    for folder, below, files in os.walk(root, followlinks=True, onerror=_fail):
+        kept = []
+        for name in sorted(below):
+            identity = _identity(os.path.join(folder, name))
+            if _is_shown(name) and identity not in seen:
+                seen.add(identity)
+                kept.append(name)
+        below[:] = kept  # where os.walk goes on
+        images += [os.path.join(folder, name) for name in files if _is_image(name)]
+    return sorted(images)
+
+
+def _folder(path: str | os.PathLike[str], expected: str) -> str:
+    """Give the folder's name, if there is such a folder."""
+    root = os.path.expanduser(os.fsdecode(path))
+    if not os.path.exists(root):
+        here = "" if os.path.isabs(root) else f" in {os.getcwd()!r}"
+        raise FileNotFoundError(f"There is no {root!r}{here}; expected {expected}.")
+    if not os.path.isdir(root):
+        unpack = " Unpack it first." if root.lower().endswith(_ARCHIVES) else ""
+        raise NotADirectoryError(f"{root!r} is a file; expected {expected}.{unpack}")
+    return root
+
+
+def _entries(root: str) -> tuple[list[str], list[str]]:
+    """Give the names of folders that may be classes, and of images that lie beside them."""
+    with os.scandir(root) as entries:
+        shown = [entry for entry in entries if _is_shown(entry.name)]
+        folders = sorted(entry.name for entry in shown if entry.is_dir())
+        files = sorted(entry.name for entry in shown if not entry.is_dir())
+    return folders, [name for name in files if _is_image(name)]
+
+
+def _are_parts(root: str, folders: Sequence[str]) -> bool:
+    return {name.lower() for name in folders} <= _PARTS and all(
+        _entries(os.path.join(root, name))[0] for name in folders
+    )
+
+
+def _check_classes(
+    root: str, folders: Sequence[str], names: Sequence[str], lying: Sequence[str]
+) -> None:
+    """Refuse what leaves nothing to tell apart."""
+    if len(names) > 1:
+        return
+    if not names:
+        got = f"There are no images in folders of {root!r}"
+        if lying:
+            got = (
+                f"{_counted(len(lying))} directly in {root!r}, and there are none in folders of it"
+            )
+        raise ValueError(
+            f"{got}. The folder that an image lies in is its class, as in {_layout(root)}."
+        )
+    only = os.path.join(root, names[0])
+    deeper = _entries(only)[0]
+    hint = ""
+    if len(deeper) > 1:
+        hint = f" It has folders of its own: for those as classes, read_image_folder({only!r})."
+    raise ValueError(
+        f"All images in folders of {root!r} are of one class, {names[0]!r}; expected two folders "
+        f"with images at least, as in {_layout(root)}.{hint}"
+    )
+
+
+def _layout(root: str) -> str:
+    return f"{os.path.join(root, 'cats', '1.jpg')}, {os.path.join(root, 'dogs', '2.jpg')}"
+
+
+def _counted(n: int) -> str:
+    return "1 image lies" if n == 1 else f"{n:,} images lie"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names[:5]))
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5:,} more"
+
+
+def _is_shown(name: str) -> bool:
+    return not name.startswith(".") and name not in _NO_CLASSES
+
+
+def _is_image(name: str) -> bool:
+    return _is_shown(name) and os.path.splitext(name)[1].lower() in _SUFFIXES
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino
+
+
+def _fail(error: OSError) -> None:
+    """Stop os.walk, which would leave out a folder that it may not read."""
+    raise error
