@@ -1,4 +1,4 @@
-"""Pictures of what was trained, and of how it predicts; drawn with matplotlib."""
+"""Pictures of what was trained, and of how it predicts."""
 
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
@@ -8,15 +8,25 @@ if _TYPE_CHECKING:
     from sktransfer.inspection.confusion import plot_confusion
     from sktransfer.inspection.history import TrainingHistoryDisplay
     from sktransfer.inspection.learning_rate import LearningRateDisplay, find_lr
+    from sktransfer.inspection.sheets import contact_sheet, mistakes_sheet
 
 _PUBLIC = {
     "LearningRateDisplay": "sktransfer.inspection.learning_rate",
     "TrainingHistoryDisplay": "sktransfer.inspection.history",
+    "contact_sheet": "sktransfer.inspection.sheets",
     "find_lr": "sktransfer.inspection.learning_rate",
+    "mistakes_sheet": "sktransfer.inspection.sheets",
     "plot_confusion": "sktransfer.inspection.confusion",
 }
 
-__all__ = ["LearningRateDisplay", "TrainingHistoryDisplay", "find_lr", "plot_confusion"]
+__all__ = [
+    "LearningRateDisplay",
+    "TrainingHistoryDisplay",
+    "contact_sheet",
+    "find_lr",
+    "mistakes_sheet",
+    "plot_confusion",
+]
 
 
 def __getattr__(name: str) -> _Any:

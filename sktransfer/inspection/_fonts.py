@@ -1,0 +1,105 @@
+"""A font that has the characters of a text, as far as there is one without searching the system."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+__all__ = ["fitting", "font_for"]
+
+# In no font: what is drawn for it is drawn for everything that is missing.
+_MISSING = "\uffff"
+
+
+def font_for(text: str, *, stacklevel: int) -> Callable[[int], Any]:
+    """Give a function from sizes to fonts.
+
+    Pillow's own font knows English alone. Where that is not enough, matplotlib's knows the other
+    European languages as well, if it is installed.
+
+    Parameters
+    ----------
+    text : str
+        All that is to be written.
+    stacklevel : int
+        Of the warning, counted from the caller.
+
+    Returns
+    -------
+    font : callable
+        Takes a size in pixels, and gives a font of Pillow's.
+
+    Warns
+    -----
+    UserWarning
+        If both fonts lack characters of the text.
+    """
+    from PIL import ImageFont
+
+    lacking = _lacking(ImageFont.load_default, text)
+    if not lacking:
+        return ImageFont.load_default
+    file = _file_of_matplotlib()
+    larger = ImageFont.load_default if file is None else partial(ImageFont.truetype, file)
+    lacking = _lacking(larger, text)
+    if lacking:
+        more = ' That of matplotlib has more: pip install "sktransfer[plot]"' if not file else ""
+        warnings.warn(
+            f"The font lacks characters of the captions, such as {lacking[0]!r}: they are boxes in "
+            f"the picture.{more}",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
+    return larger
+
+
+def fitting(text: str, font: Any, width: int) -> str:
+    """Shorten a text with an ellipsis until it is no wider than so many pixels.
+
+    Parameters
+    ----------
+    text : str
+        One line.
+    font : PIL.ImageFont.FreeTypeFont
+        What it will be written in.
+    width : int
+        The most pixels.
+
+    Returns
+    -------
+    text : str
+    """
+    if font.getlength(text) <= width:
+        return text
+    # Widths grow with the text, so that the longest that fits is found by halving.
+    fits, too_long = 0, len(text)
+    while too_long - fits > 1:
+        middle = (fits + too_long) // 2
+        if font.getlength(f"{text[:middle].rstrip()}…") <= width:
+            fits = middle
+        else:
+            too_long = middle
+    return f"{text[:fits].rstrip()}…"
+
+
+def _lacking(font_of_size: Callable[[int], Any], text: str) -> list[str]:
+    font = font_of_size(16)
+
+    def drawn(character: str) -> tuple[Any, bytes]:
+        mask = font.getmask(character)
+        return mask.size, bytes(mask)
+
+    box = drawn(_MISSING)
+    return [each for each in sorted(set(text)) if not each.isspace() and drawn(each) == box]
+
+
+def _file_of_matplotlib() -> str | None:
+    try:
+        from matplotlib import get_data_path
+    except ImportError:
+        return None
+    file = os.path.join(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    return file if os.path.isfile(file) else None

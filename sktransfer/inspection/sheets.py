@@ -1,0 +1,281 @@
+"""Many small pictures with captions on one sheet, such as those that were predicted wrongly."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sktransfer.images.decoding import import_pillow
+from sktransfer.images.pictures import check_pictures
+from sktransfer.inspection._fonts import fitting, font_for
+
+__all__ = ["contact_sheet", "mistakes_sheet"]
+
+_PAPER, _MOUNT, _RULE = "#fcfcfb", "#efefec", "#dcdcd8"
+_INK, _FAINT_INK = "#1f2328", "#6a7078"
+# In pixels.
+_MARGIN, _GAP, _ABOVE_CAPTION, _BELOW_TITLE = 28, 18, 7, 16
+_CAPTION_SIZE, _CAPTION_LINE, _TITLE_SIZE, _TITLE_LINE = 13, 18, 20, 28
+_NARROWEST = 32
+# What a letter of a caption takes at most, on average.
+_LETTER = 7.5
+
+
+def contact_sheet(
+    pictures: Sequence[Any],
+    captions: Sequence[str],
+    *,
+    n_columns: int = 6,
+    thumbnail: int = 160,
+    title: str | None = None,
+) -> Any:
+    """Put small pictures with captions below them on one sheet, row by row.
+
+    Parameters
+    ----------
+    pictures : sequence of n array-likes of shape (height, width, 3)
+        Red, green and blue, uint8; numpy.asarray is called on one after the other. Each is scaled
+        to its place as a whole, whatever its shape.
+    captions : sequence of n str
+        A caption may have several lines, of which the first is the darkest. Lines that are too
+        long are shortened.
+    n_columns : int, default=6
+        The most pictures side by side.
+    thumbnail : int, default=160
+        Width and height of a picture's place, in pixels.
+    title : str or None, default=None
+        One line above all.
+
+    Returns
+    -------
+    sheet : PIL.Image.Image
+        Its method ``save`` writes a file, and notebooks show it.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many captions as pictures, or one is no picture.
+    ImportError
+        If Pillow is not installed.
+
+    Warns
+    -----
+    UserWarning
+        If the font lacks characters of the captions.
+
+    See Also
+    --------
+    mistakes_sheet : The pictures that an estimator is wrong about.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktransfer.inspection import contact_sheet
+    >>> pictures = [np.full((60, 80, 3), grey, dtype=np.uint8) for grey in (0, 100, 200)]
+    >>> sheet = contact_sheet(pictures, ["black", "dark", "light"], thumbnail=100, n_columns=2)
+    >>> sheet.size
+    (274, 324)
+    """
+    Image = import_pillow()
+    from PIL import ImageDraw
+
+    captions = [str(caption) for caption in captions]
+    if len(pictures) != len(captions):
+        raise ValueError(
+            f"Got {len(captions)} captions for {len(pictures)} pictures; expected one for each."
+        )
+    for name, value, least in (("n_columns", n_columns, 1), ("thumbnail", thumbnail, _NARROWEST)):
+        if value < least:
+            raise ValueError(f"{name}={value}; expected {least} at least.")
+    place = _Places.of(captions, n_columns, thumbnail, title)
+    font_of_size = font_for(" ".join([title or "", *captions]), stacklevel=2)
+    sheet = Image.new("RGB", place.sheet, _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    if title is not None:
+        font = font_of_size(_TITLE_SIZE)
+        line = fitting(" ".join(title.split()), font, place.sheet[0] - 2 * _MARGIN)
+        draw.text((_MARGIN, _MARGIN + _TITLE_LINE // 2), line, _INK, font, anchor="lm")
+    font = font_of_size(_CAPTION_SIZE)
+    for i, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        x, y = place.corner(i)
+        # Around the place, so that white pictures show where they end.
+        draw.rectangle((x - 1, y - 1, x + thumbnail, y + thumbnail), fill=_MOUNT, outline=_RULE)
+        small = _thumbnail(picture, thumbnail, i)
+        inside = ((thumbnail - small.width) // 2, (thumbnail - small.height) // 2)
+        sheet.paste(small, (x + inside[0], y + inside[1]))
+        y += thumbnail + _ABOVE_CAPTION + _CAPTION_LINE // 2
+        for row, line in enumerate(caption.splitlines()):
+            ink = _FAINT_INK if row else _INK
+            middle = (x, y + row * _CAPTION_LINE)
+            draw.text(middle, fitting(line, font, thumbnail), ink, font, anchor="lm")
+    return sheet
+
+
+def mistakes_sheet(
+    estimator: Any,
+    X: Sequence[Any],
+    y: Sequence[Any],
+    *,
+    n: int = 24,
+    n_columns: int = 6,
+    thumbnail: int = 160,
+) -> Any:
+    """Show the pictures that an estimator is wrong about, the most confident mistakes first.
+
+    Those are worth a look: many a one is a wrong label. Captions give the label, what was predicted
+    and its probability, and the name of the file where there is one.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Fitted, with ``predict_proba`` and ``classes_``.
+    X : sequence of n_samples pictures
+        Whatever the estimators of images take: paths, images of Pillow, arrays.
+    y : array-like of shape (n_samples,)
+        Their labels. Labels are the same if they read the same; one that the estimator does not
+        know is predicted wrongly.
+    n : int, default=24
+        The most pictures.
+    n_columns : int, default=6
+        The most pictures side by side.
+    thumbnail : int, default=160
+        Width and height of a picture's place, in pixels.
+
+    Returns
+    -------
+    sheet : PIL.Image.Image
+        Its method ``save`` writes a file, and notebooks show it. Without mistakes, it is a title
+        that says so.
+
+    Raises
+    ------
+    ValueError
+        If X and y differ in length, or y has several labels a picture.
+    ImportError
+        If Pillow is not installed.
+
+    See Also
+    --------
+    contact_sheet : What draws it.
+    plot_confusion : Which labels are taken for which.
+
+    Examples
+    --------
+    >>> from sktransfer.inspection import mistakes_sheet
+    >>> sheet = mistakes_sheet(classifier, X_test, y_test)  # doctest: +SKIP
+    >>> sheet.save("mistakes.png")  # doctest: +SKIP
+    """
+    import_pillow()
+    if n < 1:
+        raise ValueError(f"n={n}; expected 1 at least.")
+    pictures, true = check_pictures(X), np.asarray(y)
+    if true.ndim != 1:
+        raise ValueError(f"y has the shape {true.shape}; expected one label a picture.")
+    if len(pictures) != len(true):
+        raise ValueError(
+            f"Got {len(true)} labels for {len(pictures)} pictures; expected one for each."
+        )
+    probabilities = np.asarray(estimator.predict_proba(X))
+    predicted = np.asarray(estimator.classes_)[probabilities.argmax(axis=1)]
+    confidence = probabilities.max(axis=1)
+    wrong = [i for i in range(len(true)) if str(true[i]) != str(predicted[i])]
+    first = sorted(wrong, key=lambda i: -confidence[i])[:n]
+    names = [(str(true[i]), str(predicted[i])) for i in first]
+    lines = _verdicts(names, [f"{confidence[i]:.2f}" for i in first], thumbnail)
+    captions = [
+        "\n".join([line, *_file_name(pictures[i].source)])
+        for i, line in zip(first, lines, strict=True)
+    ]
+    return contact_sheet(
+        [pictures[i] for i in first],
+        captions,
+        n_columns=n_columns,
+        thumbnail=thumbnail,
+        title=_title(len(wrong), len(true), len(first)),
+    )
+
+
+class _Places(NamedTuple):
+    """Where things are on the sheet."""
+
+    sheet: tuple[int, int]
+    n_columns: int
+    top: int
+    width: int
+    height: int
+
+    @classmethod
+    def of(
+        cls, captions: Sequence[str], n_columns: int, thumbnail: int, title: str | None
+    ) -> _Places:
+        # Without pictures there is room for the title all the same.
+        across = min(n_columns, len(captions)) or n_columns
+        down = -(-len(captions) // n_columns)
+        n_lines = max((len(caption.splitlines()) for caption in captions), default=0)
+        width = thumbnail + _GAP
+        below = _ABOVE_CAPTION + n_lines * _CAPTION_LINE if n_lines else 0
+        height = thumbnail + below + _GAP
+        top = _MARGIN
+        if title is not None:
+            top += _TITLE_LINE + (_BELOW_TITLE if down else _GAP)
+        size = (2 * _MARGIN + across * width - _GAP, top + down * height - _GAP + _MARGIN)
+        return cls(size, across, top, width, height)
+
+    def corner(self, i: int) -> tuple[int, int]:
+        row, column = divmod(i, self.n_columns)
+        return _MARGIN + column * self.width, self.top + row * self.height
+
+
+def _thumbnail(picture: Any, side: int, i: int) -> Any:
+    """Scale a picture so that it just fits into a square."""
+    Image = import_pillow()
+    array = np.asarray(picture)
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
+        raise ValueError(
+            f"pictures[{i}] has to be an array of uint8 of shape (height, width, 3), got "
+            f"{array.dtype} of shape {array.shape}. Pillow gives one: "
+            "numpy.asarray(Image.open(file).convert('RGB'))."
+        )
+    image = Image.fromarray(array)
+    factor = side / max(image.size)
+    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    # Of pictures of few pixels, one sees what the network sees.
+    smooth = Image.Resampling.LANCZOS if factor < 2 else Image.Resampling.NEAREST
+    return image.resize(size, smooth)
+
+
+def _verdicts(names: Sequence[tuple[str, str]], shares: Sequence[str], width: int) -> list[str]:
+    """Say what was taken for what: on one line, or on two where labels are long."""
+    lines = [
+        f"{true} -> {predicted} {share}"
+        for (true, predicted), share in zip(names, shares, strict=True)
+    ]
+    n_letters = int(width / _LETTER)
+    if all(len(line) <= n_letters for line in lines):
+        return lines
+    # The probability stands last, and is not what is to be cut off.
+    longest = max(n_letters - len("->  0.00"), 4)
+    return [
+        f"{true}\n-> {_short(predicted, longest)} {share}"
+        for (true, predicted), share in zip(names, shares, strict=True)
+    ]
+
+
+def _short(name: str, longest: int) -> str:
+    return name if len(name) <= longest else f"{name[: longest - 1].rstrip()}…"
+
+
+def _file_name(source: Any) -> list[str]:
+    return [os.path.basename(source)] if isinstance(source, str) else []
+
+
+def _title(n_wrong: int, n_rows: int, n_shown: int) -> str:
+    pictures = "1 picture" if n_rows == 1 else f"{n_rows:,} pictures"
+    if not n_wrong:
+        return f"No mistakes in {pictures}"
+    mistakes = "1 mistake" if n_wrong == 1 else f"{n_wrong:,} mistakes"
+    shown = f", the {n_shown:,} most confident" if n_shown < n_wrong else ""
+    return f"{mistakes} in {pictures}{shown}"
