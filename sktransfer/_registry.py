@@ -31,10 +31,13 @@ _CONTRACTS = {
     "alignment": "sktransfer.plugins:Alignment",
 }
 
-# What reads a value that is neither a plugin nor a registered name; None is "not for me".
-_PARSERS = {"backbone": "sktransfer.backbones.transformer:parse_model"}
+# What reads a backbone that is neither a plugin nor a registered name, but a hub id or a folder;
+# None is "not for me".
+_PARSER = "sktransfer.weights.models:parse_model"
 
 _TRANSFORMER = "sktransfer.backbones.transformer:TransformerBackbone"
+# The name of what does the same for images, in a distribution of its own.
+_IMAGE_TRANSFORMER = "image-transformer"
 _FREEZING = "sktransfer.freezing.strategies"
 
 
@@ -131,7 +134,13 @@ _KNOWN_ELSEWHERE = {
     },
     **{
         ("backbone", name): "pip install ./plugins/sktransfer-vision"
-        for name in ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2", "vgg16")
+        for name in (
+            "efficientnet-lite0",
+            "efficientnet-lite1",
+            "efficientnet-lite2",
+            "image-transformer",
+            "vgg16",
+        )
     },
 }
 
@@ -231,7 +240,7 @@ def find(kind: str, name: str) -> PluginInfo | None:
     return next((info for info in _candidates(kind) if info.name == name), None)
 
 
-def resolve(kind: str, spec: Any) -> Any:
+def resolve(kind: str, spec: Any, *, modality: str = "text") -> Any:
     """Turn a name, or a parameter object, into a parameter object of its own.
 
     Parameters
@@ -240,7 +249,9 @@ def resolve(kind: str, spec: Any) -> Any:
         What is wanted.
     spec : str or Plugin
         A registered name, or an instance, which is cloned. For backbones also what
-        `sktransfer.backbones.transformer.parse_model` accepts: a hub id, or a path to a folder.
+        `sktransfer.weights.models.parse_model` accepts: a hub id, or a path to a folder.
+    modality : {"text", "image"}, default="text"
+        What a model of the hub, or of a folder, is to read. Names and instances say it themselves.
 
     Returns
     -------
@@ -249,7 +260,7 @@ def resolve(kind: str, spec: Any) -> Any:
     Raises
     ------
     ValueError
-        If nobody has registered the name.
+        If nobody has registered the name, or what reads the modality is not installed.
     TypeError
         If an object of another kind was given.
     ImportError
@@ -273,14 +284,30 @@ def resolve(kind: str, spec: Any) -> Any:
                 f"{type(plugin).__name__}, which is no {contract.__name__}."
             )
         return plugin
-    if kind in _PARSERS and (parsed := _named(_PARSERS[kind])(spec)) is not None:
-        return parsed
+    if kind == "backbone" and (model := _named(_PARSER)(spec)) is not None:
+        return _backbone_of(model, modality)
     if isinstance(spec, str):
         raise ValueError(_unknown_name(kind, spec))
     raise TypeError(
         f"{kind} has to be a name or a {contract.__name__} instance, got {spec!r}"
         + (f" (an instance is wanted: {spec.__name__}())." if isinstance(spec, type) else ".")
     )
+
+
+def _backbone_of(model: Any, modality: str) -> Any:
+    """Give the backbone that loads a hub id or a folder."""
+    if modality == "text":
+        return _named(_TRANSFORMER)(model=model)
+    if modality != "image":
+        raise ValueError(f"modality has to be 'text' or 'image', got {modality!r}.")
+    info = find("backbone", _IMAGE_TRANSFORMER)
+    if info is None:
+        raise ValueError(
+            f"{str(model)!r} names a model of transformers, which reads images by the backbone "
+            f"{_IMAGE_TRANSFORMER!r}. A known plugin has it: "
+            f"{_KNOWN_ELSEWHERE['backbone', _IMAGE_TRANSFORMER]}."
+        )
+    return info.load().set_params(model=model)
 
 
 def _named(target: str) -> Any:

@@ -14,7 +14,8 @@ kind              decides                                       entry-point grou
 ================  ============================================  ============================
 
 Pretrained weights of a plugin's own are a `KnownWeights` behind an entry point of the group
-``sktransfer.weights``; `find_weights` gives their folder.
+``sktransfer.weights``; `find_weights` gives their folder. Models of the transformers library are
+`ModelFiles`.
 
 Hold a plugin to its contract with `sktransfer.testing.parametrize_with_contracts`.
 """
@@ -29,7 +30,14 @@ from sklearn.base import BaseEstimator
 
 from sktransfer._encoder import Encoder
 from sktransfer._registry import PluginInfo, available, register, resolve
-from sktransfer.weights import Artifact, KnownWeights, find_weights
+from sktransfer.weights import (
+    Artifact,
+    KnownWeights,
+    ModelFiles,
+    drawing,
+    find_weights,
+    model_class,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -44,10 +52,13 @@ __all__ = [
     "FreezeStrategy",
     "Head",
     "KnownWeights",
+    "ModelFiles",
     "Plugin",
     "PluginInfo",
     "available",
+    "drawing",
     "find_weights",
+    "model_class",
     "register",
     "resolve",
 ]

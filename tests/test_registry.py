@@ -98,6 +98,7 @@ def test_unknown_name_of_a_known_plugin_gives_its_pip_line(monkeypatch):
         ("textcnn", "sktransfer-wordvectors"),
         ("efficientnet-lite0", "sktransfer-vision"),
         ("vgg16", "sktransfer-vision"),
+        ("image-transformer", "sktransfer-vision"),
     ],
 )
 def test_our_plugins_are_known_where_they_are_not_installed(name, distribution, monkeypatch):
@@ -331,6 +332,47 @@ def test_backbone_by_hub_id_and_by_folder(tmp_path):
     assert resolve("backbone", "owner/name").model == "owner/name"
     assert resolve("backbone", tmp_path).model == tmp_path
     assert Path(resolve("backbone", str(tmp_path)).model) == tmp_path
+
+
+READER = """
+from sktransfer.plugins import Backbone
+
+class Reader(Backbone):
+    modality = "image"
+
+    def __init__(self, model="owner/default"):
+        self.model = model
+"""
+
+
+def test_a_hub_id_and_a_folder_are_what_the_modality_asks_for(install, tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "_IMAGE_TRANSFORMER", "reader-of-images")
+    install(
+        "mine",
+        "sktransfer.backbones",
+        {"reader-of-images": "mine_reader:Reader"},
+        "mine_reader",
+        READER,
+    )
+    for spec, model in (("owner/name", "owner/name"), (tmp_path, tmp_path)):
+        found = resolve("backbone", spec, modality="image")
+        assert (type(found).__name__, found.model) == ("Reader", model)
+        assert type(resolve("backbone", spec, modality="text")) is resolve_class("minilm")
+    # A name says by itself what it stands for.
+    assert type(resolve("backbone", "hashing", modality="image")) is resolve_class("hashing")
+    with pytest.raises(ValueError, match="no backbone named 'resnet'"):
+        resolve("backbone", "resnet", modality="image")
+
+
+def test_a_hub_id_for_images_names_the_distribution_that_reads_it(monkeypatch):
+    monkeypatch.setattr(registry, "entry_points", lambda group: ())
+    with pytest.raises(ValueError, match=r"'owner/name' .*install \./plugins/sktransfer-vision"):
+        resolve("backbone", "owner/name", modality="image")
+
+
+def test_an_unknown_modality_is_refused():
+    with pytest.raises(ValueError, match="modality has to be 'text' or 'image', got 'sound'"):
+        resolve("backbone", "owner/name", modality="sound")
 
 
 def test_registered_name_wins_over_a_hub_id():

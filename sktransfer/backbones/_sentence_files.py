@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from sktransfer.weights.files import read_json
 
 POOLINGS = ("mean", "cls", "max", "pooler")
 
@@ -33,19 +34,6 @@ def sentence_settings(folder: Path) -> tuple[str, bool, int | None]:
     if config_file.is_file():
         length = read_json(config_file, dict).get("max_seq_length")
     return pooling, normalize, length
-
-
-def read_json(path: Path, kind: type) -> Any:
-    """Read a file of settings; an error names it."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{path} is missing; download the model again.") from error
-    except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON: {error}") from error
-    if not isinstance(value, kind):
-        raise ValueError(f"{path} has to hold a {kind.__name__}, got a {type(value).__name__}.")
-    return value
 
 
 def _named_pooling(config: Mapping[str, Any], folder: Path) -> str:

@@ -7,7 +7,6 @@ import copy
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from torch import nn
 
 from sktransfer.backbones._long_texts import Cutter, TokenRow
 from sktransfer.backbones._sentence_files import POOLINGS, sentence_settings
-from sktransfer.weights import file_sha256
+from sktransfer.weights import ModelFiles, file_sha256
 
 _LONGEST = 512
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
@@ -42,10 +41,17 @@ class TransformerEncoder:
     padded_states = frozenset({"input_ids", "attention_mask", "token_type_ids", "hidden"})
 
     def __init__(
-        self, backbone: Any, module: Any, tokenizer: Any, folder: Path, device: str, drawn: str = ""
+        self,
+        backbone: Any,
+        module: Any,
+        tokenizer: Any,
+        files: ModelFiles,
+        device: str,
+        drawn: str = "",
     ) -> None:
+        folder = files.folder
         self.module = module
-        self.folder = folder
+        self.files = files
         self.dim = int(module.config.hidden_size)
         self._in_bf16 = False
         self._tokenizer = tokenizer
@@ -356,13 +362,13 @@ class TransformerEncoder:
     def _fingerprint(self, drawn: str) -> str:
         """Hash everything that features depend on: files and settings."""
         weights, preprocessing = hashlib.sha256(drawn.encode()), hashlib.sha256()
-        config = self.folder / "config.json"
-        for path in [config, *sorted(self.folder.glob("*.safetensors"))]:
-            weights.update(file_sha256(path).encode())
+        folder = self.files.folder
+        for digest in self.files.hashes():
+            weights.update(digest.encode())
         # A tokenizer.json says it all. Without one the class builds it from what there is.
-        whole = (self.folder / "tokenizer.json").is_file()
+        whole = (folder / "tokenizer.json").is_file()
         for name in _TOKENIZER_FILES if whole else (*_TOKENIZER_FILES, *_VOCABULARIES):
-            path = self.folder / name
+            path = folder / name
             if path.is_file():
                 preprocessing.update(f"{name}:{file_sha256(path)}".encode())
         settings = [self._pooling, self._normalize, self._max_length, self._prefix]

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sktransfer._process import GLOBAL_STATE
-from sktransfer._warnings import warn_user
-from sktransfer.plugins import Backbone, Encoder
+from sktransfer.plugins import Backbone, Encoder, ModelFiles
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
     from sktransfer.backbones._transformer_encoder import TransformerEncoder
 
-__all__ = ["TransformerBackbone", "parse_model"]
+__all__ = ["TransformerBackbone"]
 
 # Of models that are known well enough to say so.
 _ENGLISH = frozenset(
@@ -138,26 +133,19 @@ class TransformerBackbone(Backbone):
         ValueError
             If the folder is no model, or the model needs code that is not trusted.
         """
-        import torch
-        from safetensors import SafetensorError
-
-        folder = self._folder()
-        self._check_folder(folder)
-        with GLOBAL_STATE, _quiet_transformers(), torch.random.fork_rng(devices=[]):
-            # Seeding the generator of the CPU alone leaves accelerators' generators untouched.
-            torch.default_generator.manual_seed(random_state)
-            try:
-                module, tokenizer, incomplete = self._from_pretrained(folder)
-            except SafetensorError as error:
-                raise ValueError(
-                    f"A weight file in {folder} is damaged or cut short: {error}. Download the "
-                    "model again."
-                ) from error
+        files = self._files()
+        files.check(
+            trust_remote_code=self.trust_remote_code,
+            caller=type(self).__name__,
+            settings=["tokenizer_config.json"],
+        )
+        with files.loading(random_state):
+            module, tokenizer, incomplete = self._from_pretrained(files)
         from sktransfer.backbones._transformer_encoder import TransformerEncoder
 
         # Weights that are drawn here belong to what the encoder is, as those in the file do.
         drawn = f"random_state={random_state}" if incomplete else ""
-        return TransformerEncoder(self, module.to(device), tokenizer, folder, device, drawn)
+        return TransformerEncoder(self, module.to(device), tokenizer, files, device, drawn)
 
     def export(self, encoder: Encoder, folder: Path) -> TransformerBackbone:
         """Copy the model's files.
@@ -174,59 +162,24 @@ class TransformerBackbone(Backbone):
         backbone : TransformerBackbone
             Loads from ``folder``, with all other parameters as here.
         """
-        source: Path = encoder.folder  # type: ignore[attr-defined]
-        for pattern in ("*.json", "*.txt", "*.model", "*.safetensors", "*/config.json"):
-            for path in sorted(source.glob(pattern)):
-                target = folder / path.relative_to(source)
-                target.parent.mkdir(exist_ok=True)
-                # The hub's cache is made of links; what is wanted is the file.
-                shutil.copyfile(path.resolve(), target)
+        files: ModelFiles = encoder.files  # type: ignore[attr-defined]
+        files.copy_to(folder)
         return type(self)(**{**self.get_params(), "model": folder, "revision": None})
 
-    def _folder(self) -> Path:
-        from sktransfer.weights import find_on_hub, find_weights
+    def _files(self) -> ModelFiles:
+        from sktransfer.weights import find_weights
         from sktransfer.weights.known import named
 
-        if isinstance(self.model, str) and not _is_path(self.model):
-            if named(self.model) is not None:
-                return find_weights(self.model)
-            _check_hub_id(self.model)
-            return find_on_hub(self.model, self.revision)
-        return Path(self.model)
+        if isinstance(self.model, str) and named(self.model) is not None:
+            return ModelFiles(find_weights(self.model), kept=True)
+        return ModelFiles.find(self.model, self.revision)
 
-    def _check_folder(self, folder: Path) -> None:
-        config = folder / "config.json"
-        if (folder / "manifest.json").is_file():
-            raise ValueError(
-                f"{folder} holds a model that sktransfer saved, not a pretrained one: give it as "
-                f"source={str(folder)!r}, or use sktransfer.load({str(folder)!r})."
-            )
-        if not config.is_file():
-            raise ValueError(
-                f"{folder} is no transformers model: "
-                + ("it has no config.json." if folder.is_dir() else "there is no such folder.")
-                + " A model of the hub is written 'owner/name'."
-            )
-        if not any(folder.glob("*.safetensors")):
-            raise ValueError(
-                f"{folder} has no *.safetensors file. Pickled weights (*.bin) are not loaded, "
-                "since a pickle can run code; convert them with model.save_pretrained(...)."
-            )
-        if not self.trust_remote_code:
-            from sktransfer.backbones._sentence_files import read_json
-
-            for name in ("config.json", "tokenizer_config.json"):
-                if (folder / name).is_file() and "auto_map" in read_json(folder / name, dict):
-                    raise ValueError(
-                        f"{folder / name} has an auto_map: the model comes with code of its own, "
-                        "which is not run. Read that code, then pass "
-                        "TransformerBackbone(..., trust_remote_code=True)."
-                    )
-
-    def _from_pretrained(self, folder: Path) -> tuple[Any, Any, bool]:
+    def _from_pretrained(self, files: ModelFiles) -> tuple[Any, Any, bool]:
         import torch
         from transformers import AutoModel, AutoTokenizer
 
+        folder = files.folder
+        _check_reads_texts(files, files.config(trust_remote_code=self.trust_remote_code))
         shared = {"trust_remote_code": self.trust_remote_code, "local_files_only": True}
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder, **shared)
@@ -238,119 +191,24 @@ class TransformerBackbone(Backbone):
                 **shared,
             )
         except (OSError, KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(
-                f"{folder} cannot be loaded as a transformers model: {error}"
-            ) from error
+            raise files.unloadable(error) from error
         missing = [name for name in report["missing_keys"] if "pooler" not in name]
-        if missing:
-            warn_user(
-                f"{len(missing)} weights of the encoder are not in the files of {folder} and start "
-                f"at random (the first is {missing[0]!r}): is this the right model?"
-            )
+        files.warn_of_missing(missing)
         if getattr(module.config, "is_encoder_decoder", False):
             module = module.get_encoder()
-        if isinstance(self.model, str) and not _is_path(self.model):
-            _share_with_files(module, folder)
-        else:
-            # A folder of the user's may be written to at any time, other than a package or the
-            # hub's cache; what is loaded must not change with it.
-            for value in (*module.parameters(), *module.buffers()):
-                value.data = value.data.clone()
+        files.hold(module)
         return module, tokenizer, bool(missing)
 
 
-def _share_with_files(module: Any, folder: Path) -> None:
-    """Back weights by the files themselves, so that processes and models share their memory.
+def _check_reads_texts(files: ModelFiles, config: Any) -> None:
+    from sktransfer.weights import model_class
 
-    A weight that trains is copied by the operating system when it is first written to.
-    """
-    import torch
-    from safetensors.torch import load_file
-
-    stored: dict[str, Any] = {}
-    for path in sorted(folder.glob("*.safetensors")):
-        stored |= load_file(path)
-    prefix = f"{getattr(module, 'base_model_prefix', '')}."
-    for name, parameter in module.named_parameters():
-        for key in (name, prefix + name):
-            value = stored.get(key)
-            # A model may rename or change what it reads: only what is equal is shared.
-            if value is not None and value.dtype == parameter.dtype:
-                if torch.equal(value, parameter.data):
-                    parameter.data = value
-                break
-
-
-def parse_model(spec: Any) -> TransformerBackbone | None:
-    """Read a backbone that is not a registered name: a folder or a hub id.
-
-    Parameters
-    ----------
-    spec : object
-        What the user gave.
-
-    Returns
-    -------
-    backbone : TransformerBackbone or None
-        None if it is neither, so that it is a name that nobody has registered.
-
-    Raises
-    ------
-    ValueError
-        If it looks like a path or an address, but not like one that is accepted.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from sktransfer.backbones.transformer import parse_model
-    >>> parse_model("intfloat/e5-small-v2")
-    TransformerBackbone(model='intfloat/e5-small-v2')
-    >>> parse_model("minlim") is None
-    True
-    """
-    if isinstance(spec, os.PathLike):
-        return TransformerBackbone(model=Path(spec).absolute())
-    if not isinstance(spec, str):
-        return None
-    if _is_path(spec):
-        # What is fitted now has to find the folder later, from wherever it is loaded then.
-        return TransformerBackbone(model=Path(spec).absolute())
-    if "/" in spec or "\\" in spec or ":" in spec or spec.startswith("~") or not spec.strip():
-        _check_hub_id(spec)
-        return TransformerBackbone(model=spec)
-    return None
-
-
-def _is_path(model: str) -> bool:
-    return model.startswith(("./", ".\\")) or os.path.isabs(model)
-
-
-def _check_hub_id(model: str) -> None:
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
-
-    try:
-        validate_repo_id(model)
-        if model.startswith("~") or "/" not in model:
-            raise HFValidationError("no owner")
-    except HFValidationError:
+    cls = model_class(config)
+    both = hasattr(config, "vision_config")
+    if both or getattr(cls, "main_input_name", "") == "pixel_values":
         raise ValueError(
-            f"{model!r} is no backbone: a model of the hub is written 'owner/name', and a folder "
-            "is given as pathlib.Path(...) or as a string that begins with './' or '/'."
-        ) from None
-
-
-@contextlib.contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """Silence loading, and leave the caller's settings as they were."""
-    from transformers.utils import logging
-
-    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
+            f"{files.folder} holds a model of the kind {config.model_type!r}, which reads "
+            + ("texts and images" if both else "images")
+            + ": an estimator of texts needs an encoder of texts alone. Its images are read by "
+            "ImageTransformer of `pip install ./plugins/sktransfer-vision`."
+        )

@@ -10,15 +10,19 @@ from sktransfer.weights.files import file_sha256
 from sktransfer.weights.finding import fetch_weights, find_weights, where_weights_are
 from sktransfer.weights.hub import find_on_hub
 from sktransfer.weights.known import KNOWN_WEIGHTS, KnownWeights, known_weights
+from sktransfer.weights.models import ModelFiles, drawing, model_class
 
 __all__ = [
     "KNOWN_WEIGHTS",
     "Artifact",
     "KnownWeights",
+    "ModelFiles",
+    "drawing",
     "fetch_weights",
     "file_sha256",
     "find_on_hub",
     "find_weights",
     "known_weights",
+    "model_class",
     "where_weights_are",
 ]

@@ -1,17 +1,19 @@
-"""Hashes of files, and folders that are complete or not there."""
+"""Hashes of files, settings in files, and folders that are complete or not there."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import hashlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-__all__ = ["MISSING", "file_sha256", "locked", "mismatches", "replaced"]
+__all__ = ["MISSING", "file_sha256", "locked", "mismatches", "read_json", "replaced"]
 
 MISSING = "missing"
 
@@ -48,6 +50,19 @@ def file_sha256(path: Path) -> str:
 def _sha256(path: str, size: int, mtime_ns: int, inode: int) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_json(path: Path, kind: type) -> Any:
+    """Read a file of settings; an error names it."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path} is missing; download the model again.") from error
+    except ValueError as error:
+        raise ValueError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(value, kind):
+        raise ValueError(f"{path} has to hold a {kind.__name__}, got a {type(value).__name__}.")
+    return value
 
 
 def mismatches(

@@ -12,13 +12,27 @@ from sktransfer._warnings import warn_user
 
 __all__ = ["cached", "download", "find_on_hub", "why_no_hub"]
 
-# What a text encoder needs; the same model's other formats (onnx, pickles, tf) are left alone.
+# What an encoder needs; the same model's other formats (onnx, pickles, tf) are left alone.
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 _TIMEOUT = 10.0
 _HUB_IGNORED = ["onnx/*", "openvino/*", "*/model*.safetensors"]
 
 
-def find_on_hub(repo_id: str, revision: str | None = None) -> Path:
+# By what a model reads: files that hold its settings, and what happens without them.
+_SETTINGS = {
+    "text": (
+        ("modules.json",),
+        "the model's own settings for pooling and length; without them the mean of tokens is taken",
+    ),
+    "image": (
+        ("preprocessor_config.json", "processor_config.json"),
+        "what says how the model reads pictures; without it they are read as most networks of "
+        "ImageNet do",
+    ),
+}
+
+
+def find_on_hub(repo_id: str, revision: str | None = None, modality: str = "text") -> Path:
     """Find a model in the local hub cache, or download it.
 
     Parameters
@@ -27,6 +41,8 @@ def find_on_hub(repo_id: str, revision: str | None = None) -> Path:
         ``owner/name``.
     revision : str or None, default=None
         Branch, tag or commit; None is the main branch.
+    modality : {"text", "image"}, default="text"
+        What the model reads.
 
     Returns
     -------
@@ -46,12 +62,12 @@ def find_on_hub(repo_id: str, revision: str | None = None) -> Path:
     except OSError:
         if snapshot is None:
             raise
-    # Others fetch what they need themselves, without the files about pooling and length.
-    if not (snapshot / "modules.json").is_file():
+    # Others fetch what they need themselves, without such settings.
+    files, what = _SETTINGS[modality]
+    if not any((snapshot / name).is_file() for name in files):
         warn_user(
             f"The copy of {repo_id!r} in the local hub cache was not made by sktransfer and may "
-            "lack the model's own settings for pooling and length; without them the mean of "
-            f"tokens is taken. `hf download {repo_id}` completes it."
+            f"lack {what}. `hf download {repo_id}` completes it."
         )
     return snapshot
 

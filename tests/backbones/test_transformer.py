@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from sktransfer.backbones._transformer_encoder import blocks_of
-from sktransfer.backbones.transformer import TransformerBackbone, parse_model
+from sktransfer.backbones.transformer import TransformerBackbone
 from sktransfer.testing import parametrize_with_contracts
 
 TEXTS = ["a good film", "it was not very good, and the movie is dull", ""]
@@ -203,18 +202,16 @@ def test_weights_that_the_file_lacks_are_counted_in_a_warning(tiny_model, tmp_pa
         TransformerBackbone(folder).load(device="cpu", random_state=0)
 
 
-@pytest.mark.parametrize("name", ["../../etc", "~/m", "http://x/y", "C:\\m", "a/b/c", "a/b\n", " "])
-def test_names_that_look_like_paths_or_addresses_are_refused(name):
-    with pytest.raises(ValueError, match="is no backbone: a model of the hub is written"):
-        parse_model(name)
+@pytest.mark.parametrize("kind", ["vit", "clip"])
+def test_a_model_of_images_is_refused_by_its_kind(kind, tmp_path):
+    from transformers import AutoConfig, AutoModel
 
-
-def test_explicit_paths_are_folders_and_never_hub_ids(tmp_path):
-    assert parse_model(tmp_path).model == tmp_path
-    assert parse_model("./bert").model == Path("bert").absolute()
-    assert parse_model(str(tmp_path)).model == tmp_path
-    assert parse_model("owner/name").model == "owner/name"
-    assert parse_model("name") is None
+    tiny = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 32}
+    towers = {"vision_config": tiny, "text_config": {**tiny, "vocab_size": 9}}
+    config = AutoConfig.for_model(kind, **(tiny if kind == "vit" else towers))
+    AutoModel.from_config(config).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=rf"kind '{kind}', which reads .*images: .*pip install"):
+        TransformerBackbone(tmp_path).load(device="cpu", random_state=0)
 
 
 @pytest.mark.weights

@@ -1,0 +1,383 @@
+"""Models of the transformers library as files: found, checked, loaded and copied."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sktransfer._process import GLOBAL_STATE
+from sktransfer._warnings import warn_user
+from sktransfer.weights.files import file_sha256, read_json
+from sktransfer.weights.hub import find_on_hub
+
+__all__ = ["ModelFiles", "check_hub_id", "drawing", "is_path", "model_class", "parse_model"]
+
+# What transformers raises at files that are damaged or of another kind than they say.
+_UNREADABLE = (OSError, KeyError, TypeError, ValueError)
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """The folder of a model of the transformers library.
+
+    Attributes
+    ----------
+    folder : pathlib.Path
+        Where its files are.
+    kept : bool
+        Whether nobody writes there, as in the hub's cache, so that weights may stay in the files.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from sktransfer.plugins import ModelFiles
+    >>> ModelFiles.find(Path("models/vit")).folder.as_posix()
+    'models/vit'
+    """
+
+    folder: Path
+    kept: bool = False
+
+    @classmethod
+    def find(
+        cls, model: str | os.PathLike[str], revision: str | None = None, *, modality: str = "text"
+    ) -> ModelFiles:
+        """Find a model.
+
+        Parameters
+        ----------
+        model : str or path-like
+            A hub id ``owner/name``; or a folder as a path, or as a string that begins with ``./``
+            or ``/``, which need not exist.
+        revision : str or None, default=None
+            Branch, tag or commit on the hub.
+        modality : {"text", "image"}, default="text"
+            What it reads.
+
+        Returns
+        -------
+        files : ModelFiles
+
+        Raises
+        ------
+        OSError
+            If it is not on this machine and cannot be downloaded.
+        ValueError
+            If a string is neither a hub id nor a path.
+        """
+        if isinstance(model, str) and not is_path(model):
+            check_hub_id(model)
+            return cls(find_on_hub(model, revision, modality), kept=True)
+        return cls(Path(model))
+
+    def check(self, *, trust_remote_code: bool, caller: str, settings: Sequence[str]) -> None:
+        """Check, before anything is loaded, that files can and may be.
+
+        Parameters
+        ----------
+        trust_remote_code : bool
+            Whether code that comes with the model may run.
+        caller : str
+            The backbone's class, for messages.
+        settings : sequence of str
+            Files besides ``config.json`` that could ask for such code.
+
+        Raises
+        ------
+        ValueError
+            If this is no model, has no safetensors, or needs code that is not trusted.
+        """
+        folder = self.folder
+        if (folder / "manifest.json").is_file():
+            raise ValueError(
+                f"{folder} holds a model that sktransfer saved, not a pretrained one: give it as "
+                f"source={str(folder)!r}, or use sktransfer.load({str(folder)!r})."
+            )
+        if not (folder / "config.json").is_file():
+            raise ValueError(
+                f"{folder} is no transformers model: "
+                + ("it has no config.json." if folder.is_dir() else "there is no such folder.")
+                + " A model of the hub is written 'owner/name'."
+            )
+        if not any(folder.glob("*.safetensors")):
+            raise ValueError(
+                f"{folder} has no *.safetensors file. Pickled weights (*.bin) are not loaded, "
+                "since a pickle can run code; convert them with model.save_pretrained(...)."
+            )
+        if trust_remote_code:
+            return
+        for path in (folder / name for name in ("config.json", *settings)):
+            if path.is_file() and "auto_map" in read_json(path, dict):
+                raise ValueError(
+                    f"{path} has an auto_map: the model comes with code of its own, which is not "
+                    f"run. Read that code, then pass {caller}(..., trust_remote_code=True)."
+                )
+
+    @contextlib.contextmanager
+    def loading(self, random_state: int) -> Iterator[None]:
+        """Load quietly inside, with weights that files lack drawn from a seed.
+
+        Parameters
+        ----------
+        random_state : int
+            The global random state and transformers' settings are left as they were.
+
+        Yields
+        ------
+        nothing : None
+
+        Raises
+        ------
+        ValueError
+            If a file of weights is damaged.
+        """
+        with drawing(random_state):
+            from safetensors import SafetensorError
+
+            try:
+                yield
+            except SafetensorError as error:
+                raise ValueError(
+                    f"A weight file in {self.folder} is damaged or cut short: {error}. Download "
+                    "the model again."
+                ) from error
+
+    def config(self, *, trust_remote_code: bool) -> Any:
+        """Read what kind of model this is.
+
+        Parameters
+        ----------
+        trust_remote_code : bool
+            Whether code that comes with the model may run.
+
+        Returns
+        -------
+        config : transformers.PreTrainedConfig
+
+        Raises
+        ------
+        ValueError
+            If the file cannot be read, or names a kind that transformers does not know.
+        """
+        from transformers import AutoConfig
+
+        try:
+            return AutoConfig.from_pretrained(
+                self.folder, trust_remote_code=trust_remote_code, local_files_only=True
+            )
+        except _UNREADABLE as error:
+            raise self.unloadable(error) from error
+
+    def unloadable(self, error: Exception) -> ValueError:
+        """Make the error of a model that transformers does not load.
+
+        Parameters
+        ----------
+        error : Exception
+            What it says.
+
+        Returns
+        -------
+        error : ValueError
+            To be raised.
+        """
+        return ValueError(f"{self.folder} cannot be loaded as a transformers model: {error}")
+
+    def warn_of_missing(self, missing: Sequence[str]) -> None:
+        """Warn of weights that were drawn, since the files lack them.
+
+        Parameters
+        ----------
+        missing : sequence of str
+            Their names.
+        """
+        if missing:
+            warn_user(
+                f"{len(missing)} weights of the encoder are not in the files of {self.folder} and "
+                f"start at random (the first is {missing[0]!r}): is this the right model?"
+            )
+
+    def hold(self, module: Any) -> None:
+        """Let weights that were loaded neither change with the files nor take memory twice.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            Just loaded.
+        """
+        if self.kept:
+            _share_with_files(module, self.folder)
+            return
+        # A folder of the user's may be written to at any time, other than a package or the
+        # hub's cache; what is loaded must not change with it.
+        for value in (*module.parameters(), *module.buffers()):
+            value.data = value.data.clone()
+
+    def hashes(self) -> list[str]:
+        """Give the SHA-256 of what says which weights these are.
+
+        Returns
+        -------
+        digests : list of str
+            Of ``config.json`` and the files of weights.
+        """
+        paths = [self.folder / "config.json", *sorted(self.folder.glob("*.safetensors"))]
+        return [file_sha256(path) for path in paths]
+
+    def copy_to(self, folder: Path) -> None:
+        """Copy what loading needs.
+
+        Parameters
+        ----------
+        folder : pathlib.Path
+            An existing folder.
+        """
+        for pattern in ("*.json", "*.txt", "*.model", "*.safetensors", "*/config.json"):
+            for path in sorted(self.folder.glob(pattern)):
+                target = folder / path.relative_to(self.folder)
+                target.parent.mkdir(exist_ok=True)
+                # The hub's cache is made of links; what is wanted is the file.
+                shutil.copyfile(path.resolve(), target)
+
+
+@contextlib.contextmanager
+def drawing(random_state: int) -> Iterator[None]:
+    """Build a model quietly inside, with weights drawn from a seed.
+
+    Parameters
+    ----------
+    random_state : int
+        The global random state and transformers' settings are left as they were.
+
+    Yields
+    ------
+    nothing : None
+    """
+    import torch
+
+    with GLOBAL_STATE, _quiet_transformers(), torch.random.fork_rng(devices=[]):
+        # Seeding the generator of the CPU alone leaves accelerators' generators untouched.
+        torch.default_generator.manual_seed(random_state)
+        yield
+
+
+def model_class(config: Any) -> Any:
+    """Give the class of a model without a head.
+
+    Parameters
+    ----------
+    config : transformers.PreTrainedConfig
+        Says which kind it is.
+
+    Returns
+    -------
+    cls : type or None
+        None where the model comes with code of its own. ``cls.main_input_name`` is
+        ``"input_ids"`` for texts, and ``"pixel_values"`` for pictures.
+    """
+    from transformers.models.auto.modeling_auto import MODEL_MAPPING
+
+    found = MODEL_MAPPING.get(type(config), None)
+    return found[0] if isinstance(found, tuple) else found
+
+
+def _share_with_files(module: Any, folder: Path) -> None:
+    """Back weights by the files themselves, so that processes and models share their memory.
+
+    A weight that trains is copied by the operating system when it is first written to.
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    stored: dict[str, Any] = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        stored |= load_file(path)
+    prefix = f"{getattr(module, 'base_model_prefix', '')}."
+    for name, parameter in module.named_parameters():
+        for key in (name, prefix + name):
+            value = stored.get(key)
+            # A model may rename or change what it reads: only what is equal is shared.
+            if value is not None and value.dtype == parameter.dtype:
+                if torch.equal(value, parameter.data):
+                    parameter.data = value
+                break
+
+
+def parse_model(spec: Any) -> str | Path | None:
+    """Read what names a model but is no registered name: a folder or a hub id.
+
+    Parameters
+    ----------
+    spec : object
+        What the user gave.
+
+    Returns
+    -------
+    model : str, pathlib.Path or None
+        A hub id, or a folder from the root; None if it is neither, so that it is a name that
+        nobody has registered.
+
+    Raises
+    ------
+    ValueError
+        If it looks like a path or an address, but not like one that is accepted.
+
+    Examples
+    --------
+    >>> from sktransfer.weights.models import parse_model
+    >>> parse_model("intfloat/e5-small-v2")
+    'intfloat/e5-small-v2'
+    >>> parse_model("minlim") is None
+    True
+    """
+    if isinstance(spec, os.PathLike) or (isinstance(spec, str) and is_path(spec)):
+        # What is fitted now has to find the folder later, from wherever it is loaded then.
+        return Path(spec).absolute()
+    if not isinstance(spec, str):
+        return None
+    if "/" in spec or "\\" in spec or ":" in spec or spec.startswith("~") or not spec.strip():
+        check_hub_id(spec)
+        return spec
+    return None
+
+
+def is_path(model: str) -> bool:
+    """Say whether a string is a path, and no hub id."""
+    return model.startswith(("./", ".\\")) or os.path.isabs(model)
+
+
+def check_hub_id(model: str) -> None:
+    """Refuse what is no hub id, and say how one is written."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(model)
+        if model.startswith("~") or "/" not in model:
+            raise HFValidationError("no owner")
+    except HFValidationError:
+        raise ValueError(
+            f"{model!r} is no backbone: a model of the hub is written 'owner/name', and a folder "
+            "is given as pathlib.Path(...) or as a string that begins with './' or '/'."
+        ) from None
+
+
+@contextlib.contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Silence loading, and leave the caller's settings as they were."""
+    from transformers.utils import logging
+
+    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
