@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from sktransfer_vision.rows import check_picture
+
 __all__ = ["squared"]
 
 # Of the shorter side. Networks are trained on crops of many sizes, and tested on the middle, where
@@ -44,12 +46,7 @@ def squared(picture: Any, size: int, resample: str) -> np.ndarray:
     from PIL import Image
 
     array = np.asarray(picture)
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
-        raise ValueError(
-            "An image has to be an array of uint8 of shape (height, width, 3), got "
-            f"{array.dtype} of shape {array.shape}. Pillow gives one: "
-            "numpy.asarray(Image.open(file).convert('RGB'))."
-        )
+    check_picture(array)
     height, width, _ = array.shape
     side = max(1, int(_CROP * min(height, width)))
     top, left = (height - side + 1) // 2, (width - side + 1) // 2
