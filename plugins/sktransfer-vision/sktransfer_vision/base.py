@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     from sktransfer_vision.encoder import ImageEncoder
     from sktransfer_vision.networks import ImageNetwork
 
-__all__ = ["AUTO", "ImageBackbone"]
+__all__ = ["AUTO", "CROP", "ImageBackbone"]
 
 # The weights that are registered for a network.
 AUTO = "auto"
+# Networks are tested on 0.875 of the shorter side, since they were trained on parts of pictures in
+# which things look larger. Of the pictures of others, which may not be centred, a little more is
+# worth it: see docs/decisions/0016-image-backbones.md.
+CROP = 0.93
 # What the first layers make of smaller pictures is a single pixel in the end.
 _LEAST_SIZE = 33
 
@@ -38,6 +42,7 @@ class ImageBackbone(Backbone):
         "weights": [str, os.PathLike, None],
         "width": [Interval(Real, 0, None, closed="neither"), None],
         "image_size": [Interval(Integral, _LEAST_SIZE, None, closed="left"), None],
+        "crop": [Interval(Real, 0, 1, closed="right")],
     }
     _resample: ClassVar[str]
     # Pictures computed together, without gradients on a CPU and with them anywhere.
@@ -46,6 +51,7 @@ class ImageBackbone(Backbone):
 
     weights: Any
     image_size: int | None
+    crop: float
 
     @property
     def pretrained(self) -> bool:
@@ -134,6 +140,7 @@ class ImageBackbone(Backbone):
             network,
             device=device,
             image_size=int(self.image_size or self._trained_size()),
+            crop=float(self.crop),
             resample=self._resample,
             settings=self._settings(),
             at_once=self._at_once,

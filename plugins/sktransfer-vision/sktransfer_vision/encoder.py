@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sktransfer_vision.pictures import squared
+from sktransfer_vision.pictures import least_side, squared
+from sktransfer_vision.rows import LazyRow
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +32,8 @@ class ImageEncoder:
         Where it has to be.
     image_size : int
         Pixels of a side of what it reads.
+    crop : float
+        Fraction of a picture's shorter side that is read.
     resample : {"bilinear", "bicubic"}
         How pictures are brought to that size.
     settings : dict
@@ -49,6 +53,7 @@ class ImageEncoder:
         *,
         device: str,
         image_size: int,
+        crop: float,
         resample: str,
         settings: Mapping[str, Any],
         at_once: int,
@@ -61,39 +66,42 @@ class ImageEncoder:
         self.blocks = {
             step: [name for name in names if name.startswith(f"{step}.")] for step in network.steps
         }
-        read = json.dumps([image_size, resample, settings], sort_keys=True)
+        read = json.dumps([image_size, crop, resample, settings], sort_keys=True)
         self.fingerprint = f"image:{weights}+{read}"
         self._device = device
         self._size = image_size
+        self._least = least_side(image_size, crop)
+        self._crop = crop
         self._resample = resample
         self._at_once = at_once
         self._at_once_in_training = at_once_in_training
+        self._folded: tuple[Any, ImageNetwork] | None = None
 
-    def prepare(self, X: Sequence[Any]) -> list[np.ndarray]:
-        """Cut out the middle of each picture, and bring it to the size that the network reads.
+    def prepare(self, X: Sequence[Any]) -> list[LazyRow]:
+        """Take pictures as they are; their middle is cut out when they are put into a batch.
 
         Parameters
         ----------
-        X : sequence of n ndarray of uint8 of shape (height, width, 3)
+        X : sequence of n array-like of uint8 of shape (height, width, 3)
             Pictures in red, green and blue.
 
         Returns
         -------
-        rows : list of n ndarray of uint8 of shape (image_size, image_size, 3)
+        rows : list of n LazyRow
 
         Raises
         ------
         ValueError
-            If a picture is no such array.
+            If an array is no such picture.
         """
-        return [squared(picture, self._size, self._resample) for picture in X]
+        return [LazyRow(picture, self._squared, self._size, self._least) for picture in X]
 
-    def collate(self, rows: Sequence[np.ndarray]) -> dict[str, torch.Tensor]:
-        """Put rows into one batch.
+    def collate(self, rows: Sequence[LazyRow]) -> dict[str, torch.Tensor]:
+        """Read pictures, and put them into one batch.
 
         Parameters
         ----------
-        rows : sequence of n rows
+        rows : sequence of n LazyRow
             What `prepare` returned.
 
         Returns
@@ -105,6 +113,20 @@ class ImageEncoder:
 
         # As bytes: the network makes numbers of them where it is.
         return {"pixels": torch.from_numpy(np.stack(rows)).to(self._device)}
+
+    def in_bf16(self) -> ImageEncoder:
+        """Give a copy that computes in bfloat16.
+
+        Returns
+        -------
+        encoder : ImageEncoder
+            Shares batch normalisations, with their statistics, with this one.
+        """
+        from sktransfer_vision.networks import halved
+
+        other = copy.copy(self)
+        other.module, other._folded = halved(self.module), None
+        return other
 
     def budget(self) -> int:
         """Say what the rows of a batch of inference should cost together.
@@ -138,7 +160,9 @@ class ImageEncoder:
         -------
         features : torch.Tensor of shape (n, dim)
         """
-        return self.module(batch["pixels"])
+        if "forward" in vars(self.module):  # torch compiles it, and does better than folding
+            return self.module(batch["pixels"])
+        return self._network()(batch["pixels"])
 
     def forward_until(self, batch: Mapping[str, torch.Tensor], block: str) -> dict[str, Any]:
         """Stop before a block.
@@ -155,7 +179,7 @@ class ImageEncoder:
         state : dict of str to torch.Tensor
             ``maps`` of shape (n, channels, height, width).
         """
-        network = self.module
+        network = self._network()
         below = network.steps[: network.steps.index(block)]
         return {"maps": network.run(network.scaled(batch["pixels"]), below)}
 
@@ -173,10 +197,29 @@ class ImageEncoder:
         -------
         features : torch.Tensor of shape (n, dim)
         """
-        network = self.module
+        network = self._network()
         return network.pooled(
             network.run(state["maps"], network.steps[network.steps.index(block) :])
         )
+
+    def _squared(self, picture: np.ndarray) -> np.ndarray:
+        return squared(picture, self._size, self._crop, self._resample)
+
+    def _network(self) -> ImageNetwork:
+        """Give the network, folded where nothing of it is about to be trained."""
+        import torch
+
+        from sktransfer_vision.networks import folded
+
+        if self.module.training or torch.is_grad_enabled():
+            return self.module
+        tensors = (*self.module.parameters(), *self.module.buffers())
+        # Where they are, and how often they were written to.
+        version = [(tensor.data_ptr(), tensor._version) for tensor in tensors]
+        found = self._folded
+        if found is None or found[0] != version:
+            found = self._folded = (version, folded(self.module))
+        return found[1]
 
 
 def _hash_of(network: ImageNetwork) -> str:

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from sktransfer_vision.rows import check_picture
 
-__all__ = ["squared"]
-
-# Of the shorter side. Networks are trained on crops of many sizes, and tested on the middle, where
-# what a picture shows is: 224 of 256 pixels since the first of them.
-_CROP = 0.875
+__all__ = ["least_side", "squared"]
 
 
-def squared(picture: Any, size: int, resample: str) -> np.ndarray:
+def least_side(size: int, crop: float) -> int:
+    """Say how many pixels the shorter side has to have so that none are invented.
+
+    Parameters
+    ----------
+    size : int
+        Pixels of a side of what `squared` gives.
+    crop : float
+        As `squared` is given it.
+
+    Returns
+    -------
+    side : int
+    """
+    return math.ceil(size / crop)
+
+
+def squared(picture: Any, size: int, crop: float, resample: str) -> np.ndarray:
     """Cut the middle out of a picture, and bring it to a size.
 
     Parameters
@@ -24,6 +38,8 @@ def squared(picture: Any, size: int, resample: str) -> np.ndarray:
         Red, green and blue.
     size : int
         Pixels of a side of the result.
+    crop : float
+        Fraction of the shorter side that is cut out.
     resample : {"bilinear", "bicubic"}
         How colours between pixels are found.
 
@@ -40,7 +56,7 @@ def squared(picture: Any, size: int, resample: str) -> np.ndarray:
     --------
     >>> import numpy as np
     >>> from sktransfer_vision.pictures import squared
-    >>> squared(np.zeros((300, 400, 3), dtype=np.uint8), 224, "bicubic").shape
+    >>> squared(np.zeros((300, 400, 3), dtype=np.uint8), 224, 0.875, "bicubic").shape
     (224, 224, 3)
     """
     from PIL import Image
@@ -48,7 +64,7 @@ def squared(picture: Any, size: int, resample: str) -> np.ndarray:
     array = np.asarray(picture)
     check_picture(array)
     height, width, _ = array.shape
-    side = max(1, int(_CROP * min(height, width)))
+    side = max(1, int(crop * min(height, width)))
     top, left = (height - side + 1) // 2, (width - side + 1) // 2
     middle = Image.fromarray(array[top : top + side, left : left + side])
     return np.asarray(middle.resize((size, size), Image.Resampling[resample.upper()]))

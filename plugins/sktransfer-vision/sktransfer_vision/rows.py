@@ -22,6 +22,9 @@ class LazyRow:
         Is given the array, and brings it to what the network reads.
     cost : int
         The length of the row.
+    at_least : int or None, default=None
+        Pixels of the shorter side below which `shape` would have to invent some. A picture that can
+        be decoded at a fraction of its size, by ``decoded(at_least)``, may be.
 
     Raises
     ------
@@ -37,20 +40,30 @@ class LazyRow:
     (1, (2, 2, 3))
     """
 
-    __slots__ = ("_cost", "_picture", "_shape")
+    __slots__ = ("_at_least", "_cost", "_picture", "_shape")
 
-    def __init__(self, picture: Any, shape: Callable[[np.ndarray], np.ndarray], cost: int) -> None:
+    def __init__(
+        self,
+        picture: Any,
+        shape: Callable[[np.ndarray], np.ndarray],
+        cost: int,
+        at_least: int | None = None,
+    ) -> None:
         if isinstance(picture, np.ndarray):
             check_picture(picture)
         self._picture = picture
         self._shape = shape
         self._cost = cost
+        self._at_least = at_least
 
     def __len__(self) -> int:
         return self._cost
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        array = np.asarray(self._picture)
+        if hasattr(self._picture, "decoded"):
+            array = self._picture.decoded(self._at_least)
+        else:
+            array = np.asarray(self._picture)
         check_picture(array)
         return np.asarray(self._shape(array), dtype=dtype)
 

@@ -328,3 +328,45 @@ def test_no_more_pictures_are_computed_together_than_fit(monkeypatch):
 def test_an_estimator_of_texts_says_what_such_a_backbone_reads(name):
     with pytest.raises(ValueError, match=f"backbone='{name}' reads images, not texts"):
         TransferTextClassifier(name).fit(["a", "b"], [0, 1])
+
+
+@ALL
+def test_features_are_the_same_folded_in_half_precision_and_as_the_network_stands(tiny):
+    encoder = load(tiny)
+    encoder.module.eval()
+    rng = torch.Generator().manual_seed(0)
+    for name, buffer in encoder.module.named_buffers():
+        if "running" in name:
+            buffer.copy_(torch.rand(buffer.shape, generator=rng) + 0.5)
+    batch = encoder.collate(encoder.prepare(pictures(4)))
+    wanted = encoder.forward(batch).detach()
+    with torch.no_grad():
+        found = encoder.forward(batch)
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+        half = encoder.in_bf16()
+        assert half.module.dtype == torch.bfloat16
+        close = torch.nn.functional.cosine_similarity(half.forward(batch), wanted)
+    assert close.min() > 0.999
+
+
+@ALL
+def test_what_is_folded_follows_the_weights(tiny):
+    encoder = load(tiny)
+    encoder.module.eval()
+    batch = encoder.collate(encoder.prepare(pictures(2)))
+    with torch.no_grad():
+        before = encoder.forward(batch)
+        next(p for p in encoder.module.parameters() if p.ndim == 4).mul_(1.5)
+        after = encoder.forward(batch)
+    assert not torch.allclose(before, after, rtol=1e-3)
+    torch.testing.assert_close(after, encoder.forward(batch).detach(), rtol=1e-4, atol=1e-5)
+
+
+def test_a_copy_in_half_precision_learns_statistics_for_the_original():
+    encoder = load(TINY[0])
+    half = encoder.in_bf16()
+    before = encoder.module.stem.norm.running_mean.clone()
+    half.module.train()
+    half.forward(encoder.collate(encoder.prepare(pictures(4))))
+    assert not torch.equal(before, encoder.module.stem.norm.running_mean)
+    assert encoder.module.stem.norm.running_mean.dtype == torch.float32

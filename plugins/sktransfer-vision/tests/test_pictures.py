@@ -21,19 +21,19 @@ def test_the_middle_is_cut_out_and_resized(shape):
     middle = Image.fromarray(picture).crop((left, top, left + side, top + side))
     for resample in ("bilinear", "bicubic"):
         wanted = np.asarray(middle.resize((224, 224), Image.Resampling[resample.upper()]))
-        np.testing.assert_array_equal(squared(picture, 224, resample), wanted)
+        np.testing.assert_array_equal(squared(picture, 224, 0.875, resample), wanted)
 
 
 def test_a_picture_of_the_right_size_within_its_margin_is_left_as_it_is():
     picture = noise(256, 300)
-    np.testing.assert_array_equal(squared(picture, 224, "bicubic"), picture[16:240, 38:262])
+    np.testing.assert_array_equal(squared(picture, 224, 0.875, "bicubic"), picture[16:240, 38:262])
 
 
 def test_views_of_arrays_are_read_as_what_they_show():
     picture = noise(60, 80)
     flipped = picture[::-1, ::2]
     np.testing.assert_array_equal(
-        squared(flipped, 33, "bicubic"), squared(flipped.copy(), 33, "bicubic")
+        squared(flipped, 33, 0.875, "bicubic"), squared(flipped.copy(), 33, 0.875, "bicubic")
     )
 
 
@@ -52,7 +52,7 @@ def test_views_of_arrays_are_read_as_what_they_show():
 )
 def test_what_is_no_picture_is_refused_with_what_makes_one(picture):
     with pytest.raises(ValueError, match=r"uint8 of shape \(height, width, 3\), got .*convert"):
-        squared(picture, 33, "bicubic")
+        squared(picture, 33, 0.875, "bicubic")
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,20 @@ def test_what_is_no_picture_is_refused_with_what_makes_one(picture):
 def test_each_network_reads_the_size_that_it_was_trained_on(backbone, size):
     encoder = backbone.load(device="cpu", random_state=0)
     (row,) = encoder.prepare([noise(30, 40)])
-    assert row.shape == (size, size, 3)
-    assert row.dtype == np.uint8
+    assert np.asarray(row).shape == (size, size, 3)
+    assert np.asarray(row).dtype == np.uint8
+
+
+def test_a_row_says_how_many_pixels_it_needs():
+    class Large:
+        def decoded(self, at_least):
+            asked.append(at_least)
+            return noise(2 * at_least, 3 * at_least)
+
+    asked = []
+    encoder = EfficientNetLite(weights=None, width=0.1, crop=0.5).load(device="cpu", random_state=0)
+    assert encoder.collate(encoder.prepare([Large()]))["pixels"].shape == (1, 224, 224, 3)
+    assert asked == [448]
 
 
 def test_colours_become_what_each_network_was_trained_on():
