@@ -31,7 +31,7 @@ FLOORS = [
     {"plugins"},
     {"weights"},
     {"_artifacts"},
-    {"_registry", "_cache", "_encoder", "_process", "_warnings"},
+    {"_registry", "_cache", "_encoder", "_missing", "_process", "_warnings"},
 ]
 # Beside the house: used by none of the rooms above, and knows only the contracts.
 ALONE = {"testing": {"plugins"}}

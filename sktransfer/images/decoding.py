@@ -6,11 +6,12 @@ import io
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import ceil
 from typing import Any
 
 import numpy as np
 
-__all__ = ["from_array", "from_file", "from_image", "import_pillow"]
+__all__ = ["from_array", "from_file", "from_image", "import_pillow", "reduced"]
 
 # Pillow would hand PostScript over to another program, and has readers that hardly anybody looks
 # at. These are what cameras, browsers and scanners write.
@@ -80,7 +81,7 @@ def from_file(file: Any, at_least: int | None = None) -> np.ndarray:
             scale = _SPARE * at_least / min(image.size)
             if scale < 1:
                 # Decoded as RGB or grey, as it is; the orientation does not matter to a minimum.
-                image.draft(None, (int(scale * image.width) + 1, int(scale * image.height) + 1))
+                image.draft(None, (ceil(scale * image.width), ceil(scale * image.height)))
         image.load()
         return _rgb(image, Image)
 
@@ -152,6 +153,27 @@ def from_array(array: np.ndarray) -> np.ndarray:
         Image = import_pillow()
         return _rgb(Image.fromarray(array), Image)
     return np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array
+
+
+def reduced(pixels: np.ndarray, at_least: int | None) -> np.ndarray:
+    """Make a picture that is far larger than what is needed smaller, by a whole number.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8 of shape (height, width, 3)
+        The picture.
+    at_least : int or None
+        Pixels that are needed of the shorter side.
+
+    Returns
+    -------
+    pixels : ndarray of uint8 of shape (new_height, new_width, 3)
+        At least twice as large as is needed, or what it was.
+    """
+    factor = 1 if at_least is None else min(pixels.shape[:2]) // (_SPARE * at_least)
+    if factor < 2:
+        return pixels
+    return np.asarray(import_pillow().fromarray(pixels).reduce(factor))
 
 
 def _as_bytes(array: np.ndarray) -> np.ndarray:

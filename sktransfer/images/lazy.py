@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sktransfer.images.decoding import from_array, from_file, from_image
+from sktransfer.images.decoding import from_array, from_file, from_image, reduced
 
 if TYPE_CHECKING:
     from sktransfer.images.augmentation import ImageAugmentation
@@ -181,7 +181,8 @@ class View(_Decoded):
         """
         own = int.from_bytes(self._picture.digest[:8], "little")
         rng = np.random.default_rng([self._seed, own])
-        return self._augmentation.apply(self._picture.decoded(at_least), rng)
+        pixels = self._picture.decoded(at_least)
+        return self._augmentation.apply(reduced(pixels, at_least), rng)
 
     @property
     def digest(self) -> bytes:

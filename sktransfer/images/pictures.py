@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sktransfer._missing import is_missing
 from sktransfer.images.lazy import Picture
 
 __all__ = ["Pictures", "check_pictures", "unreadable"]
@@ -70,7 +71,7 @@ def check_pictures(X: Any, *, start: int = 0) -> Pictures:
             pictures.append(Picture(value, i))
         elif isinstance(value, Picture):
             pictures.append(value)
-        elif value is None or value is np.nan or type(value).__name__ in ("NAType", "NaTType"):
+        elif is_missing(value):
             raise ValueError(
                 f"X has a missing value at index {i}: {value!r}. Drop this row, and its label."
             )
@@ -138,6 +139,8 @@ def _listed(X: Any) -> list[Any]:
 
 
 def _of_array(X: np.ndarray) -> list[Any]:
+    if len(X) == 0 and X.ndim:
+        return []
     if X.dtype == object or X.dtype.kind in "US":
         if X.ndim == 2 and X.shape[1] == 1:
             X = X[:, 0]
