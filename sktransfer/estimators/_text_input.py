@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -21,6 +21,7 @@ _MANY_NOT_LATIN = 0.5
 class TextInput:
     """Texts, or pairs of texts, as the inputs of an estimator."""
 
+    modality: ClassVar[str] = "text"
     backbone: Any
     backbone_: Backbone
     pairs_: bool
@@ -36,7 +37,7 @@ class TextInput:
 
     def _set_up_inputs(self, backbone: Backbone) -> None:
         """Hand the parameters about long texts on to a backbone, which has to read texts."""
-        check_modality(self, backbone, "text")
+        check_modality(self, backbone, self.modality)
         asked = {
             "max_length": None if self.max_length is None else int(self.max_length),
             "long_text": None if self.long_text == "truncate" else self.long_text,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sktransfer.plugins import Plugin, available, resolve
 
@@ -27,6 +27,7 @@ class Tunable:
     freeze: Any
     lr: Any
     cache: Any
+    modality: ClassVar[str]
     _resolve: Callable[[], Any]
     _read_new: Callable[[Any, Any], list[Any]]
 
@@ -56,7 +57,7 @@ class Tunable:
             nested = {k: v for k, v in params.items() if k.startswith(f"{kind}__")}
             if not nested or not isinstance(getattr(self, kind, None), str):
                 continue
-            plugin = resolve(kind, getattr(self, kind))
+            plugin = self._plugin(kind, getattr(self, kind))
             known = plugin.get_params(deep=False)
             for key, value in nested.items():
                 params.pop(key)
@@ -100,7 +101,7 @@ class Tunable:
                 space["freeze"] = CategoricalDistribution(_STRATEGIES)
                 choices[kind] = [resolve(kind, name) for name in _STRATEGIES]
             elif isinstance(value, str | Plugin):
-                choices[kind] = [resolve(kind, value)]
+                choices[kind] = [self._plugin(kind, value)]
         for kind, plugins in choices.items():
             for plugin in plugins:
                 for name, distribution in plugin.search_space().items():
@@ -133,7 +134,7 @@ class Tunable:
             point = {"freeze": freeze} if self.freeze == "auto" else {}
             for kind, value in plugins.items():
                 if isinstance(value, str | Plugin):
-                    plugin = resolve(kind, value)
+                    plugin = self._plugin(kind, value)
                     own = plugin.get_params(deep=False)
                     point |= {f"{kind}__{name}": own[name] for name in plugin.search_space()}
             if self.lr == "auto":
@@ -144,7 +145,7 @@ class Tunable:
     def _rate(self) -> float:
         """Give the learning rate that "auto" stands for."""
         if isinstance(self.backbone, str | Plugin):
-            return float(resolve("backbone", self.backbone).lr)
+            return float(self._plugin("backbone", self.backbone).lr)
         return 2e-5
 
     def share_features(self, X: Any) -> None:
@@ -190,7 +191,10 @@ class Tunable:
         value = getattr(self, kind, None)
         if not isinstance(value, str | Plugin):
             return False
-        return name in resolve(kind, value).get_params(deep=False)
+        return name in self._plugin(kind, value).get_params(deep=False)
+
+    def _plugin(self, kind: str, value: Any) -> Any:
+        return resolve(kind, value, modality=self.modality)
 
 
 def trains_body(strategy: Any) -> bool:

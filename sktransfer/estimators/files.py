@@ -176,7 +176,11 @@ def _unlearned(estimator: Any, learned: Any, exported: Any) -> dict[str, Any]:
         return {}
     before, after, stored = (
         {name: encode(value) for name, value in plugin.get_params(deep=False).items()}
-        for plugin in (resolve("backbone", estimator.backbone), learned, exported)
+        for plugin in (
+            resolve("backbone", estimator.backbone, modality=estimator.modality),
+            learned,
+            exported,
+        )
     )
     return {
         name: value
