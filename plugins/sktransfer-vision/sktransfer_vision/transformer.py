@@ -139,9 +139,10 @@ class ImageTransformer(Backbone):
         -------
         backbone : ImageTransformer
         """
-        if isinstance(self.model, os.PathLike) and not Path(self.model).is_absolute():
-            return clone(self).set_params(model=Path(self.model).absolute())
-        return self
+        is_path = isinstance(self.model, os.PathLike) or str(self.model).startswith(("./", ".\\"))
+        if isinstance(self.model, dict) or not is_path or Path(self.model).is_absolute():
+            return self
+        return clone(self).set_params(model=Path(self.model).absolute())
 
     def load(self, *, device: str, random_state: int) -> TowerEncoder:
         """Find the files, and load them in single precision.
