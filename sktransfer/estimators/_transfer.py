@@ -95,7 +95,7 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
             backbone = start_of_encoder(self.backbone).state.backbone
         else:
             backbone = self.backbone
-        backbone = resolve("backbone", backbone)
+        backbone = self._plugin("backbone", backbone)
         self._set_up_inputs(backbone)
         head = getattr(self, "head", None)
         return Parts(
