@@ -1,4 +1,4 @@
-"""The public conformance kit: hold a plugin, or a text estimator, to its contract.
+"""The public conformance kit: hold a plugin, or an estimator of texts or images, to its contract.
 
 The tests of a plugin need no more than this::
 
@@ -19,16 +19,24 @@ if _TYPE_CHECKING:
         contract_checks,
         parametrize_with_contracts,
     )
+    from sktransfer.testing.rows_as_images import RowsAsImages
     from sktransfer.testing.rows_as_text import RowsAsText
 
 _PUBLIC = {
+    "RowsAsImages": "sktransfer.testing.rows_as_images",
     "RowsAsText": "sktransfer.testing.rows_as_text",
     "check_plugin": "sktransfer.testing.contracts",
     "contract_checks": "sktransfer.testing.contracts",
     "parametrize_with_contracts": "sktransfer.testing.contracts",
 }
 
-__all__ = ["RowsAsText", "check_plugin", "contract_checks", "parametrize_with_contracts"]
+__all__ = [
+    "RowsAsImages",
+    "RowsAsText",
+    "check_plugin",
+    "contract_checks",
+    "parametrize_with_contracts",
+]
 
 
 def __getattr__(name: str) -> _Any:

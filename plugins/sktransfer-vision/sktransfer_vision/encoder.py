@@ -214,8 +214,11 @@ class ImageEncoder:
         if self.module.training or torch.is_grad_enabled():
             return self.module
         tensors = (*self.module.parameters(), *self.module.buffers())
-        # Where they are, and how often they were written to.
-        version = [(tensor.data_ptr(), tensor._version) for tensor in tensors]
+        # Where they are, and how often they were written to, which fused optimizers do not count.
+        version = [
+            self.module.n_trainings,
+            *((tensor.data_ptr(), tensor._version) for tensor in tensors),
+        ]
         found = self._folded
         if found is None or found[0] != version:
             found = self._folded = (version, folded(self.module))

@@ -47,12 +47,15 @@ class ImageNetwork(nn.Module):
         About how large the numbers are that `scaled` gives: weights that are drawn allow for it.
     keeps_statistics : bool
         Whether a training leaves the statistics of batch normalisation as they are.
+    n_trainings : int
+        How often the network was made ready for training.
     """
 
     steps: list[str]
     dim: int
     magnitude: float = 1.0
     keeps_statistics: bool = False
+    n_trainings: int = 0
 
     def scaled(self, pixels: torch.Tensor) -> torch.Tensor:
         """Turn pixels (n, height, width, 3), uint8, into maps (n, 3, height, width) as trained."""
@@ -65,6 +68,7 @@ class ImageNetwork(nn.Module):
     def train(self, mode: bool = True) -> ImageNetwork:
         """Set the mode; statistics that are kept are used in training, too."""
         super().train(mode)
+        self.n_trainings += mode
         if self.keeps_statistics:
             for part in self.modules():
                 if isinstance(part, nn.BatchNorm2d):

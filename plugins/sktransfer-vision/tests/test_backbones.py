@@ -362,6 +362,23 @@ def test_what_is_folded_follows_the_weights(tiny):
     torch.testing.assert_close(after, encoder.forward(batch).detach(), rtol=1e-4, atol=1e-5)
 
 
+@ALL
+def test_what_is_folded_follows_a_training_by_a_fused_optimizer(tiny):
+    encoder = load(tiny)
+    batch = encoder.collate(encoder.prepare(pictures(4)))
+    with torch.no_grad():
+        before = encoder.module.eval() and encoder.forward(batch)
+    encoder.module.train()
+    optimizer = torch.optim.AdamW(encoder.module.parameters(), lr=0.01, fused=True)
+    encoder.forward(batch).sum().backward()
+    optimizer.step()
+    encoder.module.eval()
+    with torch.no_grad():
+        after = encoder.forward(batch)
+    assert not torch.allclose(before, after, rtol=1e-3)
+    torch.testing.assert_close(after, encoder.forward(batch).detach(), rtol=1e-4, atol=1e-5)
+
+
 def test_a_copy_in_half_precision_learns_statistics_for_the_original():
     encoder = load(TINY[0])
     half = encoder.in_bf16()
