@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sklearn.base import clone
+
 from sktransfer.plugins import Plugin, available, resolve
 
 if TYPE_CHECKING:
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
 
 # Strategies that are worth a trial: the cheapest one, then the most promising ones first.
 _STRATEGIES = ("frozen", "lp_ft", "full", "gradual", "top_layers")
-_KINDS = ("backbone", "freeze", "head", "augmentation")
+_REGISTERED = ("backbone", "freeze", "head")
+_KINDS = (*_REGISTERED, "augmentation")
 # Without effect where the body never trains.
 _OF_BODIES = {"lr", "weight_decay", "warmup", "batch_size", "max_epochs", "average"}
 _OF_TRAINING = {("head", "lr_scale"), ("augmentation", "mixup")}
@@ -194,6 +197,8 @@ class Tunable:
         return name in self._plugin(kind, value).get_params(deep=False)
 
     def _plugin(self, kind: str, value: Any) -> Any:
+        if kind not in _REGISTERED:
+            return clone(value)
         return resolve(kind, value, modality=self.modality)
 
 

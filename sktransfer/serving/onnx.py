@@ -61,9 +61,8 @@ def export_onnx(module: TransferModule, examples: Sequence[Any], path: Path) -> 
     rows = module.encoder.prepare(examples)
     traced = module.encoder.collate(rows[:2])
     names = list(traced)
-    each = dict.fromkeys(range(2), torch.export.Dim.DYNAMIC)
-    # The windows of a text are a third axis, whose length is that of a window.
-    shapes = tuple(dict(each) for _ in names)
+    alone = [module.encoder.collate([row]) for row in rows]
+    shapes = tuple(_free_axes(traced[name], [batch[name] for batch in alone]) for name in names)
     try:
         with _quiet(), torch.no_grad():
             program = torch.onnx.export(
@@ -241,6 +240,13 @@ class _Whole(nn.Module):
     def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
         batch = dict(zip(self._names, tensors, strict=True))
         return self._of.head(self._of.encoder.forward(batch).float())
+
+
+def _free_axes(traced: torch.Tensor, alone: list[torch.Tensor]) -> dict[int, Any]:
+    """Say which axes are of any length: rows, and what they are padded to, if they are."""
+    same = all(each.shape[1:] == traced.shape[1:] for each in alone)
+    # The windows of a text are a third axis, whose length is that of a window.
+    return dict.fromkeys(range(1 if same else 2), torch.export.Dim.DYNAMIC)
 
 
 def _compare(found: OnnxModule, module: TransferModule, examples: Sequence[Any]) -> None:

@@ -211,7 +211,8 @@ class ImageEncoder:
 
         from sktransfer_vision.networks import folded
 
-        if self.module.training or torch.is_grad_enabled():
+        trains = self.module.training or torch.is_grad_enabled()
+        if trains or torch.compiler.is_compiling():  # which an export to ONNX does as well
             return self.module
         tensors = (*self.module.parameters(), *self.module.buffers())
         # Where they are, and how often they were written to, which fused optimizers do not count.
