@@ -46,6 +46,9 @@ class Encoder(Protocol):
     - ``table()``, a module such as `torch.nn.Embedding` whose ``forward`` is given numbers of rows
       of its ``weight``, and ``entries(rows)``, the numbers that rows look up, that of padding
       included. A training then moves these entries only, which is exact but for weight decay;
+    - ``reads_in_collate``, which is true where ``collate`` takes long, such as where it decodes
+      pictures. Then it is called in a thread of its own, for a batch while the one before is
+      computed on; never twice at a time;
     - ``growing``, the names of parameters that `sktransfer.plugins.Backbone.learned_from` makes
       longer.
     """
@@ -67,6 +70,8 @@ class Encoder(Protocol):
         -------
         rows : list of n rows
             ``len(row)`` is the cost of a row, since batches are made of rows of similar length.
+            What is large, such as a picture, is better read in `collate`, so that inputs may be
+            more than fit into memory.
             Where long inputs are cut, a row has the attributes ``tokens``, how many the input
             has, and ``cut``, how many of them are left out.
         """

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from sktransfer.features.ahead import made_ahead
 from sktransfer.features.batches import inference_budget, sorted_batches
 from sktransfer.features.compiled import compiled
 from sktransfer.features.corpus import CorpusStore
@@ -66,8 +67,10 @@ def encode_rows(
     features = torch.empty((len(rows), encoder.dim), dtype=torch.float32)
     as_told = compiled(encoder.module) if compile else nullcontext()
     with torch.inference_mode(), autocast(precision, device), as_told:
-        for batch in batches:
-            states = encoder.forward(encoder.collate([rows[i] for i in batch]))
+        for batch, inputs in made_ahead(
+            lambda batch: encoder.collate([rows[i] for i in batch]), batches, encoder
+        ):
+            states = encoder.forward(inputs)
             features[torch.from_numpy(batch)] = states.float().cpu()
     return features
 

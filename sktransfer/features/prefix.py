@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from sktransfer.features.ahead import made_ahead
 from sktransfer.features.batches import inference_budget, sorted_batches
 from sktransfer.features.precision import autocast
 from sktransfer.plugins import Encoder
@@ -103,8 +104,11 @@ def prefix_rows(
     padded = encoder.padded_states  # type: ignore[attr-defined]
     states: list[Any] = [None] * len(rows)
     with torch.no_grad(), autocast(precision, device):
-        for batch in sorted_batches(rows, _BATCH_SIZE, inference_budget(encoder)):
-            state = encoder.forward_until(encoder.collate([rows[i] for i in batch]), block)  # type: ignore[attr-defined]
+        batches = sorted_batches(rows, _BATCH_SIZE, inference_budget(encoder))
+        for batch, inputs in made_ahead(
+            lambda batch: encoder.collate([rows[i] for i in batch]), batches, encoder
+        ):
+            state = encoder.forward_until(inputs, block)  # type: ignore[attr-defined]
             for j, i in enumerate(batch):
                 n = len(rows[i])
                 states[i] = StateRow(

@@ -19,6 +19,7 @@ from skorch.callbacks import EarlyStopping
 from torch import nn
 from torch.utils.data import Dataset
 
+from sktransfer.features.ahead import made_ahead
 from sktransfer.features.batches import shuffled_batches, sorted_batches, training_budget
 from sktransfer.heads.objectives import Objective
 from sktransfer.training.averaging import WeightAverage, averaging
@@ -78,25 +79,29 @@ class _Batches:
             batches = shuffled_batches(data.rows, self._net.batch_size, self._net.rng)
         else:
             batches = sorted_batches(data.rows, max(self._net.batch_size, 64))
-        budget, device = training_budget(module.encoder), module.device
-        for batch in batches:
-            if self._training and data.draw is not None:
-                rows = data.draw(batch, self._net.rng)
-            else:
-                rows = [data.rows[i] for i in batch]
-            cut = sorted_batches(rows, len(rows), budget) if self._training else []
-            if len(cut) > 1:
-                batch = np.concatenate([batch[part] for part in cut])
-                parts = [module.collate([rows[i] for i in part]) for part in cut]
-            else:
-                parts = [module.collate(rows)]
-            inputs: Any = Parts(parts) if len(parts) > 1 else parts[0]
-            if self._training and data.mixup > 0:
-                inputs = Parts(*mixed(parts, data.mixup, self._net.rng))
-            targets = torch.as_tensor(data.targets[batch], device=device)
-            weights = torch.as_tensor(data.weights[batch], dtype=torch.float32, device=device)
-            # Targets stand alone, since skorch's callbacks score by them.
-            yield {"inputs": inputs, "weights": weights}, targets
+        for _, made in made_ahead(self._made, batches, module.encoder):
+            yield made
+
+    def _made(self, batch: np.ndarray) -> tuple[dict[str, Any], torch.Tensor]:
+        data, net, module = self._data, self._net, self._net.module_
+        if self._training and data.draw is not None:
+            rows = data.draw(batch, net.rng)
+        else:
+            rows = [data.rows[i] for i in batch]
+        budget = training_budget(module.encoder)
+        cut = sorted_batches(rows, len(rows), budget) if self._training else []
+        if len(cut) > 1:
+            batch = np.concatenate([batch[part] for part in cut])
+            parts = [module.collate([rows[i] for i in part]) for part in cut]
+        else:
+            parts = [module.collate(rows)]
+        inputs: Any = Parts(parts) if len(parts) > 1 else parts[0]
+        if self._training and data.mixup > 0:
+            inputs = Parts(*mixed(parts, data.mixup, net.rng))
+        targets = torch.as_tensor(data.targets[batch], device=module.device)
+        weights = torch.as_tensor(data.weights[batch], dtype=torch.float32, device=module.device)
+        # Targets stand alone, since skorch's callbacks score by them.
+        return {"inputs": inputs, "weights": weights}, targets
 
 
 class Parts:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sktransfer_vision.pictures import least_side, squared
-from sktransfer_vision.rows import LazyRow
+from sktransfer_vision.rows import LazyRow, stacked
 
 if TYPE_CHECKING:
     import torch
@@ -46,6 +46,7 @@ class ImageEncoder:
 
     # Maps are of one size, so that nothing is padded.
     padded_states: frozenset[str] = frozenset()
+    reads_in_collate = True
 
     def __init__(
         self,
@@ -112,7 +113,7 @@ class ImageEncoder:
         import torch
 
         # As bytes: the network makes numbers of them where it is.
-        return {"pixels": torch.from_numpy(np.stack(rows)).to(self._device)}
+        return {"pixels": torch.from_numpy(stacked(rows)).to(self._device)}
 
     def in_bf16(self) -> ImageEncoder:
         """Give a copy that computes in bfloat16.

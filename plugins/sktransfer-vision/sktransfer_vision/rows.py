@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
-__all__ = ["LazyRow", "check_picture"]
+__all__ = ["LazyRow", "check_picture", "stacked"]
 
 
 class LazyRow:
@@ -66,6 +67,27 @@ class LazyRow:
             array = np.asarray(self._picture)
         check_picture(array)
         return np.asarray(self._shape(array), dtype=dtype)
+
+
+def stacked(rows: Sequence[LazyRow]) -> np.ndarray:
+    """Read rows, with as many threads as torch may use, since Pillow lets others run meanwhile.
+
+    Parameters
+    ----------
+    rows : sequence of n LazyRow
+        Which become arrays of one shape.
+
+    Returns
+    -------
+    array : ndarray of shape (n, ...)
+    """
+    import torch
+
+    n_threads = min(torch.get_num_threads(), len(rows))
+    if n_threads < 2:
+        return np.stack([np.asarray(row) for row in rows])
+    with ThreadPoolExecutor(n_threads) as pool:
+        return np.stack(list(pool.map(np.asarray, rows)))
 
 
 def check_picture(array: np.ndarray) -> None:

@@ -7,9 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from sktransfer_vision.rows import LazyRow
+from sktransfer_vision.rows import LazyRow, stacked
 
 if TYPE_CHECKING:
     import torch
@@ -43,6 +41,7 @@ class TowerEncoder:
 
     # All pictures are of one size, so that nothing is padded.
     padded_states: frozenset[str] = frozenset()
+    reads_in_collate = True
 
     def __init__(
         self,
@@ -109,9 +108,7 @@ class TowerEncoder:
         """
         import torch
 
-        return {
-            "pixels": torch.from_numpy(np.stack([np.asarray(row) for row in rows])).to(self._device)
-        }
+        return {"pixels": torch.from_numpy(stacked(rows)).to(self._device)}
 
     def budget(self) -> int:
         """Say what the rows of a batch of inference should cost together.
