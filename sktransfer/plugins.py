@@ -191,9 +191,17 @@ class FreezeStrategy(Plugin):
     ----------
     lr_factor : float
         The backbone's default learning rate is multiplied by this with ``lr="auto"``.
+    fits_head_first : bool
+        Whether the head is fitted to convergence in place of leading epochs in which no block
+        trains. Otherwise these are epochs like all others.
     """
 
     lr_factor: ClassVar[float] = 1.0
+
+    @property
+    def fits_head_first(self) -> bool:
+        """Whether leading epochs without a block are one fit of the head to convergence."""
+        return True
 
     def trainable(
         self, blocks: Sequence[str], epoch: int, n_epochs: int, stage: str

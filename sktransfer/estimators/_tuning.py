@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _STRATEGIES = ("frozen", "lp_ft", "full", "gradual", "top_layers")
 _REGISTERED = ("backbone", "freeze", "head")
 _KINDS = (*_REGISTERED, "augmentation")
-# Without effect where the body never trains.
+# Without effect where nothing trains by steps.
 _OF_BODIES = {"lr", "weight_decay", "warmup", "batch_size", "max_epochs", "average"}
 _OF_TRAINING = {("head", "lr_scale"), ("augmentation", "mixup")}
 
@@ -110,7 +110,7 @@ class Tunable:
                 for name, distribution in plugin.search_space().items():
                     key = f"{kind}__{name}"
                     space[key] = _union(key, space.get(key), distribution)
-        if self.lr == "auto" and any(trains_body(plugin) for plugin in choices["freeze"]):
+        if self.lr == "auto" and any(_trains_by_steps(plugin) for plugin in choices["freeze"]):
             rate = self._rate()
             space["lr"] = FloatDistribution(rate / 4, rate * 8, log=True)
         return dict(sorted(space.items()))
@@ -183,7 +183,7 @@ class Tunable:
         matters : bool
         """
         strategy = resolve("freeze", self.freeze)
-        trains = trains_body(strategy)
+        trains = _trains_by_steps(strategy)
         kind, _, name = key.partition("__")
         if not name or kind not in _KINDS:
             return trains or key not in _OF_BODIES
@@ -209,10 +209,17 @@ def trains_body(strategy: Any) -> bool:
     return not isinstance(strategy, Frozen)
 
 
+def _trains_by_steps(strategy: Any) -> bool:
+    """Say whether a strategy leaves anything to an optimizer, which has a learning rate."""
+    return trains_body(strategy) or not strategy.fits_head_first
+
+
 def _fits_head_first(strategy: Any) -> bool:
     """Say whether the head is fitted to convergence before anything else trains."""
     from sktransfer.freezing.auto import Auto
 
+    if not strategy.fits_head_first:
+        return False
     # Auto settles that by the rows, and blocks of any names do for the others.
     blocks = ("embeddings", "layer.0", "layer.1")
     return isinstance(strategy, Auto) or not strategy.trainable(blocks, 0, 10, "target")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sktransfer.heads._softmax import SoftmaxHead
 
@@ -14,7 +14,7 @@ __all__ = ["MLPHead"]
 
 
 class MLPHead(SoftmaxHead):
-    """One hidden layer with GELU and dropout, then a softmax.
+    """One hidden layer with dropout, then a softmax.
 
     Parameters
     ----------
@@ -23,6 +23,8 @@ class MLPHead(SoftmaxHead):
     dropout : float, default=0.1
         Fraction of hidden units that are dropped in training by epochs. Fitting to convergence
         is deterministic and does without.
+    activation : {"gelu", "relu"}, default="gelu"
+        Of the hidden layer.
     C : float, default=1.0
         Inverse regularisation strength when the head is fitted to convergence.
     lr_scale : float, default=30.0
@@ -41,26 +43,33 @@ class MLPHead(SoftmaxHead):
         self,
         hidden: int = 128,
         dropout: float = 0.1,
+        activation: str = "gelu",
         C: float = 1.0,
         lr_scale: float = 30.0,
     ) -> None:
         self.hidden = hidden
         self.dropout = dropout
+        self.activation = activation
         self.C = C
         self.lr_scale = lr_scale
 
     @classmethod
-    def test_params(cls) -> list[dict[str, float]]:
+    def test_params(cls) -> list[dict[str, Any]]:
         """Give constructor parameters of small instances."""
-        return [{"hidden": 8}, {"hidden": 4, "dropout": 0.5}]
+        return [{"hidden": 8}, {"hidden": 4, "dropout": 0.5, "activation": "relu"}]
 
     def build(self, in_features: int, n_outputs: int) -> torch.nn.Module:
         """Make the two layers."""
         from torch import nn
 
+        activations = {"gelu": nn.GELU, "relu": nn.ReLU}
+        if self.activation not in activations:
+            raise ValueError(
+                f"activation has to be one of {list(activations)}, got {self.activation!r}."
+            )
         return nn.Sequential(
             nn.Linear(in_features, self.hidden),
-            nn.GELU(),
+            activations[self.activation](),
             nn.Dropout(self.dropout),
             nn.Linear(self.hidden, n_outputs),
         )

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from sktransfer.training._half import HalfCopy
 
 
+# In place of a block: behind all of them, where rows are features.
+HEAD = "head"
+FEATURES = "features"
+
+
 class TransferModule(nn.Module):
     """An encoder and a head.
 
@@ -39,7 +44,8 @@ class TransferModule(nn.Module):
     compiled : bool
         Whether features are computed as torch compiled the encoder.
     start : str or None
-        Block from which a training runs the encoder, on stored states; None runs all of it.
+        Block from which a training runs the encoder, on stored states; `HEAD` runs none of it, on
+        stored features, and None all of it.
     half_copy : HalfCopy or None
         Through which a training runs the encoder.
     widen : dict of str to callable
@@ -78,6 +84,8 @@ class TransferModule(nn.Module):
         precision = self.precision
         if self.training and self.half_copy is not None:
             encoder, precision, batch = self.half_copy.encoder, "fp32", self.half_copy.cast(batch)
+        if self.start == HEAD:
+            return self.head(batch[FEATURES].float().to(self.device))
         with autocast(precision, self.device):
             if self.start is None:
                 features = encoder.forward(batch)
@@ -89,6 +97,8 @@ class TransferModule(nn.Module):
         """Put rows, or their states before ``start``, into one batch."""
         if self.start is None:
             return self.encoder.collate(rows)
+        if self.start == HEAD:
+            return {FEATURES: torch.stack([row[FEATURES] for row in rows])}
         return collate_states(self.encoder, rows)
 
     def open(self, names: Iterable[str]) -> None:

@@ -26,6 +26,8 @@ class Plan:
         Learning rate of the body.
     head_lr : float
         Learning rate of the head, on features of unit length.
+    fits_head_first : bool, default=True
+        Whether leading epochs without a block are one fit of the head to convergence.
     """
 
     stage: str
@@ -33,6 +35,7 @@ class Plan:
     lr_scale: dict[str, float]
     lr: float
     head_lr: float
+    fits_head_first: bool = True
 
     @property
     def blocks(self) -> frozenset[str]:
@@ -41,7 +44,9 @@ class Plan:
 
     @property
     def n_probe(self) -> int:
-        """Leading epochs in which only the head trains; it is fitted to convergence instead."""
+        """Leading epochs in whose place the head is fitted to convergence."""
+        if not self.fits_head_first:
+            return 0
         return next((i for i, names in enumerate(self.epochs) if names), len(self.epochs))
 
 
@@ -102,6 +107,7 @@ def make_plan(
         lr=rate,
         # A body that starts from nothing, as the head does, is not the slower of the two.
         head_lr=rate * (head.lr_scale if backbone.pretrained else 1.0),
+        fits_head_first=bool(strategy.fits_head_first),
     )
 
 

@@ -37,7 +37,7 @@ from sktransfer.training._half import through_half
 from sktransfer.training._table import only_entries
 from sktransfer.training.averaging import WeightAverage
 from sktransfer.training.convergence import fit_to_convergence
-from sktransfer.training.module import TransferModule
+from sktransfer.training.module import FEATURES, HEAD, TransferModule
 from sktransfer.training.net import Rows, TransferNet
 from sktransfer.training.plan import Plan
 from sktransfer.training.varied import Variation, drawn_anew, drawn_of, fixed_views, views
@@ -176,7 +176,8 @@ def run_stage(
         size = float(features.norm(dim=1).mean())
         names = parameters_to_open(module, strategy, plan.blocks)
         rows = [*train.rows, *([] if valid is None else valid.rows)]
-        usable = module.precision == "bf16" and copy_in_bf16(module.encoder, rows) is not None
+        usable = bool(names) and module.precision == "bf16"
+        usable = usable and copy_in_bf16(module.encoder, rows) is not None
         with only_entries(module, names, rows), through_half(module, usable):
             _train(
                 module,
@@ -313,6 +314,10 @@ def _from_prefix(
 ) -> Iterator[tuple[Rows, Rows | None]]:
     """Give rows as they are before the lowest block that trains; the module starts there."""
     store, variation = settings.store, settings.variation
+    if not plan.blocks:
+        with _from_features(module, train, valid, settings, seed, result) as rows:
+            yield rows
+        return
     start = next(block for block in module.encoder.blocks if block in plan.blocks)
     held_out = [] if valid is None else valid.rows
     n_views = 1 if variation is None else int(variation.n_views)
@@ -344,6 +349,35 @@ def _from_prefix(
     module.start = start
     try:
         yield in_views(train), None if valid is None else before(valid)
+    finally:
+        module.start = None
+
+
+@contextlib.contextmanager
+def _from_features(
+    module: TransferModule,
+    train: Rows,
+    valid: Rows | None,
+    settings: StageSettings,
+    seed: int,
+    result: StageResult,
+) -> Iterator[tuple[Rows, Rows | None]]:
+    """Give rows as their features; the module is its head alone."""
+    variation = settings.variation
+
+    def compute(inputs: Sequence[Any]) -> list[StateRow]:
+        return [StateRow({FEATURES: row}, 1) for row in module.features(inputs, settings.store)]
+
+    seen = [train.inputs] if variation is None else views(train.inputs, variation, seed)
+    result.prefix = "all of it" + (f", of {len(seen)} views" if len(seen) > 1 else "")
+    computed = [compute(view) for view in seen]
+    rows = replace(train, rows=computed[0])
+    if variation is not None:
+        rows = drawn_of(rows, computed, variation)
+    held_out = None if valid is None else replace(valid, rows=compute(valid.inputs))
+    module.start = HEAD
+    try:
+        yield rows, held_out
     finally:
         module.start = None
 
