@@ -113,6 +113,7 @@ _BUILT_IN = [
     _built_in("freeze", "auto", "sktransfer.freezing.auto:Auto"),
     _built_in("freeze", "full", f"{_FREEZING}:Full"),
     _built_in("freeze", "frozen", f"{_FREEZING}:Frozen"),
+    _built_in("freeze", "head_by_epochs", f"{_FREEZING}:HeadByEpochs"),
     _built_in("freeze", "top_layers", f"{_FREEZING}:TopLayers"),
     _built_in("freeze", "bottom_layers", f"{_FREEZING}:BottomLayers"),
     _built_in("freeze", "lp_ft", f"{_FREEZING}:LinearProbeFineTune"),

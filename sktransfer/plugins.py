@@ -197,11 +197,7 @@ class FreezeStrategy(Plugin):
     """
 
     lr_factor: ClassVar[float] = 1.0
-
-    @property
-    def fits_head_first(self) -> bool:
-        """Whether leading epochs without a block are one fit of the head to convergence."""
-        return True
+    fits_head_first: ClassVar[bool] = True
 
     def trainable(
         self, blocks: Sequence[str], epoch: int, n_epochs: int, stage: str

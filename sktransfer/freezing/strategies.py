@@ -18,6 +18,7 @@ __all__ = [
     "Frozen",
     "Full",
     "Gradual",
+    "HeadByEpochs",
     "LinearProbeFineTune",
     "TopLayers",
 ]
@@ -66,14 +67,11 @@ class Full(_TrainsBody):
 
 
 class Frozen(FreezeStrategy):
-    """Train the head only, on features that are computed once.
+    """Train the head only, to convergence, on features that are computed once.
 
-    Parameters
-    ----------
-    by_epochs : bool, default=False
-        Whether the head is trained by epochs, with the estimator's ``lr``, ``batch_size`` and
-        ``max_epochs``, as books and tutorials do. It is fitted to convergence by default, which
-        needs none of them; but dropout, mixup and early stopping have an effect by epochs alone.
+    See Also
+    --------
+    HeadByEpochs : The same by steps of an optimizer.
 
     Examples
     --------
@@ -82,28 +80,28 @@ class Frozen(FreezeStrategy):
     frozenset()
     """
 
-    def __init__(self, by_epochs: bool = False) -> None:
-        self.by_epochs = by_epochs
-
-    @classmethod
-    def test_params(cls) -> list[dict[str, Any]]:
-        """Give constructor parameters of both kinds."""
-        return [{}, {"by_epochs": True}]
-
-    def search_space(self) -> dict[str, BaseDistribution]:
-        """Say that nothing is worth tuning: epochs reach what the fit reaches, and later."""
-        return {}
-
-    @property
-    def fits_head_first(self) -> bool:
-        """Whether the head is fitted to convergence."""
-        return not self.by_epochs
-
     def trainable(
         self, blocks: Sequence[str], epoch: int, n_epochs: int, stage: str
     ) -> frozenset[str]:
         """Name no block."""
         return frozenset()
+
+
+class HeadByEpochs(Frozen):
+    """Train the head only, by epochs, on features that are computed once.
+
+    As books and tutorials do, with ``lr``, ``batch_size`` and ``max_epochs``. `Frozen`, which needs
+    none of them, reaches what this reaches, and mostly sooner. But dropout, mixup and early
+    stopping of a head have an effect by epochs alone.
+
+    Examples
+    --------
+    >>> from sktransfer.freezing.strategies import HeadByEpochs
+    >>> HeadByEpochs().trainable(["embeddings", "layer.0"], epoch=0, n_epochs=3, stage="source")
+    frozenset()
+    """
+
+    fits_head_first = False
 
 
 class TopLayers(_TrainsBody):

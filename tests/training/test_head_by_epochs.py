@@ -8,7 +8,6 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from sktransfer import TransferTextClassifier
-from sktransfer.freezing.strategies import Frozen
 from sktransfer.heads.mlp import MLPHead
 
 TEXTS = [f"a {word} film, {i}" for i in range(20) for word in ("good", "fine", "bad", "dull")]
@@ -18,7 +17,7 @@ LABELS = ["+", "+", "-", "-"] * 20
 def classifier(**params):
     return TransferTextClassifier(
         "hashing",
-        **{"freeze": Frozen(by_epochs=True), "max_epochs": 8, "random_state": 0, **params},
+        **{"freeze": "head_by_epochs", "max_epochs": 8, "random_state": 0, **params},
     )
 
 
@@ -63,13 +62,12 @@ def test_the_same_seed_gives_the_same_head_and_another_one_another():
 
 
 def test_dropout_has_an_effect_by_epochs_alone():
-    def proba(by_epochs, dropout):
-        head = MLPHead(hidden=8, dropout=dropout)
-        clf = classifier(freeze=Frozen(by_epochs=by_epochs), head=head)
+    def proba(freeze, dropout):
+        clf = classifier(freeze=freeze, head=MLPHead(hidden=8, dropout=dropout))
         return clf.fit(TEXTS, LABELS).predict_proba(TEXTS)
 
-    assert np.abs(proba(True, 0.0) - proba(True, 0.5)).max() > 1e-4
-    np.testing.assert_array_equal(proba(False, 0.0), proba(False, 0.5))
+    assert np.abs(proba("head_by_epochs", 0.0) - proba("head_by_epochs", 0.5)).max() > 1e-4
+    np.testing.assert_array_equal(proba("frozen", 0.0), proba("frozen", 0.5))
 
 
 def test_early_stopping_watches_the_head():
