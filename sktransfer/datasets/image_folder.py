@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.utils import Bunch
 
-__all__ = ["list_images", "read_image_folder"]
+__all__ = ["is_image", "list_images", "read_image_folder"]
 
 _SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".jp2", ".png", ".gif", ".bmp", ".webp"}
 _SUFFIXES |= {".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".avif"}
@@ -103,7 +103,7 @@ def read_image_folder(
     if len(folders) > 1 and _are_parts(root, folders):
         raise ValueError(
             f"The folders in {root!r} are {_listed(folders)}: parts of the data, not classes. "
-            f"Read each by itself: read_image_folder({os.path.join(root, folders[0])!r})."
+            f"Give one of them, such as {os.path.join(root, _first_part(folders))!r}."
         )
     found = {name: list_images(os.path.join(root, name)) for name in folders}
     names = [name for name in folders if found[name]]
@@ -179,8 +179,31 @@ def list_images(path: str | os.PathLike[str]) -> list[str]:
                 seen.add(identity)
                 kept.append(name)
         below[:] = kept  # where os.walk goes on
-        images += [os.path.join(folder, name) for name in files if _is_image(name)]
+        images += [os.path.join(folder, name) for name in files if is_image(name)]
     return sorted(images)
+
+
+def is_image(name: str | os.PathLike[str]) -> bool:
+    """Tell by its suffix whether a file is taken for an image; it is not opened.
+
+    Parameters
+    ----------
+    name : str or path-like
+        Of the file, which need not exist.
+
+    Returns
+    -------
+    is_image : bool
+        True for the files that `list_images` lists.
+
+    Examples
+    --------
+    >>> from sktransfer.datasets.image_folder import is_image
+    >>> is_image("holiday.JPG"), is_image("holiday.csv")
+    (True, False)
+    """
+    name = os.path.basename(os.fspath(name))
+    return _is_shown(name) and os.path.splitext(name)[1].lower() in _SUFFIXES
 
 
 def _folder(path: str | os.PathLike[str], expected: str) -> str:
@@ -201,13 +224,17 @@ def _entries(root: str) -> tuple[list[str], list[str]]:
         shown = [entry for entry in entries if _is_shown(entry.name)]
         folders = sorted(entry.name for entry in shown if entry.is_dir())
         files = sorted(entry.name for entry in shown if not entry.is_dir())
-    return folders, [name for name in files if _is_image(name)]
+    return folders, [name for name in files if is_image(name)]
 
 
 def _are_parts(root: str, folders: Sequence[str]) -> bool:
     return {name.lower() for name in folders} <= _PARTS and all(
         _entries(os.path.join(root, name))[0] for name in folders
     )
+
+
+def _first_part(folders: Sequence[str]) -> str:
+    return next((name for name in folders if name.lower().startswith("train")), folders[0])
 
 
 def _check_classes(
@@ -229,7 +256,7 @@ def _check_classes(
     deeper = _entries(only)[0]
     hint = ""
     if len(deeper) > 1:
-        hint = f" It has folders of its own: for those as classes, read_image_folder({only!r})."
+        hint = f" It has folders of its own: for those as classes, give {only!r}."
     raise ValueError(
         f"All images in folders of {root!r} are of one class, {names[0]!r}; expected two folders "
         f"with images at least, as in {_layout(root)}.{hint}"
@@ -251,10 +278,6 @@ def _listed(names: Sequence[str]) -> str:
 
 def _is_shown(name: str) -> bool:
     return not name.startswith(".") and name not in _NO_CLASSES
-
-
-def _is_image(name: str) -> bool:
-    return _is_shown(name) and os.path.splitext(name)[1].lower() in _SUFFIXES
 
 
 def _identity(folder: str) -> tuple[int, int]:

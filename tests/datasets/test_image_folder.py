@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sktransfer.datasets import read_image_folder
-from sktransfer.datasets.image_folder import list_images
+from sktransfer.datasets.image_folder import is_image, list_images
 
 
 @pytest.fixture
@@ -222,18 +222,18 @@ def test_one_class_leaves_nothing_to_tell_apart(make):
     folder = make("cats/1.jpg", "cats/2.jpg", "dogs/notes.txt")
     with pytest.raises(ValueError, match="are of one class, 'cats'; expected two") as caught:
         read_image_folder(folder)
-    assert "read_image_folder(" not in str(caught.value)
+    assert "folders of its own" not in str(caught.value)
 
 
 def test_classes_that_lie_a_folder_deeper_are_pointed_at(make):
     folder = make("animals/cats/1.jpg", "animals/dogs/2.jpg")
-    with pytest.raises(ValueError, match=r"one class, 'animals'.*read_image_folder\('.*animals'\)"):
+    with pytest.raises(ValueError, match=r"one class, 'animals'.*, give '.*animals'\."):
         read_image_folder(folder)
 
 
 def test_parts_of_the_data_are_no_classes(make):
     folder = make("train/cats/1.jpg", "train/dogs/2.jpg", "test/cats/3.jpg", "test/dogs/4.jpg")
-    with pytest.raises(ValueError, match=r"'test', 'train'.*parts of the data, not classes"):
+    with pytest.raises(ValueError, match=r"'test', 'train'.*parts of the data.* as '.*train'\."):
         read_image_folder(folder)
     assert read_image_folder(folder / "train").target_names == ["cats", "dogs"]
 
@@ -252,3 +252,10 @@ def test_images_of_a_folder_without_classes_are_listed(make):
     assert list_images(make(root="empty")) == []
     with pytest.raises(NotADirectoryError, match="expected a folder of images"):
         list_images(folder / "b.jpg")
+
+
+def test_a_file_is_taken_for_an_image_where_it_is_listed(make):
+    names = ("a.jpg", "b.JPEG", "deeper/c.tif", "notes.txt", "d.jpg.zip", ".hidden.jpg", "jpg")
+    folder = make(*names)
+    listed = {os.path.relpath(path, folder) for path in list_images(folder)}
+    assert {name for name in names if is_image(folder / name)} == listed
