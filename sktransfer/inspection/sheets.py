@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sktransfer.images.decoding import import_pillow
+from sktransfer.images.lazy import Picture
 from sktransfer.images.pictures import check_pictures
 from sktransfer.inspection._fonts import fitting, font_for
 
-__all__ = ["contact_sheet", "mistakes_sheet"]
+__all__ = ["contact_sheet", "draw_mistakes", "mistakes_sheet"]
 
 _PAPER, _MOUNT, _RULE = "#fcfcfb", "#efefec", "#dcdcd8"
 _INK, _FAINT_INK = "#1f2328", "#6a7078"
@@ -178,8 +179,48 @@ def mistakes_sheet(
         raise ValueError(
             f"Got {len(true)} labels for {len(pictures)} pictures; expected one for each."
         )
-    probabilities = np.asarray(estimator.predict_proba(X))
-    predicted = np.asarray(estimator.classes_)[probabilities.argmax(axis=1)]
+    return draw_mistakes(
+        pictures,
+        true,
+        estimator.predict_proba(X),
+        estimator.classes_,
+        n=n,
+        n_columns=n_columns,
+        thumbnail=thumbnail,
+    )
+
+
+def draw_mistakes(
+    pictures: Sequence[Picture],
+    true: Any,
+    probabilities: Any,
+    classes: Any,
+    *,
+    n: int = 24,
+    n_columns: int = 6,
+    thumbnail: int = 160,
+) -> Any:
+    """Draw the sheet of `mistakes_sheet` from probabilities that are known already.
+
+    Parameters
+    ----------
+    pictures : sequence of n_samples Picture
+        Of which only those that are drawn are decoded.
+    true : array-like of n_samples labels
+        Labels are the same if they read the same.
+    probabilities : array-like of shape (n_samples, n_classes)
+        What was predicted.
+    classes : array-like of n_classes labels
+        Of the columns of ``probabilities``.
+    n, n_columns, thumbnail : int
+        As of `mistakes_sheet`.
+
+    Returns
+    -------
+    sheet : PIL.Image.Image
+    """
+    probabilities = np.asarray(probabilities)
+    predicted = np.asarray(classes)[probabilities.argmax(axis=1)]
     confidence = probabilities.max(axis=1)
     wrong = [i for i in range(len(true)) if str(true[i]) != str(predicted[i])]
     first = sorted(wrong, key=lambda i: -confidence[i])[:n]
