@@ -63,7 +63,7 @@ def wrong_labels(
         None if code is None else float(probabilities[i, code]) for i, code in enumerate(codes)
     ]
     values = ([classes[i] for i in best], confidence, of_label)
-    return _rows(table.with_columns(dict(zip(LABEL_COLUMNS, values, strict=True))), wrong)
+    return table.with_columns(dict(zip(LABEL_COLUMNS, values, strict=True))).rows(wrong)
 
 
 def wrong_numbers(table: Table, true: Sequence[float], predicted: Sequence[float]) -> Table:
@@ -85,9 +85,4 @@ def wrong_numbers(table: Table, true: Sequence[float], predicted: Sequence[float
     errors = [a - b for a, b in zip(predicted, true, strict=True)]
     order = sorted(range(len(errors)), key=lambda i: -abs(errors[i]))
     values = (list(predicted), errors)
-    return _rows(table.with_columns(dict(zip(NUMBER_COLUMNS, values, strict=True))), order)
-
-
-def _rows(table: Table, index: Sequence[int]) -> Table:
-    columns = {name: [values[i] for i in index] for name, values in table.columns.items()}
-    return Table(columns, table.origin)
+    return table.with_columns(dict(zip(NUMBER_COLUMNS, values, strict=True))).rows(order)

@@ -1,43 +1,102 @@
-"""What the commands that train ask of their table, their options and their output."""
+"""What the commands that train have in common: examples, classifier, options and output."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 
-from sktransfer.cli.tables import read_table
+from sktransfer.cli._inputs import Inputs, Kind, read_labelled
+from sktransfer.cli._unreadable import only_readable
 
-__all__ = ["check_folder", "labelled_texts", "number"]
+__all__ = ["check_folder", "new_classifier", "number", "read_examples"]
 
 
-def labelled_texts(data: Path, text: str, label: str) -> tuple[list[Any], list[Any]]:
-    """Read the texts and labels of a table.
+def read_examples(
+    data: Path, text: str, label: str, on_bad_image: Literal["raise", "skip"]
+) -> tuple[Inputs, list[Any], list[Any]]:
+    """Read what is to be trained on.
 
     Parameters
     ----------
     data : Path
-        The table.
+        A table of texts, or a folder of images.
     text, label : str
-        Names of the columns.
+        Names of the columns of a table.
+    on_bad_image : {"raise", "skip"}
+        What to do with images that cannot be read.
 
     Returns
     -------
-    texts, labels : list
-        Of all rows.
+    inputs : Inputs
+        All of it.
+    values, labels : list
+        Texts or paths of images, and their labels.
 
     Raises
     ------
     TypeError
         If a label is a list or an object.
     """
-    table = read_table(data)
-    texts = table.column(text)
-    labels = table.column(label, blank_is_missing=True)
+    inputs = only_readable(read_labelled(data), on_bad_image)
+    values, labels = inputs.values(text), inputs.labels(label)
     if any(isinstance(each, list | dict) for each in labels):
         raise TypeError(f"the column {label!r} holds lists or objects; one label a row is expected")
-    return texts, labels
+    return inputs, values, labels
+
+
+def new_classifier(
+    kind: Kind,
+    *,
+    backbone: str | None,
+    source: Path | None,
+    balanced: bool,
+    max_length: int | None,
+    image_size: int | None,
+    augment: bool,
+    **parameters: Any,
+) -> Any:
+    """Make the classifier of texts or of images.
+
+    Parameters
+    ----------
+    kind : {"text", "image"}
+        What it reads.
+    backbone : str or None
+        None is its default.
+    source : Path or None
+        The model to start from.
+    balanced : bool
+        Whether labels count alike.
+    max_length : int or None
+        Tokens of a text.
+    image_size : int or None
+        Pixels of a side of an image.
+    augment : bool
+        Whether training images are changed at random.
+    **parameters
+        What both have.
+
+    Returns
+    -------
+    classifier : TransferTextClassifier or TransferImageClassifier
+        Not fitted.
+    """
+    import sktransfer
+
+    if backbone is not None:
+        parameters["backbone"] = backbone
+    parameters["source"] = None if source is None else os.fspath(source)
+    parameters["class_weight"] = "balanced" if balanced else None
+    if kind == "text":
+        return sktransfer.TransferTextClassifier(max_length=max_length, **parameters)
+    return sktransfer.TransferImageClassifier(
+        image_size=image_size,
+        augmentation=sktransfer.ImageAugmentation() if augment else None,
+        **parameters,
+    )
 
 
 def number(value: str, kind: type, option: str) -> Any:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sktransfer.cli._inputs import check_options, read_labelled
 from sktransfer.cli._measures import measure, measure_numbers
 from sktransfer.cli._mistakes import (
     LABEL_COLUMNS,
@@ -19,13 +20,13 @@ from sktransfer.cli._mistakes import (
     wrong_numbers,
 )
 from sktransfer.cli._reports import about_unknown, print_labels, print_numbers
+from sktransfer.cli._unreadable import only_readable
 from sktransfer.cli.console import results, status
-from sktransfer.cli.options import Data, Force, Label, Model, Text
+from sktransfer.cli.options import Data, Force, Label, Model, OnBadImage, Text
 from sktransfer.cli.tables import (
     Table,
     check_free,
     check_output,
-    read_table,
     write_file,
     write_table,
 )
@@ -34,6 +35,7 @@ __all__ = ["evaluate"]
 
 
 def evaluate(
+    context: typer.Context,
     model: Model,
     data: Data,
     text: Text = "text",
@@ -51,17 +53,27 @@ def evaluate(
             metavar="TABLE", help="Write the rows that were predicted wrongly, worst first."
         ),
     ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            help="Draw the images that were predicted wrongly: the 24 most confident mistakes.",
+        ),
+    ] = None,
+    on_bad_image: OnBadImage = "raise",
     force: Force = False,
 ) -> None:
-    """Compare the predictions with the labels, or numbers, of a table."""
-    _check_outputs(confusion, errors, data, force)
-    table = read_table(data)
-    texts = table.column(text)
-    cells = table.column(label, blank_is_missing=True)
+    """Compare the predictions with the labels, or numbers, of a table or a folder of images."""
+    check_options(context, data)
+    _check_outputs(confusion, errors, sheet, data, force)
+    inputs = read_labelled(data)
 
     from sktransfer import load
 
     estimator = load(model)
+    inputs.check_model(estimator, model)
+    inputs = only_readable(inputs, on_bad_image)
+    table, values, cells = inputs.table, inputs.values(text), inputs.labels(label)
     predicts_numbers = _predicts_numbers(estimator, model)
     if confusion is not None and predicts_numbers:
         raise typer.BadParameter(
@@ -72,14 +84,14 @@ def evaluate(
         check_names(table, NUMBER_COLUMNS if predicts_numbers else LABEL_COLUMNS)
     if predicts_numbers:
         true = _numbers(cells, label, table)
-        with status().status(f"predicting {table.n_rows:,} rows"):
-            predicted = estimator.predict(texts).tolist()
+        with status().status(f"predicting {inputs.counted}"):
+            predicted = estimator.predict(values).tolist()
         _report(measure_numbers(true, predicted), print_numbers, as_json)
         mistakes = None if errors is None else wrong_numbers(table, true, predicted)
     else:
         classes = estimator.classes_.tolist()
-        with status().status(f"predicting {table.n_rows:,} rows"):
-            probabilities = estimator.predict_proba(texts)
+        with status().status(f"predicting {inputs.counted}"):
+            probabilities = estimator.predict_proba(values)
         predicted = [classes[i] for i in probabilities.argmax(axis=1)]
         measured = measure(cells, predicted, classes)
         if measured["unknown_labels"]:
@@ -88,19 +100,28 @@ def evaluate(
         mistakes = None if errors is None else wrong_labels(table, cells, probabilities, classes)
         if confusion is not None:
             _draw(confusion, cells, predicted, list(measured["labels"]))
+        if sheet is not None:
+            _draw_sheet(sheet, values, cells, probabilities, classes)
     if errors is not None and mistakes is not None:
         write_table(mistakes, errors, inputs=[data], force=force)
         status().print(f"{mistakes.n_rows:,} rows written to {errors}")
 
 
-def _check_outputs(confusion: Path | None, errors: Path | None, data: Path, force: bool) -> None:
-    """Find out before the texts are encoded whether everything can be written."""
+def _check_outputs(
+    confusion: Path | None, errors: Path | None, sheet: Path | None, data: Path, force: bool
+) -> None:
+    """Find out before anything is predicted whether everything can be written."""
     if errors is not None:
         check_output(errors, inputs=[data], force=force)
+    for picture in (confusion, sheet):
+        if picture is None:
+            continue
+        if picture.suffix.lower() != ".png":
+            raise ValueError(f"{picture} is no *.png, and a picture is written as PNG only.")
+        check_free(picture, force=force)
     if confusion is not None:
-        if confusion.suffix.lower() != ".png":
-            raise ValueError(f"{confusion} is no *.png, and a picture is written as PNG only.")
-        check_free(confusion, force=force)
+        if confusion == sheet:
+            raise ValueError(f"--confusion and --sheet are the same file, {sheet}.")
         from sktransfer.inspection._matplotlib import check_matplotlib
 
         check_matplotlib()
@@ -156,3 +177,15 @@ def _draw(path: Path, true: Sequence[Any], predicted: Sequence[Any], labels: Seq
     with write_file(path) as file:
         write_confusion(list(map(str, true)), list(map(str, predicted)), file, labels=labels)
     status().print(f"confusion matrix written to {path}")
+
+
+def _draw_sheet(
+    path: Path, images: Sequence[str], true: Sequence[Any], probabilities: Any, classes: list[Any]
+) -> None:
+    from sktransfer.images.pictures import check_pictures
+    from sktransfer.inspection.sheets import draw_mistakes
+
+    sheet = draw_mistakes(check_pictures(images), true, probabilities, classes)
+    with write_file(path) as file:
+        sheet.save(file, "PNG")
+    status().print(f"the most confident mistakes drawn in {path}")

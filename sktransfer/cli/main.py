@@ -51,7 +51,7 @@ def _options(
         bool, typer.Option("--debug", help="Show the traceback of an error; stands anywhere.")
     ] = False,
 ) -> None:
-    """Transfer learning for scikit-learn: train a text classifier, use it, and measure it."""
+    """Transfer learning for scikit-learn: train a classifier of texts or images, and measure it."""
 
 
 def run(arguments: Sequence[str] | None = None) -> None:

@@ -3,42 +3,61 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 __all__ = [
+    "Augment",
     "Backbone",
     "Balanced",
     "BatchSize",
     "Data",
+    "DataOrFiles",
     "Device",
     "EmbedBackbone",
     "Force",
     "Head",
+    "ImageSize",
     "Label",
     "MaxEpochs",
     "MaxLength",
     "Model",
+    "OnBadImage",
     "Seed",
     "Source",
     "Text",
 ]
 
+_TABLE = "table of texts: .csv, .jsonl, .ndjson, .json, each also with .gz, or .parquet"
+
 Data = Annotated[
     Path,
     typer.Argument(
-        metavar="DATA", help="Table: .csv, .jsonl, .ndjson, .json, each also with .gz, or .parquet."
+        metavar="DATA",
+        help=f"Folder of images with one folder a class, or {_TABLE}.",
     ),
+]
+DataOrFiles = Annotated[
+    list[Path],
+    typer.Argument(metavar="DATA", help=f"Folders of images, files of images, or one {_TABLE}."),
 ]
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL_DIR", help="Folder that `sktransfer train` wrote.")
 ]
-Text = Annotated[str, typer.Option("--text", metavar="COLUMN", help="Column of the texts.")]
-Label = Annotated[str, typer.Option("--label", metavar="COLUMN", help="Column of the labels.")]
+Text = Annotated[str, typer.Option("--text", metavar="COLUMN", help="Column of a table's texts.")]
+Label = Annotated[
+    str, typer.Option("--label", metavar="COLUMN", help="Column of a table's labels.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
 
-Backbone = Annotated[str, typer.Option(help="Registered name, hub id owner/name, or ./folder.")]
+Backbone = Annotated[
+    str | None,
+    typer.Option(
+        help="Registered name, hub id owner/name, or ./folder.",
+        show_default="minilm; efficientnet-lite0 for images",
+    ),
+]
 Head = Annotated[str, typer.Option(help="linear or mlp.")]
 Source = Annotated[
     Path | None,
@@ -49,6 +68,19 @@ MaxEpochs = Annotated[
 ]
 BatchSize = Annotated[int, typer.Option(min=1, help="Rows of a batch.")]
 MaxLength = Annotated[int | None, typer.Option(min=1, help="Tokens of a text that are read.")]
+ImageSize = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Pixels of a side that a network of images reads.", show_default="its own"
+    ),
+]
+Augment = Annotated[
+    bool, typer.Option("--augment", help="Flip, cut, turn and colour training images at random.")
+]
+OnBadImage = Annotated[
+    Literal["raise", "skip"],
+    typer.Option(help="Images that cannot be read: an error, or left out with a warning."),
+]
 Balanced = Annotated[
     bool, typer.Option("--balanced", help="Weigh rows so that all labels count alike.")
 ]

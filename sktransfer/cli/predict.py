@@ -1,4 +1,4 @@
-"""``sktransfer predict``: a table in, the same table with predictions out."""
+"""``sktransfer predict``: a table or images in, a table with predictions out."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from typing import Annotated, Any
 import typer
 
 from sktransfer.cli._formats import write_text
+from sktransfer.cli._inputs import Inputs, check_options, read_inputs
+from sktransfer.cli._unreadable import find_unreadable, warn_of
 from sktransfer.cli.console import status
-from sktransfer.cli.options import Data, Force, Model, Text
-from sktransfer.cli.tables import check_output, read_table, write_table
+from sktransfer.cli.options import DataOrFiles, Force, Model, Text
+from sktransfer.cli.tables import check_output, write_table
 
 __all__ = ["predict"]
 
 
 def predict(
+    context: typer.Context,
     model: Model,
-    data: Data,
+    data: DataOrFiles,
     text: Text = "text",
     output: Annotated[
         Path | None,
@@ -37,43 +40,75 @@ def predict(
     ] = None,
     force: Force = False,
 ) -> None:
-    """Add a column `prediction` to a table."""
+    """Add a column `prediction` to a table of texts, or to the paths of images.
+
+    Images that cannot be read have no prediction, and a column `error` says why; the command goes
+    on, warns of them and exits with 0. Where none can be read, it is an error.
+    """
+    for each in data:
+        check_options(context, each)
     if output is not None:
-        check_output(output, inputs=[data], force=force)
-    table = read_table(data)
-    texts = table.column(text)
-    # Before the texts are encoded, which takes long: a taken name is an error.
-    table.with_columns({"prediction": []})
+        check_output(output, inputs=data, force=force)
+    inputs = read_inputs(data)
 
     from sktransfer import load
 
     clf = load(model)
+    inputs.check_model(clf, model)
+    values = inputs.values(text)
+    # Before the texts are encoded, which takes long: a taken name is an error.
+    inputs.table.with_columns({"prediction": []})
     if onnx is not None:
         from sktransfer.serving import with_onnx
 
         clf = with_onnx(clf, onnx)
-    blank = sum(not str(text).strip() for text in texts)
-    if blank:
-        status().print(f"warning: {blank:,} of {table.n_rows:,} texts are empty or blank.")
-    with status().status(f"predicting {table.n_rows:,} rows"):
-        table = table.with_columns(_predicted(clf, texts, model, proba))
+    add = _for_images if inputs.kind == "image" else _for_texts
+    table = inputs.table.with_columns(add(clf, values, inputs, model, proba))
     if output is None:
         write_text(table.columns, sys.stdout.buffer, "csv")
     else:
-        write_table(table, output, inputs=[data], force=force)
+        write_table(table, output, inputs=data, force=force)
         status().print(f"{table.n_rows:,} rows written to {output}")
 
 
-def _predicted(clf: Any, texts: list[Any], model: Path, proba: bool) -> dict[str, list[Any]]:
+def _for_texts(
+    clf: Any, texts: list[Any], inputs: Inputs, model: Path, proba: bool
+) -> dict[str, list[Any]]:
+    blank = sum(not str(text).strip() for text in texts)
+    if blank:
+        status().print(f"warning: {blank:,} of {len(texts):,} texts are empty or blank.")
+    with status().status(f"predicting {inputs.counted}"):
+        return _predicted(clf, texts, model, proba)
+
+
+def _for_images(
+    clf: Any, paths: list[str], inputs: Inputs, model: Path, proba: bool
+) -> dict[str, list[Any]]:
+    """Give the columns of all images, with None where one cannot be read, and why in ``error``."""
+    bad = find_unreadable(paths)
+    good = [i for i in range(len(paths)) if i not in bad]
+    if not good:
+        raise ValueError(f"None of {inputs.counted} can be read. {paths[0]} {bad[0].rstrip('.')}.")
+    warn_of(bad, paths, "have no prediction")
+    with status().status(f"predicting {inputs.counted}"):
+        found = _predicted(clf, [paths[i] for i in good], model, proba)
+    columns: dict[str, list[Any]] = {}
+    for name, values in found.items():
+        of_row = dict(zip(good, values, strict=True))
+        columns[name] = [of_row.get(i) for i in range(len(paths))]
+    return columns | {"error": [bad.get(i) for i in range(len(paths))]}
+
+
+def _predicted(clf: Any, values: list[Any], model: Path, proba: bool) -> dict[str, list[Any]]:
     """Give the columns to add: labels, several labels joined by ``|``, or numbers."""
     if not hasattr(clf, "predict"):
         raise TypeError(f"{model} holds a {type(clf).__name__}, which predicts nothing.")
     if not hasattr(clf, "predict_proba"):
         if proba:
             raise ValueError(f"{model} predicts numbers, which have no probabilities: drop --proba")
-        numbers = clf.predict(texts).tolist()
+        numbers = clf.predict(values).tolist()
         return {"prediction": numbers}
-    probabilities = clf.predict_proba(texts)
+    probabilities = clf.predict_proba(values)
     labels: list[Any] = clf.classes_.tolist()
     if clf.multilabel_:
         chosen = probabilities >= clf.thresholds_

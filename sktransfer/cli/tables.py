@@ -12,7 +12,7 @@ import gzip
 import os
 import secrets
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -20,13 +20,20 @@ from typing import IO, Any
 from sktransfer.cli import _formats
 
 __all__ = [
+    "KINDS_OF_TABLES",
     "Table",
     "check_free",
     "check_output",
+    "is_table",
     "read_table",
     "write_file",
     "write_table",
 ]
+
+KINDS_OF_TABLES = (
+    "*.csv, *.jsonl, *.ndjson, *.json (one object a line), each also with .gz, and *.parquet"
+)
+_SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,43 @@ class Table:
                 "lost."
             )
         return Table({**self.columns, **new}, self.origin)
+
+    def rows(self, index: Sequence[int]) -> Table:
+        """Give some of the rows.
+
+        Parameters
+        ----------
+        index : sequence of int
+            Which, in this order.
+
+        Returns
+        -------
+        table : Table
+        """
+        columns = {name: [values[i] for i in index] for name, values in self.columns.items()}
+        return Table(columns, self.origin)
+
+
+def is_table(path: Path) -> bool:
+    """Tell whether a suffix names a kind of table.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A file, which need not exist.
+
+    Returns
+    -------
+    is_table : bool
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from sktransfer.cli.tables import is_table
+    >>> is_table(Path("texts.csv.gz")), is_table(Path("photos.zip"))
+    (True, False)
+    """
+    return _suffix_kind(path) is not None
 
 
 def read_table(path: Path) -> Table:
@@ -266,18 +310,19 @@ def write_file(path: Path) -> Iterator[IO[bytes]]:
         new.unlink(missing_ok=True)
 
 
-_SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
-_KNOWN = "*.csv, *.jsonl, *.ndjson, *.json (one object a line), each also with .gz, and *.parquet"
-
-
 def _kind(path: Path) -> str:
+    kind = _suffix_kind(path)
+    if kind is None:
+        raise ValueError(f"{path} has no suffix that names a kind of table: {KINDS_OF_TABLES}.")
+    return kind
+
+
+def _suffix_kind(path: Path) -> str | None:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes[-1:] == [".parquet"]:
         return "parquet"
     last = suffixes[-2:-1] if suffixes[-1:] == [".gz"] else suffixes[-1:]
-    if not last or last[0] not in _SUFFIXES:
-        raise ValueError(f"{path} has no suffix that names a kind of table: {_KNOWN}.")
-    return _SUFFIXES[last[0]]
+    return _SUFFIXES.get(last[0]) if last else None
 
 
 def _open_text(path: Path) -> IO[str]:

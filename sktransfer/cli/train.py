@@ -1,8 +1,7 @@
-"""``sktransfer train``: a table in, a model folder out."""
+"""``sktransfer train``: a table or a folder of images in, a model folder out."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from pathlib import Path
@@ -12,9 +11,11 @@ import typer
 from rich.table import Table as RichTable
 from rich.text import Text as Plain
 
-from sktransfer.cli._training import check_folder, labelled_texts, number
+from sktransfer.cli._inputs import check_options
+from sktransfer.cli._training import check_folder, new_classifier, number, read_examples
 from sktransfer.cli.console import results, status
 from sktransfer.cli.options import (
+    Augment,
     Backbone,
     Balanced,
     BatchSize,
@@ -23,9 +24,11 @@ from sktransfer.cli.options import (
     EmbedBackbone,
     Force,
     Head,
+    ImageSize,
     Label,
     MaxEpochs,
     MaxLength,
+    OnBadImage,
     Seed,
     Source,
     Text,
@@ -37,13 +40,14 @@ _MANY_LABELS = 20
 
 
 def train(
+    context: typer.Context,
     data: Data,
     model: Annotated[
         Path, typer.Option("--model", metavar="MODEL_DIR", help="Folder to save the model in.")
     ],
     text: Text = "text",
     label: Label = "label",
-    backbone: Backbone = "minilm",
+    backbone: Backbone = None,
     freeze: Annotated[str, typer.Option(help="What trains when; see `sktransfer plugins`.")] = (
         "auto"
     ),
@@ -55,6 +59,9 @@ def train(
         str, typer.Option(metavar="FLOAT|auto", help="Peak learning rate of the encoder.")
     ] = "auto",
     max_length: MaxLength = None,
+    image_size: ImageSize = None,
+    augment: Augment = False,
+    on_bad_image: OnBadImage = "raise",
     balanced: Balanced = False,
     early_stopping: Annotated[
         bool, typer.Option("--early-stopping", help="Hold rows out and stop when they say so.")
@@ -68,24 +75,26 @@ def train(
     verbose: Annotated[bool, typer.Option("--verbose", help="Print a line an epoch.")] = False,
     force: Force = False,
 ) -> None:
-    """Train a text classifier on a table and save it."""
+    """Train a classifier on a table of texts or a folder of images, and save it."""
     epochs = number(max_epochs, int, "--max-epochs")
     rate = number(lr, float, "--lr")
+    check_options(context, data)
     check_folder(model, source, force)
-    texts, labels = labelled_texts(data, text, label)
+    inputs, values, labels = read_examples(data, text, label, on_bad_image)
 
-    from sktransfer import TransferTextClassifier
-
-    clf = TransferTextClassifier(
-        backbone,
+    clf = new_classifier(
+        inputs.kind,
+        backbone=backbone,
         freeze=freeze,
         head=head,
-        source=None if source is None else os.fspath(source),
+        source=source,
         max_epochs=epochs,
         batch_size=batch_size,
         lr=rate,
         max_length=max_length,
-        class_weight="balanced" if balanced else None,
+        image_size=image_size,
+        augment=augment,
+        balanced=balanced,
         early_stopping=early_stopping,
         validation_fraction=validation_fraction,
         random_state=seed,
@@ -93,8 +102,8 @@ def train(
         verbose=int(verbose),
     )
     started = time.perf_counter()
-    with status().status(f"training on {len(texts):,} rows"):
-        clf.fit(texts, labels)
+    with status().status(f"training on {inputs.counted}"):
+        clf.fit(values, labels)
     seconds = time.perf_counter() - started
     clf.save(model, embed_backbone=embed_backbone)
     results().print(_summary(clf, labels, seconds, model))

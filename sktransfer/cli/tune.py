@@ -1,8 +1,7 @@
-"""``sktransfer tune``: which settings suit a table, by cross-validation."""
+"""``sktransfer tune``: which settings suit a table or a folder of images, by cross-validation."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,9 +9,11 @@ import typer
 from rich.table import Table as RichTable
 from rich.text import Text as Plain
 
-from sktransfer.cli._training import check_folder, labelled_texts, number
+from sktransfer.cli._inputs import check_options
+from sktransfer.cli._training import check_folder, new_classifier, number, read_examples
 from sktransfer.cli.console import results, status
 from sktransfer.cli.options import (
+    Augment,
     Backbone,
     Balanced,
     BatchSize,
@@ -21,9 +22,11 @@ from sktransfer.cli.options import (
     EmbedBackbone,
     Force,
     Head,
+    ImageSize,
     Label,
     MaxEpochs,
     MaxLength,
+    OnBadImage,
     Seed,
     Source,
     Text,
@@ -35,6 +38,7 @@ _SHOWN = 5
 
 
 def tune(
+    context: typer.Context,
     data: Data,
     trials: Annotated[int, typer.Option(min=1, help="Settings that are tried.")] = 30,
     timeout: Annotated[
@@ -61,7 +65,7 @@ def tune(
     n_jobs: Annotated[int | None, typer.Option(help="Folds that are trained at once.")] = None,
     text: Text = "text",
     label: Label = "label",
-    backbone: Backbone = "minilm",
+    backbone: Backbone = None,
     freeze: Annotated[
         list[str] | None,
         typer.Option(help="Strategy to choose from, given once for each; all by default."),
@@ -71,29 +75,36 @@ def tune(
     max_epochs: MaxEpochs = "auto",
     batch_size: BatchSize = 16,
     max_length: MaxLength = None,
+    image_size: ImageSize = None,
+    augment: Augment = False,
+    on_bad_image: OnBadImage = "raise",
     balanced: Balanced = False,
     seed: Seed = 0,
     device: Device = "auto",
     embed_backbone: EmbedBackbone = False,
     force: Force = False,
 ) -> None:
-    """Search the settings that suit a table, and train a model with the best."""
+    """Search the settings that suit texts or images, and train a model with the best."""
     epochs = number(max_epochs, int, "--max-epochs")
+    check_options(context, data)
     if model is not None:
         check_folder(model, source, force)
-    texts, labels = labelled_texts(data, text, label)
+    inputs, values, labels = read_examples(data, text, label, on_bad_image)
 
-    from sktransfer import TransferSearchCV, TransferTextClassifier
+    from sktransfer import TransferSearchCV
     from sktransfer.tuning import SearchProgress, search_space
 
-    clf = TransferTextClassifier(
-        backbone,
+    clf = new_classifier(
+        inputs.kind,
+        backbone=backbone,
         head=head,
-        source=None if source is None else os.fspath(source),
+        source=source,
         max_epochs=epochs,
         batch_size=batch_size,
         max_length=max_length,
-        class_weight="balanced" if balanced else None,
+        image_size=image_size,
+        augment=augment,
+        balanced=balanced,
         random_state=seed,
         device=device,
     )
@@ -113,11 +124,11 @@ def tune(
         refit=model is not None,
         random_state=seed,
     )
-    search.set_callbacks(SearchProgress()).fit(texts, labels)
+    search.set_callbacks(SearchProgress()).fit(values, labels)
     results().print(_summary(search, scoring))
     if model is not None:
         search.best_estimator_.save(model, embed_backbone=embed_backbone)
-        said = f"trained with the best settings on {len(labels):,} rows, in {model}"
+        said = f"trained with the best settings on {inputs.counted}, in {model}"
         status().print(said, soft_wrap=True)
     if storage is not None and "://" not in storage:
         status().print(f"sktransfer dashboard {storage} shows all trials", soft_wrap=True)

@@ -122,7 +122,7 @@ def test_every_user_error_is_one_sentence(sktransfer, error_of, monkeypatch, err
     def fail(path):
         raise error
 
-    monkeypatch.setattr("sktransfer.cli.evaluate.read_table", fail)
+    monkeypatch.setattr("sktransfer.cli.evaluate.read_labelled", fail)
     assert error_of(sktransfer("evaluate", "m", "a.csv")) == message
 
 
@@ -130,7 +130,7 @@ def test_a_defect_of_ours_is_not_hidden(sktransfer, monkeypatch):
     def fail(path):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("sktransfer.cli.evaluate.read_table", fail)
+    monkeypatch.setattr("sktransfer.cli.evaluate.read_labelled", fail)
     assert isinstance(sktransfer("evaluate", "m", "a.csv").exception, ZeroDivisionError)
 
 
@@ -138,7 +138,7 @@ def test_interrupting(sktransfer, monkeypatch):
     def interrupt(path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sktransfer.cli.evaluate.read_table", interrupt)
+    monkeypatch.setattr("sktransfer.cli.evaluate.read_labelled", interrupt)
     done = sktransfer("evaluate", "m", "a.csv")
     assert done.exit_code == 130
     assert done.stderr == "interrupted.\n"
@@ -153,7 +153,7 @@ from sktransfer.cli.main import run
 def wait(path):
     print("ready", flush=True)
     time.sleep(60)
-evaluate.read_table = wait
+evaluate.read_labelled = wait
 run(["evaluate", "m", "a.csv"])
 """
     process = subprocess.Popen(
@@ -177,7 +177,7 @@ def test_warnings_are_one_line_and_the_filters_survive(sktransfer, monkeypatch):
         warnings.warn("some\nthing", UserWarning, stacklevel=1)
         raise ValueError("done")
 
-    monkeypatch.setattr("sktransfer.cli.evaluate.read_table", warn)
+    monkeypatch.setattr("sktransfer.cli.evaluate.read_labelled", warn)
     assert sktransfer("evaluate", "m", "a.csv").stderr == "warning: some thing\nerror: done\n"
     assert warnings.showwarning is before
 
