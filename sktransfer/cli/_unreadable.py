@@ -67,7 +67,7 @@ def only_readable(inputs: Inputs, on_bad_image: Literal["raise", "skip"]) -> Inp
             f"{len(bad):,} of {inputs.counted} cannot be read. {one} Mend or remove what is "
             "damaged, or leave it out with --on-bad-image skip."
         )
-    warn_of(bad, paths, "are left out")
+    warn_of(bad, paths, "left out")
     kept = [i for i in range(len(paths)) if i not in bad]
     return Inputs(inputs.kind, inputs.table.rows(kept))
 

@@ -89,7 +89,7 @@ def _for_images(
     good = [i for i in range(len(paths)) if i not in bad]
     if not good:
         raise ValueError(f"None of {inputs.counted} can be read. {paths[0]} {bad[0].rstrip('.')}.")
-    warn_of(bad, paths, "have no prediction")
+    warn_of(bad, paths, "no prediction")
     with status().status(f"predicting {inputs.counted}"):
         found = _predicted(clf, [paths[i] for i in good], model, proba)
     columns: dict[str, list[Any]] = {}

@@ -48,7 +48,7 @@ class ImageInput:
             if len(pictures.bad) == len(pictures):
                 raise ValueError(f"X has no image that can be read. {pictures.bad[0]}")
             if pictures.bad:
-                warn_of_unreadable(pictures.bad, len(pictures), "are left out")
+                warn_of_unreadable(pictures.bad, len(pictures), "left out")
         return pictures
 
     def _read(self, X: Any, start: int = 0) -> Pictures:
@@ -83,4 +83,4 @@ class ImageInput:
 def warn_of_unreadable(bad: dict[int, str], n: int, consequence: str) -> None:
     """Warn of images that cannot be read, and name the first of them."""
     named = "; ".join(list(bad.values())[:_NAMED]) + ("; ..." if len(bad) > _NAMED else "")
-    warn_user(f"{len(bad)} of {n} images {consequence}: {named}")
+    warn_user(f"{len(bad)} of {n} images cannot be read; {consequence}: {named}")

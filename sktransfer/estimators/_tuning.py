@@ -21,6 +21,8 @@ _KINDS = (*_REGISTERED, "augmentation")
 # Without effect where nothing trains by steps.
 _OF_BODIES = {"lr", "weight_decay", "warmup", "batch_size", "max_epochs", "average"}
 _OF_TRAINING = {("head", "lr_scale"), ("augmentation", "mixup")}
+# Of encoders, and without effect where they do not train.
+_OF_TRAINED_ENCODERS = {("backbone", "dropout"), ("backbone", "drop_connect")}
 
 
 class Tunable:
@@ -188,6 +190,8 @@ class Tunable:
         if not name or kind not in _KINDS:
             return trains or key not in _OF_BODIES
         if not trains and (kind, name) in _OF_TRAINING:
+            return False
+        if (kind, name) in _OF_TRAINED_ENCODERS and not trains_body(strategy):
             return False
         if kind == "head" and name == "C" and not _fits_head_first(strategy):
             return False

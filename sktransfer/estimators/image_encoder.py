@@ -197,7 +197,7 @@ class TransferImageEncoder(ImageInput, BaseTransferEncoder):
         bad = unreadable(inputs) if self.on_bad_image == "skip" else {}
         if not bad:
             return super()._encoded(module, inputs, store)
-        warn_of_unreadable(bad, len(inputs), "get NaN for features")
+        warn_of_unreadable(bad, len(inputs), "their features are NaN")
         features = np.full((len(inputs), module.encoder.dim), np.nan, dtype=np.float32)
         good = [i for i in range(len(inputs)) if i not in bad]
         if good:

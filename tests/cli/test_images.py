@@ -177,7 +177,7 @@ def test_images_that_cannot_be_read_are_left_out_on_request(tmp_path, damaged, t
     done = train_on_images(damaged, tmp_path / "m", "--on-bad-image", "skip")
     assert done.exit_code == 0, done.output
     (line,) = done.stderr.splitlines()
-    assert line.startswith("warning: 1 of 13 images are left out: ")
+    assert line.startswith("warning: 1 of 13 images cannot be read; left out: ")
     assert "3x.jpg" in line
     assert "lying 6, upright 6" in done.stdout
 
@@ -335,7 +335,7 @@ def test_predictions_go_on_where_images_cannot_be_read(damaged, of_images, sktra
     clf = load(of_images)
     assert [row["prediction"] for row in good] == clf.predict([r["path"] for r in good]).tolist()
     (line,) = done.stderr.splitlines()
-    assert line.startswith("warning: 1 of 13 images have no prediction: ")
+    assert line.startswith("warning: 1 of 13 images cannot be read; no prediction: ")
 
 
 def test_predicting_nothing_is_an_error(tmp_path, of_images, sktransfer, error_of):
@@ -443,7 +443,7 @@ def test_what_cannot_be_read_is_not_measured(tmp_path, damaged, of_images, sktra
     done = sktransfer("evaluate", of_images, damaged, "--json", "--on-bad-image", "skip")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["rows"] == 12
-    assert done.stderr.startswith("warning: 1 of 13 images are left out: ")
+    assert done.stderr.startswith("warning: 1 of 13 images cannot be read; left out: ")
 
 
 @pytest.mark.parametrize(
@@ -480,7 +480,7 @@ def test_settings_for_images_are_searched_and_the_best_model_is_saved(
     assert done.exit_code == 0, done.output
     assert done.stdout.split()[:3] == ["trial", "accuracy", "settings"]
     said = " ".join(done.stderr.split())
-    assert "warning: 1 of 13 images are left out" in said
+    assert "warning: 1 of 13 images cannot be read; left out" in said
     assert "trained with the best settings on 12 images, in" in said
     clf = load(tmp_path / "m")
     assert (type(clf), clf.image_size) == (TransferImageClassifier, 24)

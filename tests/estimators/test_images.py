@@ -219,7 +219,9 @@ def test_broken_images_can_be_left_out_of_the_training(data, broken, freeze):
     pictures, y = data
     params = {"freeze": freeze, "max_epochs": 2}
     clf = classifier(on_bad_image="skip", **params)
-    with pytest.warns(UserWarning, match=r"2 of 40 images are left out: X\[7\], .*X\[9\]"):
+    with pytest.warns(
+        UserWarning, match=r"2 of 40 images cannot be read; left out: X\[7\], .*X\[9\]"
+    ):
         clf.fit(broken, y)
     assert list(clf.bad_images_) == [7, 9]
     assert clf.stages_[0]["rows"] == 38
@@ -241,7 +243,7 @@ def test_where_no_image_can_be_read_there_is_nothing_to_leave_out(tmp_path):
 def test_an_encoder_gives_nan_for_what_it_cannot_read(data, broken):
     with pytest.warns(UserWarning, match="left out"):
         encoder = TransferImageEncoder(TINY, on_bad_image="skip", **SETTINGS).fit(broken)
-    with pytest.warns(UserWarning, match=r"2 of 40 images get NaN for features: X\[7\]"):
+    with pytest.warns(UserWarning, match=r"2 of 40 images .*; their features are NaN: X\[7\]"):
         features = encoder.transform(broken)
     assert np.flatnonzero(np.isnan(features).any(axis=1)).tolist() == [7, 9]
     whole = TransferImageEncoder(TINY, **SETTINGS).fit_transform(data[0])
@@ -313,7 +315,11 @@ def test_augmentation_is_in_the_space_of_a_search(data):
     assert {"augmentation__crop", "augmentation__mixup", "augmentation__rotation"} <= set(space)
     assert "augmentation" not in space
     assert clf.matters("augmentation__mixup")
-    assert not classifier(augmentation=ImageAugmentation()).matters("augmentation__mixup")
+    assert clf.matters("backbone__dropout")
+    frozen = classifier(augmentation=ImageAugmentation())
+    assert not frozen.matters("augmentation__mixup")
+    assert not frozen.matters("backbone__dropout")
+    assert frozen.matters("backbone__crop")
     assert not any("augmentation" in key for key in classifier().search_space())
     search = TransferSearchCV(clf, n_trials=2, cv=2, random_state=0).fit(*data)
     assert "augmentation__crop" in search.best_params_
