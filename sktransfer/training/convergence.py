@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -109,6 +110,11 @@ def fit_to_convergence(
     total = float(w.sum())
     n_outputs = parameters[-1].shape[0]
     penalty = objective.penalty(n_outputs) / (2.0 * float(C) * total)
+    # A linear head is found around the mean of the features: activations that are never negative
+    # have one that is large, along which the loss is far steeper than along all others.
+    mean = (w[:, None] * x).sum(dim=0) / total if type(module) is nn.Linear else None
+    if mean is not None:
+        x = x - mean
 
     def assign(flat: np.ndarray) -> None:
         start = 0
@@ -125,12 +131,17 @@ def fit_to_convergence(
         with torch.enable_grad():
             value = (w * objective.loss(module(x), target)).sum() / total
             for parameter, mid in zip(parameters, centre, strict=True):
-                if parameter.ndim > 1 or hold_biases:
+                if parameter.ndim > 1:
                     value = value + penalty * (parameter - mid).square().sum()
+                elif hold_biases:
+                    own = parameter if mean is None else parameter - parameters[0] @ mean
+                    value = value + penalty * (own - mid).square().sum()
             value.backward()
         gradient = torch.cat([parameter.grad.reshape(-1) for parameter in parameters])  # type: ignore[union-attr]
         return float(value.detach()), gradient.numpy()
 
+    if mean is not None:
+        _shift(module, mean)
     start = torch.cat([parameter.detach().reshape(-1) for parameter in parameters]).numpy()
     with one_blas_thread():
         result = minimize(
@@ -156,10 +167,18 @@ def fit_to_convergence(
     assign(result.x)
     with torch.no_grad():
         loss = float((w * objective.loss(module(x), target)).sum() / total)
+    if mean is not None:
+        _shift(module, -mean)
     for parameter in parameters:
         parameter.grad = None
     module.float()
     return Convergence(n_iter=int(result.nit), loss=loss)
+
+
+def _shift(linear: Any, by: torch.Tensor) -> None:
+    """Change the bias so that features of which this was taken away give the same outputs."""
+    with torch.no_grad():
+        linear.bias += linear.weight @ by
 
 
 def _all_occur(target: torch.Tensor, n_outputs: int) -> bool:

@@ -342,3 +342,22 @@ def test_blas_has_one_thread_while_a_head_is_fitted_and_as_many_as_before_afterw
         with pytest.raises(KeyError), one_blas_thread():
             raise KeyError
         assert threads() == before
+
+
+def test_features_far_from_the_origin_are_no_harder_and_have_the_same_solution():
+    rng = np.random.default_rng(0)
+    x = torch.from_numpy(rng.normal(size=(60, 30)))
+    y = torch.from_numpy(rng.integers(0, 3, 60))
+    found = []
+    for far in (0.0, 50.0):
+        module = LinearHead().build(30, 3)
+        with torch.no_grad():
+            module.weight.zero_()
+            module.bias.zero_()
+        features = (x + far).float()
+        result = fit_to_convergence(
+            OneLabel(LinearHead()), module, features, y, torch.ones(60), C=1.0
+        )
+        found.append((result.n_iter, module.weight.detach()))
+    assert found[1][0] <= 2 * found[0][0]
+    torch.testing.assert_close(found[0][1], found[1][1], atol=1e-4, rtol=1e-3)
