@@ -179,7 +179,9 @@ def list_images(path: str | os.PathLike[str]) -> list[str]:
                 seen.add(identity)
                 kept.append(name)
         below[:] = kept  # where os.walk goes on
-        images += [os.path.join(folder, name) for name in files if is_image(name)]
+        paths = [os.path.join(folder, name) for name in files if is_image(name)]
+        # A pipe would be waited for, for ever; a link that leads nowhere is an error later on.
+        images += [path for path in paths if os.path.isfile(path) or not os.path.exists(path)]
     return sorted(images)
 
 

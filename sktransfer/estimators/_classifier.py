@@ -74,6 +74,7 @@ class BaseTransferClassifier(ClassifierMixin, BaseTransfer):
         """
         parts = self._resolve()
         inputs = self._read_new(X, parts.backbone)
+        inputs, y, sample_weight = self._leave_out(inputs, y, sample_weight)
         targets = self._targets(parts, y, len(inputs), None, sample_weight)
         start, stage = self._start()
         self._train(parts, inputs, targets, start, stage, restart=True)
@@ -126,6 +127,7 @@ class BaseTransferClassifier(ClassifierMixin, BaseTransfer):
                 "classes=[...]) names the labels to begin with; a later call may name others."
             )
         inputs = self._read_new(X, parts.backbone)
+        inputs, y, sample_weight = self._leave_out(inputs, y, sample_weight)
         if fitted:
             self._check_same_kind(inputs)
         columns = list(label_set if classes is None else classes)

@@ -81,6 +81,7 @@ class BaseTransferEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """
         parts = self._resolve()
         inputs = self._read_new(X, parts.backbone)
+        inputs, y, sample_weight = self._leave_out(inputs, y, sample_weight)
         check_weights(sample_weight, len(inputs))
         if not trains_body(parts.freeze):
             self._load(Parts(parts.backbone, parts.freeze, None), inputs)

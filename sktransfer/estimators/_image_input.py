@@ -6,7 +6,9 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _num_samples
 
 from sktransfer._warnings import warn_user
 from sktransfer.estimators._modality import check_modality, hand_on
@@ -50,6 +52,21 @@ class ImageInput:
             if pictures.bad:
                 warn_of_unreadable(pictures.bad, len(pictures), "left out")
         return pictures
+
+    def _leave_out(self, inputs: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+        """Leave out images that cannot be read, with what belongs to them."""
+        if not inputs.bad:
+            return inputs, y, sample_weight
+        good = [i for i in range(len(inputs)) if i not in inputs.bad]
+        kept = Pictures([inputs[i] for i in good])
+        kept.bad = inputs.bad
+
+        def part(values: Any) -> Any:
+            # What is of another length is left to the checks that say so.
+            same = hasattr(values, "__len__") and _num_samples(values) == len(inputs)
+            return _safe_indexing(values, good) if same else values
+
+        return kept, part(y), part(sample_weight)
 
     def _read(self, X: Any, start: int = 0) -> Pictures:
         """Check images that a fitted estimator is given, the first of them the ``start``-th."""

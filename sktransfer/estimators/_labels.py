@@ -89,7 +89,7 @@ def check_labels(y: Any, n_rows: int) -> np.ndarray:
     y = column_or_1d(y, warn=True)
     if len(y) != n_rows:
         raise ValueError(
-            f"X and y have inconsistent numbers of samples: {n_rows} texts, {len(y)} labels."
+            f"X and y have inconsistent numbers of samples: {n_rows} inputs, {len(y)} labels."
         )
     missing = [i for i, value in enumerate(y.tolist()) if is_missing(value)]
     if missing:

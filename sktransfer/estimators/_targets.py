@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,15 +73,6 @@ class Targets:
     def take(self, index: np.ndarray) -> Targets:
         """Give some of the rows."""
         return replace(self, values=self.values[index], weights=self.weights[index])
-
-    def without(self, positions: Iterable[int]) -> Targets:
-        """Give some rows no weight."""
-        left_out = np.fromiter(positions, dtype=np.int64)
-        if not len(left_out):
-            return self
-        weights = self.weights.copy()
-        weights[left_out] = 0.0
-        return replace(self, weights=weights)
 
 
 def check_trainable(targets: Targets) -> None:
@@ -170,7 +160,7 @@ def check_indicators(y: Any, n_rows: int) -> tuple[np.ndarray, bool]:
     dense = check_array(y.toarray() if sparse else y, dtype=np.float32, input_name="y")
     if len(dense) != n_rows:
         raise ValueError(
-            f"X and y have inconsistent numbers of samples: {n_rows} texts, {len(dense)} rows of "
+            f"X and y have inconsistent numbers of samples: {n_rows} inputs, {len(dense)} rows of "
             "labels."
         )
     wrong = np.argwhere((dense != 0) & (dense != 1))

@@ -107,6 +107,10 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
     def _set_up_inputs(self, backbone: Backbone) -> None:
         """Hand the parameters about inputs on to the backbone."""
 
+    def _leave_out(self, inputs: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+        """Leave out rows whose inputs cannot be read, if that is wanted."""
+        return inputs, y, sample_weight
+
     def _variation(self) -> Any:
         """Say how a training sees its inputs in different ways, if it does."""
         return None
@@ -150,7 +154,6 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
 
         assert parts.head is not None
         store = open_store(self.cache)
-        targets = targets.without(getattr(X, "bad", ()))
         if not targets.weights.all():
             used = np.flatnonzero(targets.weights)
             # A copy keeps what the list knows of its columns.
@@ -195,6 +198,12 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
                 max_epochs=self.max_epochs,
                 lr=self.lr,
             )
+            variation = self._variation()
+            if variation is not None and variation.mixup > 0 and plan.n_probe == len(plan.epochs):
+                fitted = (
+                    "the head is fitted to convergence. freeze='head_by_epochs' trains by steps."
+                )
+                warn_user(f"mixup={variation.mixup} has no effect: {fitted}")
             rows = made.module.encoder.prepare(X)
             report = self._report_on_inputs(made.backbone, X, rows)
             stops = self.early_stopping and plan.n_probe < len(plan.epochs)
@@ -222,7 +231,7 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
                     verbose=int(self.verbose),
                     average=self.average,
                     store=store,
-                    variation=self._variation(),
+                    variation=variation,
                 ),
                 train,
                 C=float(parts.head.C),

@@ -170,7 +170,9 @@ class Tunable:
             return
         with warnings.catch_warnings(), contextlib.suppress(ImportError, TypeError, ValueError):
             warnings.simplefilter("ignore")
-            self.cache = corpus_of(self._read_new(X, self._resolve().backbone))
+            inputs = self._read_new(X, self._resolve().backbone)
+            bad = getattr(inputs, "bad", {})
+            self.cache = corpus_of([x for i, x in enumerate(inputs) if i not in bad])
 
     def matters(self, key: str) -> bool:
         """Say whether a parameter has an effect with the plugins that are chosen.

@@ -150,7 +150,7 @@ class TransferImageClassifier(ImageInput, BaseTransferClassifier):
     Images are what Pillow decodes of JPEG, PNG, GIF, BMP, WebP, TIFF, PPM, AVIF and JPEG 2000, put
     upright as their EXIF data says. What is transparent is put on white; grey, palette and 16-bit
     images become red, green and blue of 8 bits. Large JPEG files are decoded at a fraction of their
-    size, at least twice what the network reads. Files of more pixels than
+    size by EfficientNet-Lite and VGG16, at least twice what they read. Files of more pixels than
     ``PIL.Image.MAX_IMAGE_PIXELS`` are refused.
 
     Examples

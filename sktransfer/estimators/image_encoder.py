@@ -8,7 +8,9 @@ import numpy as np
 
 from sktransfer.estimators._encoder import BaseTransferEncoder
 from sktransfer.estimators._image_input import ImageInput, warn_of_unreadable
-from sktransfer.images.pictures import unreadable
+from sktransfer.estimators._tuning import trains_body
+from sktransfer.images.pictures import check_pictures, unreadable
+from sktransfer.plugins import resolve
 
 __all__ = ["TransferImageEncoder"]
 
@@ -106,7 +108,7 @@ class TransferImageEncoder(ImageInput, BaseTransferEncoder):
     n_parameters_ : dict
         How many of the encoder's parameters were ``"trained"``, and how many stayed ``"frozen"``.
     bad_images_ : dict of int to str
-        Position of each image that `fit` could not read, and why; with ``on_bad_image="skip"``.
+        Position of each image that a tuning left out, and why.
 
     See Also
     --------
@@ -192,6 +194,11 @@ class TransferImageEncoder(ImageInput, BaseTransferEncoder):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+    def _read_new(self, X: Any, backbone: Any) -> Any:
+        if trains_body(resolve("freeze", self.freeze)):
+            return super()._read_new(X, backbone)
+        return check_pictures(X)  # nothing is trained on, and so nothing is left out
 
     def _encoded(self, module: Any, inputs: Any, store: Any) -> np.ndarray:
         bad = unreadable(inputs) if self.on_bad_image == "skip" else {}

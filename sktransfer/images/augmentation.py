@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -27,6 +28,8 @@ _ASPECT = (0.3, 1 / 0.3)
 _LUMA = np.array([0.299, 0.587, 0.114])
 
 
+# Times the pixels of a picture that are made at most, mirror images around it included.
+_PADDED = 30
 # What says nothing of how one picture is changed.
 _NOT_OF_ONE = ("mixup", "n_views")
 
@@ -94,7 +97,7 @@ class ImageAugmentation(Plugin):
     mixup : float, default=0.0
         Training mixes pairs of pictures and of labels by shares of a Beta(mixup, mixup)
         distribution [3]_, 0.1 to 0.4 in the paper; 0 mixes nothing. It takes batches, so that
-        `apply` has no part in it.
+        `apply` has no part in it, and it has no effect on a head that is fitted to convergence.
     n_views : int, default=4
         Where the encoder, or a part of it, does not train, features of this many fixed views of
         each picture are computed once, and training draws from them. More take more time, for
@@ -246,7 +249,12 @@ class ImageAugmentation(Plugin):
         """
         shown = {n: v for n, v in sorted(self.get_params().items()) if n not in _NOT_OF_ONE}
         cls = type(self)
-        return f"{cls.__module__}.{cls.__qualname__}{shown}"
+        name = f"{cls.__module__}.{cls.__qualname__}{shown}"
+        if cls is ImageAugmentation:
+            return name
+        # What a user overrides, and what else it goes by, may change without a parameter.
+        rest = {n: v for n, v in sorted(vars(self).items()) if n not in (*shown, *_NOT_OF_ONE)}
+        return f"{name}{rest}{_own_code(cls)}"
 
     def _moved(self, picture: np.ndarray, draws: _Draws) -> np.ndarray:
         """Flip, turn, lean, scale and cut; always a copy."""
@@ -275,7 +283,7 @@ class ImageAugmentation(Plugin):
         return _Window(top, _place(draws.left, width - new_width), new_height, new_width)
 
     def _coloured(self, picture: np.ndarray, draws: _Draws) -> np.ndarray:
-        """Do what Pillow's ImageEnhance does, its three steps as one matrix."""
+        """Do what Pillow's ImageEnhance does, its three steps as one matrix, rounded once."""
         brightness = 1 + _spread(draws.brightness, self.color)
         contrast = 1 + _spread(draws.contrast, self.color)
         saturation = 1 + _spread(draws.saturation, self.color)
@@ -289,6 +297,17 @@ class ImageAugmentation(Plugin):
         matrix[:, :3] *= brightness * contrast
         matrix[:, 3] = (1 - contrast) * brightness * mean
         return np.array(image.convert("RGB", tuple(matrix.ravel().tolist())))
+
+
+def _own_code(cls: type) -> str:
+    """Give a digest of the functions of a subclass."""
+    digest = hashlib.blake2b(digest_size=8)
+    for base in cls.__mro__[: cls.__mro__.index(ImageAugmentation)]:
+        for name, member in sorted(vars(base).items()):
+            code = getattr(member, "__code__", None)
+            if code is not None:
+                digest.update(f"{name}{code.co_code!r}{code.co_names}{code.co_consts}".encode())
+    return digest.hexdigest()
 
 
 def _checked(picture: Any) -> np.ndarray:
@@ -331,6 +350,10 @@ def _resampled(picture: np.ndarray, matrix: np.ndarray, window: _Window) -> np.n
     before = np.maximum(1 - np.floor(low), 0).astype(int).tolist()
     after = np.maximum(np.ceil(high) + 1 - (width, height), 0).astype(int).tolist()
     (left, top), (right, bottom) = before, after
+    if (height + top + bottom) * (width + left + right) > _PADDED * height * width:
+        # Turned, a strip would need a square of its length.
+        left = top = right = bottom = 0
+        before = [0, 0]
     padded = np.pad(picture, ((top, bottom), (left, right), (0, 0)), mode="symmetric")
     (a, b), (c, d) = matrix.tolist()
     x, y = (start + before).tolist()
@@ -339,6 +362,7 @@ def _resampled(picture: np.ndarray, matrix: np.ndarray, window: _Window) -> np.n
         Image.Transform.AFFINE,
         (a, b, x, c, d, y),
         resample=Image.Resampling.BILINEAR,
+        fillcolor=tuple(int(c) for c in picture.reshape(-1, 3).mean(axis=0)),
     )
     return np.array(image)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-import struct
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import ceil
@@ -18,18 +19,21 @@ __all__ = ["from_array", "from_file", "from_image", "import_pillow", "reduced"]
 _FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000")
 _WITH_OPACITY = {"RGBA", "RGBa", "LA", "La", "PA"}
 _ORIENTATION = 0x0112
-# What readers raise where a file is not as it should be.
-_OF_DAMAGED_FILES = (
-    OSError,
-    SyntaxError,
-    EOFError,
-    IndexError,
-    KeyError,
-    OverflowError,
-    TypeError,
-    ZeroDivisionError,
-    struct.error,
-)
+# What turns a picture upright that is stored as its EXIF data says. Pillow's own function writes
+# all other EXIF data anew, which fails where any of them is not as it should be.
+_TURNED = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
+# An image of Pillow reads its pixels when they are asked for, and from one place in one file.
+_LOADING = threading.Lock()
+# So much above 1 is what resizing and rounding leave of white.
+_ABOUT_ONE = 1.001
 # A JPEG is decoded at a half, a quarter or an eighth of its size, down to so many times what is
 # needed: what is lost is lost by the resizing that follows as well.
 _SPARE = 2
@@ -105,7 +109,7 @@ def from_image(image: Any) -> np.ndarray:
         If it is damaged, or has too many pixels.
     """
     Image = import_pillow()
-    with _refusing(Image):
+    with _refusing(Image), _loading():
         _check_size(image, Image)
         image.load()
         return _rgb(image, Image)
@@ -181,7 +185,7 @@ def _as_bytes(array: np.ndarray) -> np.ndarray:
         return array
     if array.dtype == bool:
         return array.astype(np.uint8) * np.uint8(255)
-    if array.dtype == np.uint16:
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:
         return (array >> 8).astype(np.uint8)
     if array.dtype.kind != "f":
         raise ValueError(
@@ -189,12 +193,14 @@ def _as_bytes(array: np.ndarray) -> np.ndarray:
             "array.astype('uint8') where numbers are from 0 to 255."
         )
     low, high = float(array.min()), float(array.max())
-    if not (low >= 0.0 and high <= 1.0):
+    if np.isnan(low):
+        raise ValueError("it is an array that has NaN, expected numbers from 0 to 1 (or uint8).")
+    if not (low >= 1.0 - _ABOUT_ONE and high <= _ABOUT_ONE):
         raise ValueError(
             f"it is an array of {array.dtype} from {low:.4g} to {high:.4g}, expected 0 to 1 (or "
             "uint8). Divide it by the largest number that is possible, such as 255."
         )
-    return np.rint(array * 255.0).astype(np.uint8)
+    return np.rint(array.clip(0.0, 1.0) * 255.0).astype(np.uint8)
 
 
 @contextmanager
@@ -202,13 +208,15 @@ def _refusing(Image: Any) -> Iterator[None]:
     """Turn what Pillow raises at damaged files, of many types, into a ValueError."""
     try:
         yield
-    except Image.DecompressionBombError as error:
-        raise ValueError(f"{error}. PIL.Image.MAX_IMAGE_PIXELS is the limit.") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ValueError(f"{error} PIL.Image.MAX_IMAGE_PIXELS is the limit.") from error
     except Image.UnidentifiedImageError as error:
         raise ValueError(
             f"it is no image of a format that is read ({', '.join(_FORMATS)})"
         ) from error
-    except _OF_DAMAGED_FILES as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders raise whatever they meet
         # Of what the system says, the path is known already.
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise ValueError(reason) from error
@@ -233,16 +241,19 @@ def _known(Image: Any) -> list[str]:
 
 def _rgb(image: Any, Image: Any) -> np.ndarray:
     """Put a loaded image upright, and on white, in red, green and blue."""
-    from PIL import ImageOps
-
-    if _orientation(image) != 1:
-        image = ImageOps.exif_transpose(image)
+    turn = _TURNED.get(_orientation(image))
+    if turn is not None:
+        image = image.transpose(Image.Transpose[turn])
     if image.mode.startswith("I"):
         # 16 bits a pixel, also where Pillow keeps them in 32; `convert` would cut them off at 255.
         grey = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
         return np.repeat((grey >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
     if image.mode == "F":
         return from_array(np.asarray(image))
+    if 0 in image.size:
+        raise ValueError(f"it has {image.width} x {image.height} pixels")
+    if image.mode == "La":
+        image = image.convert("LA")
     if image.mode in _WITH_OPACITY or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
@@ -250,9 +261,23 @@ def _rgb(image: Any, Image: Any) -> np.ndarray:
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def _orientation(image: Any) -> int:
+def _orientation(image: Any) -> Any:
     """Read which side is up; a picture without legible EXIF data is shown as it is."""
     try:
-        return image.getexif().get(_ORIENTATION, 1)
-    except _OF_DAMAGED_FILES:
-        return 1
+        return image.getexif().get(_ORIENTATION)
+    except Exception:  # of any kind, as above
+        return None
+
+
+def _loading() -> threading.Lock:
+    return _LOADING
+
+
+def _forget_lock() -> None:
+    """Make the lock anew in a process that was forked: another thread may have held it."""
+    global _LOADING
+    _LOADING = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_lock)

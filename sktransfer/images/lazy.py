@@ -117,7 +117,7 @@ class Picture(_Decoded):
             try:
                 with open(self.source, "rb") as file:
                     return [b"file", file.read()]
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 raise ValueError(f"{self.name} cannot be read as an image: {error}") from error
         if isinstance(self.source, bytes):
             return [b"file", self.source]
@@ -131,7 +131,7 @@ class Picture(_Decoded):
                 try:
                     status = os.stat(self.source)
                     self._key = (self.source, status.st_size, status.st_mtime_ns)
-                except OSError:
+                except (OSError, ValueError):  # a NUL is no part of a path
                     self._key = (self.source, None, None)
             else:
                 self._key = self.digest

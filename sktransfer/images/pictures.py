@@ -139,13 +139,22 @@ def _listed(X: Any) -> list[Any]:
 
 
 def _of_array(X: np.ndarray) -> list[Any]:
-    if len(X) == 0 and X.ndim:
+    if X.ndim and len(X) == 0:
         return []
-    if X.dtype == object or X.dtype.kind in "US":
+    if X.dtype.kind == "S":
+        raise ValueError(
+            "X is an array of bytes, which loses those that are 0: pass a list of the files' "
+            "contents, or paths as str."
+        )
+    if X.dtype.kind in "OU":
         if X.ndim == 2 and X.shape[1] == 1:
             X = X[:, 0]
         if X.ndim == 1:
             return X.tolist()
+        if X.dtype.kind == "U":
+            raise ValueError(
+                f"X is an array of str of shape {X.shape}, expected one path for each image."
+            )
     if (X.ndim == 3 and X.shape[2] in (3, 4)) or X.ndim == 2:
         one = " If this is one picture, pass X[None]." if min(X.shape[:2]) > 1 else ""
         table = " Rows of pixels become pictures by X.reshape(n, height, width)."

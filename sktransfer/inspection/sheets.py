@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -172,6 +172,7 @@ def mistakes_sheet(
     import_pillow()
     if n < 1:
         raise ValueError(f"n={n}; expected 1 at least.")
+    X = list(X) if isinstance(X, Iterator) else X  # which is read twice
     pictures, true = check_pictures(X), np.asarray(y)
     if true.ndim != 1:
         raise ValueError(f"y has the shape {true.shape}; expected one label a picture.")

@@ -234,6 +234,52 @@ def test_broken_images_can_be_left_out_of_the_training(data, broken, freeze):
         clf.predict([broken[7]])
 
 
+def test_what_is_left_out_counts_for_nothing(data, broken):
+    pictures, y = data
+    good = [i for i in range(40) if i not in (7, 9)]
+    weights = np.linspace(1, 2, 40)
+    params = {"class_weight": "balanced"}
+    with pytest.warns(UserWarning, match="left out"):
+        clf = classifier(on_bad_image="skip", **params).fit(broken, y, sample_weight=weights)
+    alone = classifier(**params)
+    alone.fit([pictures[i] for i in good], y[good], sample_weight=weights[good])
+    np.testing.assert_allclose(
+        clf.predict_proba(pictures), alone.predict_proba(pictures), atol=1e-6
+    )
+    labels = [*y[:7], "never", *y[8:]]
+    with pytest.warns(UserWarning, match="left out"):
+        clf.set_params(class_weight=None).fit(broken, labels)
+    assert "never" not in clf.classes_
+    with pytest.warns(UserWarning, match="left out"), pytest.raises(ValueError, match="39 labels"):
+        clf.fit(broken, labels[:39])
+
+
+def test_a_search_leaves_broken_images_out_of_its_trainings(data, broken):
+    folds = [(np.arange(20), np.arange(20, 40))]
+    clf = classifier(on_bad_image="skip", head=LinearHead())
+    search = TransferSearchCV(clf, n_trials=2, cv=folds, refit=False, random_state=0)
+    with pytest.warns(UserWarning, match="left out"):
+        search.fit(broken, data[1])
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_a_model_that_is_built_in_inference_mode_predicts(data):
+    import torch
+
+    clf = classifier().fit(*data)
+    wanted, copy = clf.predict_proba(data[0]), pickle.dumps(clf)
+    with torch.inference_mode():
+        loaded = pickle.loads(copy)
+        np.testing.assert_array_equal(loaded.predict_proba(data[0]), wanted)
+    np.testing.assert_array_equal(loaded.predict_proba(data[0]), wanted)
+
+
+def test_mixup_of_a_head_that_is_fitted_is_warned_of(data):
+    clf = classifier(augmentation=ImageAugmentation(mixup=0.4, n_views=1))
+    with pytest.warns(UserWarning, match="mixup=0.4 has no effect.*head_by_epochs"):
+        clf.fit(*data)
+
+
 def test_where_no_image_can_be_read_there_is_nothing_to_leave_out(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"a")
     with pytest.raises(ValueError, match=r"no image that can be read.*X\[0\]"):
@@ -241,8 +287,7 @@ def test_where_no_image_can_be_read_there_is_nothing_to_leave_out(tmp_path):
 
 
 def test_an_encoder_gives_nan_for_what_it_cannot_read(data, broken):
-    with pytest.warns(UserWarning, match="left out"):
-        encoder = TransferImageEncoder(TINY, on_bad_image="skip", **SETTINGS).fit(broken)
+    encoder = TransferImageEncoder(TINY, on_bad_image="skip", **SETTINGS).fit(broken)
     with pytest.warns(UserWarning, match=r"2 of 40 images .*; their features are NaN: X\[7\]"):
         features = encoder.transform(broken)
     assert np.flatnonzero(np.isnan(features).any(axis=1)).tolist() == [7, 9]

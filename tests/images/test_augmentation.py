@@ -447,3 +447,16 @@ def test_without_pillow_an_error_says_what_to_install(monkeypatch):
     for changing in ({"rotation": 10}, {"color": 0.1}):
         with pytest.raises(ImportError, match="pip install sktransfer-vision"):
             ImageAugmentation(**changing).apply(picture, rng)
+
+
+def test_a_strip_is_turned_within_bounds():
+    import tracemalloc
+
+    strip = np.full((20, 20_000, 3), 7, dtype=np.uint8)
+    tracemalloc.start()
+    found = ImageAugmentation(rotation=90, crop=0.0).apply(strip, np.random.default_rng(0))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.shape == strip.shape
+    assert (found == 7).all()
+    assert peak < 20 * strip.nbytes

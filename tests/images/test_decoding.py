@@ -84,7 +84,7 @@ def test_a_palette_with_a_transparent_entry_is_put_on_white():
     np.testing.assert_array_equal(found, [[[10, 20, 30], [255, 255, 255]]])
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "YCbCr", "LA"])
+@pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "YCbCr", "LA", "RGBa"])
 def test_other_modes_become_colours(mode):
     found = from_image(Image.fromarray(photo()).convert(mode))
     assert found.shape == (40, 60, 3)
@@ -170,7 +170,7 @@ def test_the_limit_of_pixels_is_pillows(monkeypatch):
         (np.zeros((0, 5)), r"shape \(0, 5, 1\)"),
         (np.zeros(5), r"shape \(5,\)"),
         (np.full((4, 4), 255.0), "from 255 to 255, expected 0 to 1"),
-        (np.full((4, 4), np.nan), "from nan to nan"),
+        (np.full((4, 4), np.nan), "NaN"),
         (np.full((4, 4), -0.1), "from -0.1"),
         (np.zeros((4, 4), dtype=np.int64), "astype"),
         (np.zeros((4, 4), dtype=complex), "complex"),
@@ -187,3 +187,62 @@ def test_arrays_of_all_kinds_show_the_same():
     for array in (grey, grey[:, :, None], wanted, grey / 255, (grey / 255).astype(np.float32)):
         np.testing.assert_array_equal(from_array(array), wanted)
     assert from_array(np.eye(3, dtype=bool))[1, 1].tolist() == [255, 255, 255]
+
+
+def exif_of(*entries):
+    """Write EXIF data by hand, as sloppy as cameras and editors do."""
+    import struct
+
+    body = b"".join(struct.pack("<HHL4s", tag, kind, n, value) for tag, kind, n, value in entries)
+    return b"Exif\0\0II*\0" + struct.pack("<LH", 8, len(entries)) + body + bytes(4)
+
+
+@pytest.mark.parametrize(
+    "sloppy",
+    [
+        (0x10F, 11, 1, b"\0\0\x80?"),  # the camera's name as a number
+        (0x11A, 7, 1, b"\0\0\0\0"),  # a resolution of no known type
+        (0x11A, 2, 2, b"a\0\0\0"),
+        (0x8769, 4, 1, b"\xff\xff\xff\xff"),  # more of it behind the end of the file
+    ],
+)
+def test_a_picture_is_put_upright_whatever_else_its_exif_says(sloppy):
+    exif = exif_of(sloppy, (0x112, 3, 1, b"\6\0\0\0"))
+    lying = Image.fromarray(photo()).transpose(Image.Transpose.ROTATE_90)
+    found = from_file(written(lying, "JPEG", exif=exif, quality=98, subsampling=0))
+    assert found.shape == photo().shape
+    assert np.abs(found.astype(int) - photo()).max() <= 6
+
+
+def test_whatever_a_decoder_raises_is_an_error_about_the_image(monkeypatch):
+    from PIL import ImageFile
+
+    data = written(Image.fromarray(photo()), "PNG")
+    for error in (RuntimeError("broken"), AttributeError("odd"), AssertionError()):
+
+        def fail(self, error=error):
+            raise error
+
+        monkeypatch.setattr(ImageFile.ImageFile, "load", fail)
+        with pytest.raises(ValueError, match=r"broken|odd|AssertionError"):
+            from_file(data)
+
+
+def test_an_image_that_is_read_by_several_threads_is_read_once_and_whole(tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    large = photo(900, 900)
+    Image.fromarray(large).save(tmp_path / "large.png")
+    for _ in range(5):
+        image = Image.open(tmp_path / "large.png")
+        with ThreadPoolExecutor(8) as pool:
+            for found in pool.map(from_image, [image] * 16):
+                np.testing.assert_array_equal(found, large)
+
+
+def test_numbers_are_read_generously_where_they_are_plain():
+    np.testing.assert_array_equal(from_array(np.full((2, 2), 1 + 1e-6)), 255)
+    np.testing.assert_array_equal(from_array(np.full((2, 2), -1e-6)), 0)
+    np.testing.assert_array_equal(from_array(np.full((2, 2), 512, dtype=">u2")), 2)
+    with pytest.raises(ValueError, match="NaN"):
+        from_array(np.full((2, 2), np.nan))

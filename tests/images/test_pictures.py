@@ -77,6 +77,9 @@ def test_an_array_of_three_dimensions_holds_grey_pictures():
         (PIXELS[0], ValueError, r"shape \(20, 30, 3\).*X\[None\]"),
         (np.zeros((10, 64)), ValueError, r"reshape\(n, height, width\)"),
         (np.zeros((2, 2, 2, 2, 2)), ValueError, "expected"),
+        (np.array("a.jpg"), ValueError, "expected"),
+        (np.array([["a.jpg", "b.jpg"]]), ValueError, "one path for each image"),
+        (np.array([b"\xff\xd8\0"]), ValueError, "pass a list of the files' contents"),
         ([], ValueError, "X is empty"),
         (np.zeros((0, 4, 4)), ValueError, "X is empty"),
         (None, TypeError, "NoneType"),
@@ -205,6 +208,36 @@ def test_a_subclass_shows_other_views():
     assert isinstance(view, View)
     assert np.asarray(view).sum() == 0
     assert store_keys("", [view]) != store_keys("", [ImageAugmentation().view(picture, 0)])
+
+
+def test_what_a_subclass_does_and_holds_is_a_part_of_its_identity():
+    def made(value, **own):
+        class Mine(ImageAugmentation):
+            def apply(self, picture, rng):
+                return np.full_like(picture, value)
+
+        augmentation = Mine()
+        vars(augmentation).update(own)
+        return augmentation
+
+    class Doubled(ImageAugmentation):
+        def apply(self, picture, rng):
+            return picture * 2
+
+    first = Doubled().identity()
+
+    class Doubled(ImageAugmentation):
+        def apply(self, picture, rng):
+            return picture * 3
+
+    assert Doubled().identity() != first
+    assert made(0).identity() == made(0).identity()
+    assert made(0, own=1).identity() != made(0, own=2).identity()
+
+
+def test_a_path_that_cannot_be_one_is_named():
+    (reason,) = unreadable(check_pictures(["a\0b.jpg"])).values()
+    assert reason.startswith("X[0], a\0b.jpg, cannot be read as an image")
 
 
 def test_a_view_of_a_large_picture_is_made_of_a_smaller_one(tmp_path):

@@ -214,12 +214,13 @@ class ImageEncoder:
 
         trains = self.module.training or torch.is_grad_enabled()
         if trains or torch.compiler.is_compiling():  # which an export to ONNX does as well
+            self._folded = None
             return self.module
         tensors = (*self.module.parameters(), *self.module.buffers())
         # Where they are, and how often they were written to, which fused optimizers do not count.
         version = [
             self.module.n_trainings,
-            *((tensor.data_ptr(), tensor._version) for tensor in tensors),
+            *((t.data_ptr(), 0 if t.is_inference() else t._version) for t in tensors),
         ]
         found = self._folded
         if found is None or found[0] != version:

@@ -87,6 +87,10 @@ def usual_processor(image_size: int) -> Any:
     )
 
 
+# Sides of a picture, as multiples of the shorter one, beyond which nothing is read.
+_LONGEST = 8
+
+
 class PictureReader:
     """Picture to what a model reads.
 
@@ -160,6 +164,8 @@ class PictureReader:
         -------
         row : ndarray of uint8 or float32 of shape (self.height, self.width, 3)
         """
+        if getattr(self._processor, "do_center_crop", False):
+            picture = _middle(picture)
         if self.scale is not None:
             return self._run(picture, **self._off)
         return self._run(picture).astype(np.float32)
@@ -170,6 +176,14 @@ class PictureReader:
             images=[picture], return_tensors="np", input_data_format="channels_last", **settings
         )
         return np.ascontiguousarray(np.moveaxis(np.asarray(read["pixel_values"][0]), 0, 2))
+
+
+def _middle(picture: np.ndarray) -> np.ndarray:
+    """Cut off the far ends of a strip, which would be resized before they are cut off."""
+    height, width, _ = picture.shape
+    longest = _LONGEST * min(height, width)
+    top, left = max(0, height - longest) // 2, max(0, width - longest) // 2
+    return picture[top : top + longest, left : left + longest]
 
 
 def _described(folder: Path) -> dict[str, Any]:

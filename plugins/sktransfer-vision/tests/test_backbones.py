@@ -387,3 +387,17 @@ def test_a_copy_in_half_precision_learns_statistics_for_the_original():
     half.forward(encoder.collate(encoder.prepare(pictures(4))))
     assert not torch.equal(before, encoder.module.stem.norm.running_mean)
     assert encoder.module.stem.norm.running_mean.dtype == torch.float32
+
+
+def test_what_is_folded_follows_a_training_with_frozen_statistics():
+    encoder = load(TINY[0])
+    encoder.module.eval()
+    batch = encoder.collate(encoder.prepare(pictures(4)))
+    with torch.no_grad():
+        encoder.forward(batch)
+    optimizer = torch.optim.AdamW(encoder.module.parameters(), lr=0.01, fused=True)
+    encoder.forward(batch).sum().backward()
+    optimizer.step()
+    with torch.no_grad():
+        found = encoder.forward(batch)
+    torch.testing.assert_close(found, encoder.forward(batch).detach(), rtol=1e-4, atol=1e-5)
