@@ -198,12 +198,6 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
                 max_epochs=self.max_epochs,
                 lr=self.lr,
             )
-            variation = self._variation()
-            if variation is not None and variation.mixup > 0 and plan.n_probe == len(plan.epochs):
-                fitted = (
-                    "the head is fitted to convergence. freeze='head_by_epochs' trains by steps."
-                )
-                warn_user(f"mixup={variation.mixup} has no effect: {fitted}")
             rows = made.module.encoder.prepare(X)
             report = self._report_on_inputs(made.backbone, X, rows)
             stops = self.early_stopping and plan.n_probe < len(plan.epochs)
@@ -231,7 +225,7 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
                     verbose=int(self.verbose),
                     average=self.average,
                     store=store,
-                    variation=variation,
+                    variation=self._variation(),
                 ),
                 train,
                 C=float(parts.head.C),

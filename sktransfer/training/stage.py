@@ -14,6 +14,7 @@ from skorch.callbacks import GradientNormClipping
 from torch import nn
 
 from sktransfer._process import give_back_memory
+from sktransfer._warnings import warn_user
 from sktransfer.features.corpus import CorpusStore
 from sktransfer.features.encode import encode_rows
 from sktransfer.features.precision import copy_in_bf16
@@ -156,6 +157,12 @@ def run_stage(
     result = StageResult()
     module.open(())  # so that an encoder that does not train can be told from one that does
     features, stop = None, False
+    mixup = 0.0 if settings.variation is None else settings.variation.mixup
+    if mixup > 0 and plan.n_probe == len(plan.epochs):
+        warn_user(
+            f"mixup={mixup} has no effect, since the head is fitted to convergence: "
+            "freeze='head_by_epochs' trains it by steps."
+        )
     if plan.n_probe:
         seen = train
         if settings.variation is not None:
