@@ -106,15 +106,15 @@ def fit_to_convergence(
     if anchor is None:
         anchor = [torch.zeros_like(parameter) for parameter in parameters]
     centre = [value.double() for value in anchor]
-    x, w = features.double(), weight.double()
+    x, w = features.to(torch.float64, copy=True), weight.double()
     total = float(w.sum())
     n_outputs = parameters[-1].shape[0]
     penalty = objective.penalty(n_outputs) / (2.0 * float(C) * total)
     # A linear head is found around the mean of the features: activations that are never negative
     # have one that is large, along which the loss is far steeper than along all others.
-    mean = (w[:, None] * x).sum(dim=0) / total if type(module) is nn.Linear else None
+    mean = w @ x / total if type(module) is nn.Linear else None
     if mean is not None:
-        x = x - mean
+        x -= mean
 
     def assign(flat: np.ndarray) -> None:
         start = 0
