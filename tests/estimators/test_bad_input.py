@@ -116,7 +116,7 @@ def test_sparse_matrix_is_refused():
     ("labels", "error", "message"),
     [
         (["a"] * 4, ValueError, "contains only one class: 'a'"),
-        (["a", "b"], ValueError, "4 texts, 2 labels"),
+        (["a", "b"], ValueError, "4 inputs, 2 labels"),
         (["a", None, "b", "a"], ValueError, r"1 of 4 labels are missing \(first at index 1\)"),
         (["a", float("nan"), "b", "a"], ValueError, "contains NaN.*index 1"),
         ([0.0, float("nan"), 1.0, 0.0], ValueError, "contains NaN"),
@@ -125,7 +125,7 @@ def test_sparse_matrix_is_refused():
         (np.full((4, 2), [1, 2]), ValueError, "first at row 0, column 1: 2"),
         (np.arange(8).reshape(4, 2), ValueError, "1d array"),
         (np.zeros((4, 2)), ValueError, "its 4 rows are all the same"),
-        (np.eye(3, dtype=int), ValueError, "4 texts, 3 rows of labels"),
+        (np.eye(3, dtype=int), ValueError, "4 inputs, 3 rows of labels"),
         (None, ValueError, "requires y to be passed, but the target y is None"),
     ],
 )

@@ -233,7 +233,7 @@ def test_a_list_of_class_weights_is_refused_where_one_label_is_right(data):
 def test_indicators_that_cannot_be_learned_from_are_refused(data):
     with pytest.raises(ValueError, match="its 150 rows are all the same"):
         quick().fit(data[0], np.ones((150, 2), dtype=int))
-    with pytest.raises(ValueError, match="150 texts, 149 rows of labels"):
+    with pytest.raises(ValueError, match="150 inputs, 149 rows of labels"):
         quick().fit(data[0], data[1][1:])
     with pytest.raises(NotFittedError):
         quick().predict(data[0])
