@@ -28,7 +28,7 @@ from sktransfer_vision import EfficientNetLite
 
 from sktransfer import TransferImageClassifier
 
-WHATS = ("predict", "fit, frozen", "fit, full")
+WHATS = ("predict", "predict, iterator", "fit, frozen", "fit, full")
 
 
 def draw_files(n: int, folder: Path) -> None:
@@ -60,8 +60,8 @@ def measure(what: str, n: int, folder: str, threads: int) -> dict[str, float]:
     clf.predict(X[:300])
     with Peak() as peak:
         start = time.perf_counter()
-        if what == "predict":
-            clf.predict(X)
+        if what.startswith("predict"):
+            clf.predict(iter(X) if what.endswith("iterator") else X)
         else:
             clf.fit(X, y)
         took = time.perf_counter() - start

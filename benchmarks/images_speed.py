@@ -3,8 +3,8 @@ r"""How fast features of pictures are, beside a plain loop; and searches and fit
 The loop opens each file with Pillow, makes it red, green and blue, cuts and resizes it as the
 backbone does, stacks 32 of them, and runs the same network in evaluation mode without gradients, in
 single precision. Both run in turn in one process. Pictures are ants and bees, of 224 pixels, and
-drawn JPEG files of 12 megapixels. "network" leaves the reading out: the same pixels, as the network
-stands and as it is when nothing trains, in batches of 16 and 32.
+drawn JPEG files of 12 megapixels. "folding" leaves the reading out: the same pixels through the
+network as it stands and as it is when nothing trains, and then batches of 32 and of 16.
 
 A search over five strengths of a head's penalty in three folds is run in processes of its own, with
 and without features that are kept; so is a second fit on features that the first one left. Seconds
@@ -101,20 +101,34 @@ def features(paths: dict[str, list[str]], rounds: int, wanted: float) -> dict[st
             }
             report(f"{kind}, {precision}", measured, wanted)
             print(f"  lowest cosine {cosine.min():.5f}; {rate:.0f} pictures/s", flush=True)
-    rows = encoder.prepare([Picture(path, i) for i, path in enumerate(paths["small"][:96])])
-    pixels = encoder.collate(rows)["pixels"]
-    fast = folded(network)
-    for n in (16, 32):
+    return results
 
-        def run(each: Any, n: int = n) -> None:
+
+def networks(paths: list[str], rounds: int) -> dict[str, Any]:
+    encoder = EfficientNetLite().load(device="cpu", random_state=0)
+    network = encoder.module.eval()
+    fast = folded(network)
+    pictures = [Picture(path, i) for i, path in enumerate(paths[:96])]
+    pixels = encoder.collate(encoder.prepare(pictures))["pixels"]
+
+    def run(each: Any, n: int) -> Callable[[], None]:
+        def all_batches() -> None:
             with torch.inference_mode():
                 for start in range(0, len(pixels), n):
                     each(pixels[start : start + n])
 
-        as_it_stands, as_it_is_run = (lambda r=run: r(network)), (lambda r=run: r(fast))
-        measured = alternate(as_it_stands, as_it_is_run, rounds)
-        results[f"network, batches of {n}"] = measured | {"pictures": len(pixels)}
-        report(f"network folded, batches of {n}", measured)
+        all_batches()
+        return all_batches
+
+    results: dict[str, Any] = {}
+    for name, peer, ours in (
+        ("folding, batches of 16", run(network, 16), run(fast, 16)),
+        ("folding, batches of 32", run(network, 32), run(fast, 32)),
+        ("batches of 16 beside 32, folded", run(fast, 32), run(fast, 16)),
+        ("batches of 16 beside 32, as it stands", run(network, 32), run(network, 16)),
+    ):
+        results[name] = alternate(peer, ours, rounds) | {"pictures": len(pixels)}
+        report(name, results[name])
     return results
 
 
@@ -178,6 +192,7 @@ def kept_features(folder: str, threads: int | None) -> dict[str, Any]:
 def main() -> None:
     parser = arguments(__doc__, rounds=5)
     parser.add_argument("--large", type=int, default=24, help="How many large files are drawn.")
+    parser.add_argument("--parts", nargs="*", default=["kept", "features", "network"])
     parser.add_argument("--task", help="What a process that this one starts is to do.")
     parser.add_argument("--folder")
     parser.add_argument("--cache")
@@ -189,9 +204,15 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         frame = unpack("img_hymenoptera", folder)
-        paths = {"small": frame.path.tolist(), "large": large_files(args.large, Path(folder))}
-        write(args.json, kept_features(folder, args.threads), ("pillow",))
-        write(args.json, features(paths, args.rounds, 1.5), ("pillow",))
+        paths = {"small": frame.path.tolist()}
+        if "features" in args.parts:
+            paths["large"] = large_files(args.large, Path(folder))
+        if "kept" in args.parts:
+            write(args.json, kept_features(folder, args.threads), ("pillow",))
+        if "features" in args.parts:
+            write(args.json, features(paths, args.rounds, 1.5), ("pillow",))
+        if "network" in args.parts:
+            write(args.json, networks(paths["small"], args.rounds), ("pillow",))
 
 
 if __name__ == "__main__":
