@@ -101,11 +101,6 @@ def pacs(record: Record, seeds: int) -> None:
                 run = scored(sources[way], unseen, labels)
                 record.run((style, "unseen", way, 0), run)
             for seed in range(seeds):
-                drawn = EfficientNetLite(weights=None, image_size=64)
-                clf = styles("frozen", seed, backbone=drawn, cache=None)
-                run = scored(lambda c=clf, a=X, b=y: c.fit(a, b), unseen, labels)
-                record.run((style, "unseen", "drawn", seed), run)
-            for seed in range(seeds):
                 index = shots(labels, *SHOTS["pacs"], seed)
                 rest = np.setdiff1d(np.arange(len(own)), index)
                 few, few_y = own[index].tolist(), labels[index]
@@ -127,6 +122,22 @@ def pacs(record: Record, seeds: int) -> None:
                         record.run((style, 16, f"{way}, {kind}", seed), scored(fit, test, test_y))
 
 
+def pacs_drawn(record: Record, seeds: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        frame = unpack("img_pacs", folder)
+        for seed in range(seeds):
+            for style in STYLES:
+                source, unseen = frame[frame.domain != style], frame[frame.domain == style]
+                drawn = EfficientNetLite(weights=None, image_size=64)
+                clf = styles("frozen", seed, backbone=drawn)
+                run = scored(
+                    lambda c=clf, f=source: c.fit(f.path.tolist(), f.label.to_numpy()),
+                    unseen.path.tolist(),
+                    unseen.label.to_numpy(),
+                )
+                record.run((style, "unseen", "drawn", seed), run)
+
+
 def in_the_frame_of_mnist(digits: np.ndarray) -> np.ndarray:
     """Enlarge digits of 8 x 8 pixels, from 0 to 16, to 20 x 20 in the middle of 28 x 28."""
     framed = np.zeros((len(digits), 28, 28), np.uint8)
@@ -143,10 +154,6 @@ def digits(record: Record, seeds: int) -> None:
     mnist = np.load(home("img_mnist10k") / "img_mnist10k.npz")
     X, y = mnist["X"], mnist["y"]
     test, test_y = X[5000 : 5000 + N_TEST], y[5000 : 5000 + N_TEST]
-    record.run(
-        ("digits", "source only", "pixels", 0),
-        lambda: {"accuracy": floor_accuracy(X_source, y_source, test, test_y)},
-    )
     for seed in range(seeds):
         for name, (backbone, settings) in DIGITS.items():
 
@@ -188,14 +195,27 @@ def cell(found: list[float]) -> str:
     return f"{found[0]:.1f}" if found else "-"
 
 
-def gain(then: list[float], *others: list[float]) -> list[str]:
-    """Compare draw by draw with what is best on average without a source."""
-    if not then or not all(others):
-        return ["-", ""]
-    best = max(others, key=lambda found: float(np.mean(found)))
-    mean, error = mean_se(list(np.subtract(then, best)))
+def gain(then: list[float], other: list[float]) -> str:
+    """Compare draw by draw."""
+    if not then or len(then) != len(other):
+        return "-"
+    mean, error = mean_se(list(np.subtract(then, other)))
     verdict = "helps" if mean > 2 * error else "hurts" if mean < -2 * error else "no difference"
-    return [f"{mean:+.1f} ± {error:.1f}", verdict]
+    return f"{mean:+.1f} ± {error:.1f}, {verdict}"
+
+
+def row(record: Record, place: str, n: int, way: str, ways: Any) -> list[str]:
+    """Compare a source with the same without one, and with what is best on average without one."""
+    pixels = values(record, place, n, "pixels")
+    alone = {each: values(record, place, n, f"{each}, target only") for each in ways}
+    then = values(record, place, n, f"{way}, then")
+    only = values(record, place, n, f"{way}, source only") or values(
+        record, place, "source only", way
+    )
+    best = max([pixels, *alone.values()], key=lambda found: np.mean(found) if found else -1)
+    start = [place.replace("digits", "MNIST"), str(n), way]
+    cells = map(cell, (pixels, alone[way], only, then))
+    return [*start, *cells, gain(then, alone[way]), gain(then, best)]
 
 
 def summary(record: Record) -> str:
@@ -205,42 +225,28 @@ def summary(record: Record) -> str:
         unseen.append([style, *(cell(values(record, style, "unseen", kind)) for kind in kinds)])
     found = [[np.mean(values(record, s, "unseen", k) or np.nan) for s in STYLES] for k in kinds]
     unseen.append(["mean", *(f"{np.mean(each):.1f}" for each in found)])
-
-    names = ("target only", "source only", "then")
-    few = [["target", "trains", "a class", "pixels", *names, "gain", ""]]
-    for style in STYLES:
-        floor = values(record, style, 16, "pixels")
-        # What a source adds has to be more than the better way reaches without one.
-        alone = [values(record, style, 16, f"{way}, target only") for way in WAYS]
-        for way in WAYS:
-            own = [values(record, style, 16, f"{way}, {name}") for name in names]
-            few.append(
-                [style, way, "16", cell(floor), *map(cell, own), *gain(own[2], floor, *alone)]
-            )
-    for name in DIGITS:
-        for n in SHOTS["digits"]:
-            floor = values(record, "digits", n, "pixels")
-            alone = [values(record, "digits", n, f"{other}, target only") for other in DIGITS]
-            own = [
-                values(record, "digits", n, f"{name}, target only"),
-                values(record, "digits", "source only", name),
-                values(record, "digits", n, f"{name}, then"),
-            ]
-            start = ["MNIST", name, str(n), cell(floor), *map(cell, own)]
-            few.append([*start, *gain(own[2], floor, alone[list(DIGITS).index(name)])])
+    head = ["pixels", "target only", "source only", "source, then target"]
+    few = [["target", "a class", "", *head, "on the same", "on the best without a source"]]
+    few += [
+        row(record, style, n, way, WAYS) for style in STYLES for n in SHOTS["pacs"] for way in WAYS
+    ]
+    few += [row(record, "digits", n, way, [way]) for way in DIGITS for n in SHOTS["digits"]]
     return f"{table(unseen)}\n\n{table(few)}"
+
+
+PARTS = {"pacs": pacs, "digits": digits, "drawn": pacs_drawn}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--json", help="Where to keep the results; runs that are there are kept.")
-    parser.add_argument("--parts", nargs="*", default=["pacs", "digits"])
+    parser.add_argument("--parts", nargs="*", default=list(PARTS))
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     record = Record(args.json, {"target_epochs": TARGET_EPOCHS, "shots": SHOTS, "test": N_TEST})
     for part in args.parts:
-        {"pacs": pacs, "digits": digits}[part](record, args.seeds)
+        PARTS[part](record, args.seeds)
     print(summary(record))
 
 
