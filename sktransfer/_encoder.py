@@ -46,6 +46,8 @@ class Encoder(Protocol):
     - ``table()``, a module such as `torch.nn.Embedding` whose ``forward`` is given numbers of rows
       of its ``weight``, and ``entries(rows)``, the numbers that rows look up, that of padding
       included. A training then moves these entries only, which is exact but for weight decay;
+    - ``trains_in_fp32``, which is true where it should be trained in single precision although
+      it computes features in half of it;
     - ``reads_in_collate``, which is true where ``collate`` takes long, such as where it decodes
       pictures. Then it is called in a thread of its own, for a batch while the one before is
       computed on; never twice at a time;

@@ -263,7 +263,7 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
                 "max_epochs": len(plan.epochs),
                 "lr": result.lr,
                 "batch_size": int(self.batch_size),
-                "precision": precision,
+                "precision": result.precision or precision,
                 "device": device,
                 "frozen_prefix": result.prefix,
             },

@@ -97,12 +97,15 @@ class StageResult:
         Peak learning rate of each group of parameters.
     prefix : str
         Which block's inputs were computed once, or why not.
+    precision : str
+        In which precision blocks trained, where it was another than that of features.
     """
 
     history: list[dict[str, Any]] = field(default_factory=list)
     n_iter: int = 0
     lr: dict[str, float] = field(default_factory=dict)
     prefix: str = "nothing was trained by epochs"
+    precision: str = ""
 
 
 def run_stage(
@@ -183,9 +186,16 @@ def run_stage(
         size = float(features.norm(dim=1).mean())
         names = parameters_to_open(module, strategy, plan.blocks)
         rows = [*train.rows, *([] if valid is None else valid.rows)]
-        usable = bool(names) and module.precision == "bf16"
+        precise = bool(names) and getattr(module.encoder, "trains_in_fp32", False)
+        usable = bool(names) and module.precision == "bf16" and not precise
+        if precise and module.precision == "bf16":
+            result.precision = "bf16 for features, fp32 for training"
         usable = usable and copy_in_bf16(module.encoder, rows) is not None
-        with only_entries(module, names, rows), through_half(module, usable):
+        with (
+            _precise(module, precise),
+            only_entries(module, names, rows),
+            through_half(module, usable),
+        ):
             _train(
                 module,
                 objective,
@@ -307,6 +317,17 @@ def _train(
     for epoch, record in enumerate(net.history, start=plan.n_probe + 1):
         values = {k.removeprefix("event_"): _plain(v) for k, v in record.items() if _is_kept(k)}
         result.history.append({"stage": plan.stage, **values, "epoch": epoch})
+
+
+@contextlib.contextmanager
+def _precise(module: TransferModule, precise: bool) -> Iterator[None]:
+    """Compute in single precision, where a training has to."""
+    before = module.precision
+    module.precision = "fp32" if precise else before
+    try:
+        yield
+    finally:
+        module.precision = before
 
 
 @contextlib.contextmanager

@@ -432,3 +432,14 @@ def test_a_model_of_images_is_exported_to_onnx(data, tmp_path):
         np.testing.assert_allclose(
             served.predict_proba(data[0][:n]), clf.predict_proba(data[0][:n]), atol=1e-5
         )
+
+
+def test_on_a_cpu_networks_train_in_single_precision_whatever_features_are_computed_in(data):
+    params = {"freeze": "full", "max_epochs": 2, "device": "cpu"}
+    half = classifier(precision="bf16", **params).fit(*data)
+    single = classifier(precision="fp32", **params).fit(*data)
+    assert half.decision_["precision"] == "bf16 for features, fp32 for training"
+    assert single.decision_["precision"] == "fp32"
+    for one, other in zip(half.history_, single.history_, strict=True):
+        assert one["train_loss"] == pytest.approx(other["train_loss"], rel=0.02)
+    assert half.net_.on("cpu", "bf16").precision == "bf16"

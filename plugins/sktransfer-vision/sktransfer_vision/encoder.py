@@ -78,6 +78,11 @@ class ImageEncoder:
         self._at_once_in_training = at_once_in_training
         self._folded: tuple[Any, ImageNetwork] | None = None
 
+    @property
+    def trains_in_fp32(self) -> bool:
+        """Whether a training in half precision takes longer, and learns less, as on CPUs."""
+        return self._device.startswith("cpu")
+
     def prepare(self, X: Sequence[Any]) -> list[LazyRow]:
         """Take pictures as they are; their middle is cut out when they are put into a batch.
 
