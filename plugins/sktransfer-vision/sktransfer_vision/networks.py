@@ -28,6 +28,8 @@ _STAGES = (
     (1, 3, 1, 6, 320),
 )
 _STEM, _LAST = 32, 1280
+# Of statistics that are learned from nothing, in a training of a few hundred steps.
+_MOMENTUM = 0.1
 # (convolutions, channels)
 _VGG_STAGES = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 # Of blue, green and red in the pictures that VGG was trained on.
@@ -320,6 +322,8 @@ def draw(network: ImageNetwork, seed: int) -> None:
                 nn.init.zeros_(part.bias)
         elif isinstance(part, nn.BatchNorm2d):
             part.reset_parameters()
+            # As the authors have it, statistics would be half those of the drawing after 70 steps.
+            part.momentum = _MOMENTUM
 
 
 def _same_padding(n: int, kernel: int, stride: int) -> tuple[int, int]:

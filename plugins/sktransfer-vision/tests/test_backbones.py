@@ -365,6 +365,7 @@ def test_what_is_folded_follows_the_weights(tiny):
 @ALL
 def test_what_is_folded_follows_a_training_by_a_fused_optimizer(tiny):
     encoder = load(tiny)
+    encoder.module.keeps_statistics = True  # or their buffers would tell
     batch = encoder.collate(encoder.prepare(pictures(4)))
     with torch.no_grad():
         before = encoder.module.eval() and encoder.forward(batch)
@@ -401,3 +402,17 @@ def test_what_is_folded_follows_a_training_with_frozen_statistics():
     with torch.no_grad():
         found = encoder.forward(batch)
     torch.testing.assert_close(found, encoder.forward(batch).detach(), rtol=1e-4, atol=1e-5)
+
+
+def test_a_drawn_network_knows_the_statistics_of_a_short_training():
+    encoder = load(TINY[0])
+    encoder.module.train()
+    batch = encoder.collate(encoder.prepare(pictures(8)))
+    for _ in range(40):
+        encoder.module(batch["pixels"])
+    maps = encoder.module.stem.conv(
+        torch.nn.functional.pad(encoder.module.scaled(batch["pixels"]), [0, 1, 0, 1])
+    )
+    wanted = maps.mean(dim=(0, 2, 3))
+    found = encoder.module.stem.norm.running_mean
+    torch.testing.assert_close(found, wanted, rtol=0.05, atol=0.02)
