@@ -16,23 +16,6 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
-from sktransfer_vision import EfficientNetLite
-from torch import nn
-
-
-class Drawn(EfficientNetLite):
-    """A network from random weights whose statistics arrive within a hundred steps.
-
-    Its own move by a hundredth at each step, and a network that few pictures were shown would be
-    tested with statistics of which half are still those of no picture.
-    """
-
-    def load(self, *, device: str, random_state: int) -> Any:
-        encoder = super().load(device=device, random_state=random_state)
-        for part in encoder.module.modules():
-            if isinstance(part, nn.BatchNorm2d):
-                part.momentum = 0.1
-        return encoder
 
 
 def home(name: str) -> Path:

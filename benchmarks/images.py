@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from _images import Drawn, floor_accuracy, parts, unpack
+from _images import floor_accuracy, parts, unpack
 from _record import Record, mean_se, table
 from sktransfer_vision import EfficientNetLite
 
@@ -72,7 +72,7 @@ METHODS: dict[str, Make] = {
     "lite0 full, augmented": tuned_by("full", augmentation=ImageAugmentation()),
     "vgg16 frozen": frozen("vgg16"),
     "drawn, frozen": frozen(EfficientNetLite(weights=None), at_tuned_size=True),
-    "drawn, full": tuned_by("full", Drawn(weights=None), **DRAWN),
+    "drawn, full": tuned_by("full", EfficientNetLite(weights=None), **DRAWN),
     "lite0 frozen, 64 pixels": frozen("efficientnet-lite0", at_tuned_size=True),
     "lite0 full, batch statistics": tuned_by("full", BatchStatistics()),
 }

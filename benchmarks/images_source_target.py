@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 from _data import shots
-from _images import Drawn, floor_accuracy, home, unpack
+from _images import floor_accuracy, home, unpack
 from _record import Record, mean_se, table
 from PIL import Image
 from sklearn.datasets import load_digits
@@ -42,7 +42,7 @@ WAYS = ("frozen", "full")
 # The ways of each network for digits, and how it trains: epochs of the source and of the target.
 DIGITS = {
     "drawn": (
-        Drawn(weights=None, width=0.25, depth=0.5, image_size=33, crop=1.0),
+        EfficientNetLite(weights=None, width=0.25, depth=0.5, image_size=33, crop=1.0),
         {"freeze": "full", "lr": 3e-3, "max_epochs": 10},
     ),
     "lite0": (
