@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _num_samples
 
 from sktransfer._warnings import warn_user
-from sktransfer.estimators._modality import check_modality, hand_on
+from sktransfer.estimators._modality import hand_on
 from sktransfer.images.augmentation import ImageAugmentation
 from sktransfer.images.pictures import Pictures, check_pictures, unreadable
 from sktransfer.plugins import Backbone
@@ -35,8 +35,7 @@ class ImageInput:
     }
 
     def _set_up_inputs(self, backbone: Backbone) -> None:
-        """Hand the size on to a backbone, which has to read images."""
-        check_modality(self, backbone, self.modality)
+        """Hand on the size, and check what does not need the backbone."""
         size = None if self.image_size is None else int(self.image_size)
         hand_on(self, backbone, {"image_size": size})
         if self.augmentation is not None:

@@ -11,7 +11,7 @@ _READS = {"text": "texts", "image": "images", "tokens": "lists of words"}
 _DEFAULTS = {"text": "minilm", "image": "efficientnet-lite0"}
 
 
-def check_modality(estimator: Any, backbone: Backbone, modality: str) -> None:
+def check_modality(estimator: Any, backbone: Backbone) -> None:
     """Check that a backbone reads what an estimator is for.
 
     Parameters
@@ -20,14 +20,13 @@ def check_modality(estimator: Any, backbone: Backbone, modality: str) -> None:
         Was told to use it.
     backbone : Backbone
         Resolved.
-    modality : {"text", "image"}
-        Of the estimator's inputs.
 
     Raises
     ------
     ValueError
         If the backbone reads something else.
     """
+    modality = estimator.modality
     if backbone.modality != modality:
         given = estimator.backbone if isinstance(estimator.backbone, str) else backbone
         raise ValueError(

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sktransfer._warnings import warn_user
-from sktransfer.estimators._modality import check_modality, hand_on
+from sktransfer.estimators._modality import hand_on
 from sktransfer.estimators._scripts import share_not_latin
 from sktransfer.estimators._texts import Pairs, check_texts
 from sktransfer.plugins import Backbone
@@ -36,8 +36,7 @@ class TextInput:
     }
 
     def _set_up_inputs(self, backbone: Backbone) -> None:
-        """Hand the parameters about long texts on to a backbone, which has to read texts."""
-        check_modality(self, backbone, self.modality)
+        """Hand on the parameters about long texts."""
         asked = {
             "max_length": None if self.max_length is None else int(self.max_length),
             "long_text": None if self.long_text == "truncate" else self.long_text,

@@ -24,6 +24,7 @@ from sklearn.utils.validation import check_is_fitted
 from sktransfer._warnings import warn_user
 from sktransfer.estimators._assembly import Assembly, assemble
 from sktransfer.estimators._labels import LabelChange
+from sktransfer.estimators._modality import check_modality
 from sktransfer.estimators._parts import in_parts, joined
 from sktransfer.estimators._reading import Reading
 from sktransfer.estimators._scoring import output_scorer
@@ -96,6 +97,7 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
         else:
             backbone = self.backbone
         backbone = self._plugin("backbone", backbone)
+        check_modality(self, backbone)
         self._set_up_inputs(backbone)
         head = getattr(self, "head", None)
         return Parts(

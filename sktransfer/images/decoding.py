@@ -109,7 +109,7 @@ def from_image(image: Any) -> np.ndarray:
         If it is damaged, or has too many pixels.
     """
     Image = import_pillow()
-    with _refusing(Image), _loading():
+    with _refusing(Image), _LOADING:
         _check_size(image, Image)
         image.load()
         return _rgb(image, Image)
@@ -267,10 +267,6 @@ def _orientation(image: Any) -> Any:
         return image.getexif().get(_ORIENTATION)
     except Exception:  # of any kind, as above
         return None
-
-
-def _loading() -> threading.Lock:
-    return _LOADING
 
 
 def _forget_lock() -> None:

@@ -166,7 +166,7 @@ class ImageEncoder:
         -------
         features : torch.Tensor of shape (n, dim)
         """
-        if "forward" in vars(self.module):  # torch compiles it, and does better than folding
+        if "forward" in vars(self.module):  # as torch compiled it
             return self.module(batch["pixels"])
         return self._network()(batch["pixels"])
 
