@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sktransfer._cache import cache_dir
 from sktransfer._warnings import warn_user
+from sktransfer.weights.files import read_json
 
 __all__ = ["cached", "download", "find_on_hub", "why_no_hub"]
 
@@ -64,7 +65,7 @@ def find_on_hub(repo_id: str, revision: str | None = None, modality: str = "text
             raise
     # Others fetch what they need themselves, without such settings.
     files, what = _SETTINGS[modality]
-    if not any((snapshot / name).is_file() for name in files):
+    if not any((snapshot / name).is_file() for name in files) and not _is_of_timm(snapshot):
         warn_user(
             f"The copy of {repo_id!r} in the local hub cache was not made by sktransfer and may "
             f"lack {what}. `hf download {repo_id}` completes it."
@@ -119,6 +120,12 @@ def download(repo_id: str, revision: str | None) -> Path:
         marker.parent.mkdir(parents=True, exist_ok=True)
         marker.touch()
     return folder
+
+
+def _is_of_timm(snapshot: Path) -> bool:
+    """Tell whether config.json says how pictures are read, for which others have another file."""
+    path = snapshot / "config.json"
+    return path.is_file() and "pretrained_cfg" in read_json(path, dict)
 
 
 def _marker(snapshot: Path) -> Path:

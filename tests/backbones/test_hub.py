@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -29,8 +31,11 @@ class Hub:
     """A hub with one model, in what `huggingface_hub` asks for of the real one."""
 
     def __init__(self, folder):
-        files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*")}
-        files["1_Pooling/config.json"] = b'{"pooling_mode_cls_token": true}'
+        files = {
+            p.relative_to(folder).as_posix(): p.read_bytes()
+            for p in folder.rglob("*")
+            if p.is_file()
+        }
         files |= {"pytorch_model.bin": b"\x80\x04.", "onnx/model.onnx": b"onnx", "code.py": b"1/0"}
         files |= {"onnx/config.json": b"{}", "2_Other/model.safetensors": b"", "README.md": b"#"}
         self.everything = {"main": files, "dev": {**files, "config.json": b'{"of": "dev"}'}}
@@ -92,12 +97,24 @@ class Hub:
         return 200, {"Content-Type": "application/json"}, json.dumps(value).encode()
 
 
+@contextlib.contextmanager
+def serving(folder):
+    hub = Hub(folder)
+    try:
+        yield hub
+    finally:
+        hub.server.shutdown()
+        hub.server.server_close()
+
+
 @pytest.fixture(scope="module")
-def running_hub(tiny_model):
-    hub = Hub(tiny_model)
-    yield hub
-    hub.server.shutdown()
-    hub.server.server_close()
+def running_hub(tiny_model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("served")
+    shutil.copytree(tiny_model, folder, dirs_exist_ok=True)
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')
+    with serving(folder) as hub:
+        yield hub
 
 
 @pytest.fixture
@@ -271,3 +288,75 @@ def test_a_download_that_was_cut_off_is_an_error_and_the_next_one_completes_it(f
     assert_one_sentence(find(silent=False), REPO, "cannot be downloaded")
     hub.cut = ""
     assert set(find()) - {"folder"} == WANTED
+
+
+# --- images -------------------------------------------------------------------------------------
+
+IMAGES = """
+import sys, warnings
+warnings.simplefilter("error")
+import numpy as np
+from sktransfer import TransferImageClassifier
+from sktransfer_vision import VGG16
+X = np.random.RandomState(0).randint(0, 256, (8, 40, 40, 3)).astype("uint8")
+X[:4, :20] //= 4
+backbone = "owner/tiny" if sys.argv[1] == "vit" else VGG16("owner/tiny", width=0.02)
+clf = TransferImageClassifier(backbone, freeze="frozen", image_size=33, random_state=0)
+print(clf.fit(X, ["dark"] * 4 + ["light"] * 4).predict(X), clf.net_.module_.encoder.fingerprint)
+"""
+
+
+def make_vit(folder):
+    from transformers import ViTConfig, ViTModel
+
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = ViTConfig(**small, intermediate_size=32, image_size=33, patch_size=11)
+    ViTModel(config, add_pooling_layer=False).save_pretrained(folder)
+    said = {"image_processor_type": "ViTImageProcessor", "size": {"height": 33, "width": 33}}
+    (folder / "preprocessor_config.json").write_text(json.dumps(said))
+
+
+def make_vgg16(folder):
+    import torch
+    from safetensors.torch import save_file
+
+    channels = [3, 1, 1, 3, 3, 5, 5, 5, 10, 10, 10, 10, 10, 10]
+    places = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
+    state = {"head.fc.weight": torch.zeros(9, 10)}
+    for place, n_in, n_out in zip(places, channels, channels[1:], strict=False):
+        state[f"features.{place}.weight"] = torch.full((n_out, n_in, 3, 3), 0.1)
+        state[f"features.{place}.bias"] = torch.zeros(n_out)
+    save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+    colours = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+    config = {"architecture": "vgg16", "pretrained_cfg": colours}
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize("make", [make_vit, make_vgg16], ids=["vit", "vgg16"])
+def test_a_model_of_images_is_fetched_once_and_then_needs_no_network(make, tmp_path):
+    pytest.importorskip("sktransfer_vision", reason="reads images")
+    folder = tmp_path / "model"
+    folder.mkdir()
+    make(folder)
+    env = {**os.environ, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_TELEMETRY": "1"}
+    env |= {"OMP_NUM_THREADS": "1", "SKTRANSFER_CACHE": str(tmp_path / "cache")}
+    env.pop("HF_HUB_CACHE", None)
+
+    def classify(**more):
+        done = subprocess.run(
+            [sys.executable, "-c", IMAGES, make.__name__.removeprefix("make_")],
+            env={**env, **more},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
+
+    with serving(folder) as hub:
+        found = classify(HF_ENDPOINT=hub.address)
+        fetched = {p.partition(f"{SHA['main']}/")[2] for p in hub.requests if "resolve" in p}
+    assert fetched == {path.name for path in folder.iterdir()}
+    assert "dark" in found
+    assert classify(HF_ENDPOINT="http://127.0.0.1:1", HF_HUB_OFFLINE="1") == found

@@ -12,7 +12,8 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import Interval
 
 from sktransfer.plugins import Backbone, Encoder
-from sktransfer_vision.known import FILE, is_name, path_of
+from sktransfer_vision.known import FILE, is_hub_id, is_name, path_of
+from sktransfer_vision.weight_files import Weights, put_weights, read_weights, write_weights
 
 if TYPE_CHECKING:
     from sktransfer_vision.encoder import ImageEncoder
@@ -75,6 +76,17 @@ class ImageBackbone(Backbone):
         """Build the network; what its tensors hold does not matter."""
         raise NotImplementedError(f"{type(self).__name__}._network")
 
+    def _read(self, weights: str | os.PathLike[str]) -> Weights:
+        """Read weights by their name or path."""
+        owner = type(self).__name__
+        if is_hub_id(weights):
+            raise ValueError(
+                f"weights={weights!r} is a model of the hub, of which {owner} reads none; expected "
+                f"{AUTO!r}, a known name, or the path of a file. A path that looks so begins with "
+                "'./'; a model of transformers is read as backbone='owner/name'."
+            )
+        return read_weights(path_of(weights), owner)
+
     def _settings(self) -> dict[str, Any]:
         """Give what features depend on besides weights, pictures and their size."""
         return {}
@@ -93,7 +105,7 @@ class ImageBackbone(Backbone):
         -------
         backbone : ImageBackbone
         """
-        if self.weights is None or is_name(self.weights):
+        if self.weights is None or is_name(self.weights) or is_hub_id(self.weights):
             return self
         path = Path(self.weights).expanduser()
         return self if path.is_absolute() else clone(self).set_params(weights=path.absolute())
@@ -131,8 +143,9 @@ class ImageBackbone(Backbone):
             network.to_empty(device="cpu")
             draw(network, random_state)
         else:
-            name = self._registered() if self.weights == AUTO else self.weights
-            self._put_weights(network, path_of(name))
+            owner, registered = type(self).__name__, self._registered()
+            weights = self._read(registered if self.weights == AUTO else self.weights)
+            put_weights(weights, network, owner, registered)
             # A fine-tuning is too short for new ones, and would be tested with what it was not
             # trained with.
             network.keeps_statistics = True
@@ -142,7 +155,7 @@ class ImageBackbone(Backbone):
             image_size=int(self.image_size or self._trained_size()),
             crop=float(self.crop),
             resample=self._resample,
-            settings=self._settings(),
+            settings={**self._settings(), **network.colours},
             at_once=self._at_once,
             at_once_in_training=self._at_once_in_training,
         )
@@ -162,48 +175,7 @@ class ImageBackbone(Backbone):
         backbone : ImageBackbone
             Loads from ``folder``.
         """
-        from safetensors.torch import save_file
-
         if self.weights is None:
             return self
-        state = {n: v.cpu().contiguous() for n, v in encoder.module.state_dict().items()}
-        kept = {name: value for name, value in state.items() if _is_weight(name)}
-        save_file(kept, folder / FILE, metadata={"format": "pt"})
+        write_weights(encoder.module, folder / FILE)
         return clone(self).set_params(weights=folder / FILE)
-
-    def _put_weights(self, network: ImageNetwork, path: Path) -> None:
-        """Put the weights of a file into a network that has none."""
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"There is no file {path}, which {type(self).__name__} needs for its weights. Put "
-                "it there, or name another one as `weights`; a model that needs no other file is "
-                "saved by save(folder, embed_backbone=True)."
-            )
-        try:
-            state = load_file(path)
-        except SafetensorError as error:
-            raise ValueError(f"{path} is no safetensors file, or is damaged: {error}.") from error
-        wanted = {n: tuple(v.shape) for n, v in network.state_dict().items() if _is_weight(n)}
-        found = {name: tuple(value.shape) for name, value in state.items()}
-        wrong = [n for n in {**wanted, **found} if wanted.get(n) != found.get(n)]
-        if wrong:
-            first = wrong[0]
-            raise ValueError(
-                f"{path} does not hold the weights of this {type(self).__name__}: {first!r} is "
-                f"{_described(found.get(first))}, expected {_described(wanted.get(first))}; "
-                f"{len(wrong)} of {len(wanted)} differ. weights={AUTO!r} stands for "
-                f"{self._registered()!r}, weights=None draws them."
-            )
-        network.load_state_dict({n: v.float() for n, v in state.items()}, assign=True)
-
-
-def _is_weight(name: str) -> bool:
-    """Tell weights from the counters of batch normalisation, which nothing depends on."""
-    return not name.endswith(".num_batches_tracked")
-
-
-def _described(shape: tuple[int, ...] | None) -> str:
-    return "not there" if shape is None else f"of shape {shape}"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "CONVOLUTIONS",
     "EFFICIENTNET_LITE0",
     "EFFICIENTNET_LITE1",
     "EFFICIENTNET_LITE2",
@@ -21,11 +22,16 @@ __all__ = [
     "VGG16",
     "convert_efficientnet",
     "convert_vgg16",
+    "is_hub_id",
+    "is_name",
     "path_of",
 ]
 
 # What converters make, and exports.
 FILE = "weights.safetensors"
+_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+# Others than the first are not read, and named in the message that says so.
+_SUFFIXES = {".safetensors", ".bin", ".h5", ".onnx", ".pt", ".pth"}
 
 
 def _efficientnet(
@@ -109,7 +115,8 @@ _ENDS = {
     "_bn1": "conv_head.norm",
 }
 _BLOCK = re.compile(r"_blocks\.(\d+)\.(\w+)\.(\w+)")
-_CONVOLUTIONS = (2, 2, 3, 3, 3)
+# Of VGG16, in each of its stages.
+CONVOLUTIONS = (2, 2, 3, 3, 3)
 
 
 def convert_efficientnet(folder: Path, into: Path) -> None:
@@ -205,7 +212,7 @@ def convert_vgg16(folder: Path, into: Path) -> None:
 
     tensors = read_tensors(folder / _VGG16_FILE)
     state = {}
-    for i, n in enumerate(_CONVOLUTIONS):
+    for i, n in enumerate(CONVOLUTIONS):
         for j in range(n):
             there = f"functional_1/block{i + 1}_conv{j + 1}_1"
             # Activations stand between the convolutions, and have numbers as well.
@@ -219,12 +226,12 @@ def convert_vgg16(folder: Path, into: Path) -> None:
 
 
 def path_of(weights: str | os.PathLike[str]) -> Path:
-    """Find weights by a name or a path.
+    """Find a file of weights by a name or a path.
 
     Parameters
     ----------
     weights : str or path-like
-        A string is a name, unless it has a folder or ends with ``.safetensors``.
+        A string is a name, unless it has a folder or ends as files of weights do.
 
     Returns
     -------
@@ -252,7 +259,24 @@ def is_name(weights: str | os.PathLike[str]) -> bool:
     -------
     is_name : bool
     """
-    if not isinstance(weights, str):
-        return False
-    path = Path(weights)
-    return path.name == weights and path.suffix.lower() != ".safetensors"
+    return isinstance(weights, str) and Path(weights).name == weights and not _is_file(weights)
+
+
+def is_hub_id(weights: str | os.PathLike[str]) -> bool:
+    """Tell a model of the hub, ``owner/name``, from a name and a path.
+
+    Parameters
+    ----------
+    weights : str or path-like
+        A path that looks so begins with ``./``.
+
+    Returns
+    -------
+    is_hub_id : bool
+    """
+    found = isinstance(weights, str) and _HUB_ID.fullmatch(weights)
+    return bool(found) and not _is_file(weights)
+
+
+def _is_file(weights: str | os.PathLike[str]) -> bool:
+    return Path(weights).suffix.lower() in _SUFFIXES

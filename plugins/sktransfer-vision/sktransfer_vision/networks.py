@@ -51,6 +51,8 @@ class ImageNetwork(nn.Module):
         Whether a training leaves the statistics of batch normalisation as they are.
     n_trainings : int
         How often the network was made ready for training.
+    colours : dict of str to list of float
+        How it reads colours, where its weights were trained on others than is usual for it.
     """
 
     steps: list[str]
@@ -58,6 +60,10 @@ class ImageNetwork(nn.Module):
     magnitude: float = 1.0
     keeps_statistics: bool = False
     n_trainings: int = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.colours: dict[str, list[float]] = {}
 
     def scaled(self, pixels: torch.Tensor) -> torch.Tensor:
         """Turn pixels (n, height, width, 3), uint8, into maps (n, 3, height, width) as trained."""
@@ -170,7 +176,10 @@ class VGG16Network(ImageNetwork):
     def scaled(self, pixels: torch.Tensor) -> torch.Tensor:
         """Turn pixels around, into blue, green, red, and subtract the mean of each."""
         maps = pixels.flip(3).permute(0, 3, 1, 2).float()
-        return maps - maps.new_tensor(_VGG_MEAN).view(1, 3, 1, 1)
+        mean = self.colours.get("mean", _VGG_MEAN)
+        maps = maps - maps.new_tensor(mean).view(1, 3, 1, 1)
+        std = self.colours.get("std")
+        return maps if std is None else maps / maps.new_tensor(std).view(1, 3, 1, 1)
 
     def pooled(self, maps: torch.Tensor) -> torch.Tensor:
         """Take the mean or the maximum of each of the last maps."""

@@ -163,5 +163,6 @@ def _check_no_timm(files: ModelFiles) -> None:
             f"{files.folder} holds a model of timm, which is not installed: `pip install timm`. "
             "That installs torchvision, too, whose wheels keep transformers from being imported "
             "beside a CPU build of torch. Other models need neither, such as "
-            "'microsoft/resnet-50' in place of timm's."
+            "'microsoft/resnet-50' in place of timm's; and its VGG16 is read without it, by "
+            "VGG16(weights=...) of sktransfer_vision."
         )

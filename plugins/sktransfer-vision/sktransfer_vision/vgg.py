@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sklearn.utils._param_validation import StrOptions
 
+from sktransfer.plugins import ModelFiles
 from sktransfer_vision.base import AUTO, CROP, ImageBackbone
+from sktransfer_vision.known import is_hub_id, is_name
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
     from sktransfer_vision.networks import ImageNetwork
+    from sktransfer_vision.weight_files import Weights
 
 __all__ = ["VGG16"]
 
@@ -22,13 +26,16 @@ class VGG16(ImageBackbone):
 
     Pictures are read as they are where the weights come from: the middle is cut
     out and resized by bilinear interpolation; colours are in the order blue, green, red,
-    less the mean of each.
+    less the mean of each. Weights of timm were trained on colours that were divided by their
+    deviation, too, and read them so.
 
     Parameters
     ----------
     weights : {"auto"}, str, path-like or None, default="auto"
-        ``"auto"`` stands for ``"vgg16"``, trained on ImageNet: ``sktransfer weights get vgg16``
-        fetches it. A path is one of a file of safetensors; None draws the weights.
+        ``"auto"`` stands for ``"vgg16"``, the authors' own, trained on ImageNet: ``sktransfer
+        weights get vgg16`` fetches it. ``"timm/vgg16.tv_in1k"``, or another model ``owner/name`` of
+        the HuggingFace hub, is timm's VGG16. A path is one of a folder with such a model, or of a
+        file of safetensors that this class wrote; None draws the weights.
     pooling : {"avg", "max"}, default="avg"
         Whether a feature is the mean or the maximum of a map.
     image_size : int or None, default=None
@@ -108,6 +115,15 @@ class VGG16(ImageBackbone):
 
     def _registered(self) -> str:
         return "vgg16"
+
+    def _read(self, weights: str | os.PathLike[str]) -> Weights:
+        from sktransfer_vision.timm_files import read_vgg16
+
+        if is_hub_id(weights):
+            return read_vgg16(ModelFiles.find(weights, modality="image").folder)
+        if not is_name(weights) and Path(weights).expanduser().is_dir():
+            return read_vgg16(Path(weights).expanduser())
+        return super()._read(weights)
 
     def _trained_size(self) -> int:
         return 224
