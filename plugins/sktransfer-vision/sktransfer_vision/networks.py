@@ -15,6 +15,8 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from sktransfer_vision.statistics import keep_statistics, of_rows
+
 __all__ = ["EfficientNetLiteNetwork", "ImageNetwork", "VGG16Network", "draw", "folded", "halved"]
 
 # (repeats, kernel, stride, expansion, channels) of the stages between stem and last convolution.
@@ -78,16 +80,15 @@ class ImageNetwork(nn.Module):
         super().train(mode)
         self.n_trainings += mode
         if self.keeps_statistics:
-            for part in self.modules():
-                if isinstance(part, nn.BatchNorm2d):
-                    part.eval()
+            keep_statistics(self)
         return self
 
     def run(self, maps: torch.Tensor, steps: Sequence[str]) -> torch.Tensor:
         """Take some steps."""
         maps = maps.to(self.dtype)
-        for step in steps:
-            maps = self.get_submodule(step)(maps)
+        with of_rows(self, len(maps)):
+            for step in steps:
+                maps = self.get_submodule(step)(maps)
         return maps
 
     @property

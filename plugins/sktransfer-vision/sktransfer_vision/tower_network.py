@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from sktransfer_vision.reading import PictureReader
+from sktransfer_vision.statistics import keep_statistics, of_rows
 from sktransfer_vision.towers import Tower
 
 __all__ = ["TowerNetwork", "blocks_of", "layers_of"]
@@ -98,9 +99,7 @@ class TowerNetwork(nn.Module):
         """Set the mode; statistics that are kept are used in training, too."""
         super().train(mode)
         if self.keeps_statistics:
-            for part in self.modules():
-                if isinstance(part, nn.modules.batchnorm._BatchNorm):
-                    part.eval()
+            keep_statistics(self)
         return self
 
     def run(self, pixels: torch.Tensor) -> Any:
@@ -113,7 +112,8 @@ class TowerNetwork(nn.Module):
             # Masked autoencoders leave patches out at random, by their places in this order.
             order = torch.arange(self._n_patches(), device=maps.device, dtype=torch.float32)
             options["noise"] = order.expand(len(maps), -1)
-        return self.model(pixel_values=maps, **options)
+        with of_rows(self, len(maps)):
+            return self.model(pixel_values=maps, **options)
 
     def pooled(self, output: Any) -> torch.Tensor:
         """Make features (n, dim), in single precision, of the model's output."""

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
-from sktransfer_vision import VGG16, EfficientNetLite
+from sktransfer_vision import VGG16, EfficientNetLite, ImageTransformer
 from sktransfer_vision.networks import EfficientNetLiteNetwork, InvertedResidual, VGG16Network
 
-from sktransfer import TransferTextClassifier
+from sktransfer import TransferImageClassifier, TransferTextClassifier
 from sktransfer.plugins import available, resolve
 from sktransfer.testing import contract_checks, parametrize_with_contracts
 
@@ -416,3 +416,31 @@ def test_a_drawn_network_knows_the_statistics_of_a_short_training():
     wanted = maps.mean(dim=(0, 2, 3))
     found = encoder.module.stem.norm.running_mean
     torch.testing.assert_close(found, wanted, rtol=0.05, atol=0.02)
+
+
+RESNET = {"model_type": "resnet", "embedding_size": 8, "hidden_sizes": [8, 8, 8, 16]}
+RESNET |= {"depths": [1, 1, 1, 1], "layer_type": "basic"}
+
+
+@pytest.mark.parametrize(
+    ("backbone", "freeze"),
+    [
+        (TINY[0], "full"),
+        (TINY[0], "top_layers"),
+        (ImageTransformer(RESNET, image_size=32), "full"),
+        (ImageTransformer(RESNET, image_size=32), "top_layers"),
+    ],
+    ids=["lite full", "lite top", "resnet full", "resnet top"],
+)
+def test_a_row_that_is_alone_in_a_batch_is_normalised_by_what_was_learned(backbone, freeze):
+    # Nine rows in batches of eight; the last maps of 32 pixels are a single one.
+    clf = TransferImageClassifier(backbone, freeze=freeze, batch_size=8, max_epochs=2)
+    clf.set_params(random_state=0, image_size=33 if backbone is TINY[0] else 32)
+    clf.fit(pictures(9), ["a", "b", "c"] * 3)
+    module = clf.net_.module_.encoder.module
+    states = {n: v for n, v in module.state_dict().items() if n.endswith("running_var")}
+    assert all(torch.isfinite(value).all() for value in states.values())
+    # One update an epoch, of eight rows, where the block trains: the one row leaves no trace.
+    counts = [int(v) for n, v in module.state_dict().items() if n.endswith("num_batches_tracked")]
+    assert set(counts) == ({2} if freeze == "full" else {0, 2})
+    assert not module.training
