@@ -50,30 +50,48 @@ class CorpusStore(MemoryStore):
         """Keep nothing that was computed beside other inputs."""
 
     def covers(self, inputs: Iterable[Any]) -> bool:
-        """Say whether all inputs are of the corpus, and not what a pipeline made of it."""
-        return self._inputs.issuperset(inputs)
+        """Say whether all inputs are of the corpus, and not what a pipeline made of it.
 
-    def fill(self, identity: str, dim: int, compute: Callable[[list[Any]], np.ndarray]) -> None:
-        """Compute the features of the whole corpus, unless they are there.
+        An input that shows another one, as a view of a picture does, has that as ``origin``, says
+        by ``how`` which view it is, and gives the same view of a third by ``of``.
+        """
+        return self._inputs.issuperset(getattr(x, "origin", x) for x in inputs)
+
+    def fill(
+        self,
+        identity: str,
+        inputs: Iterable[Any],
+        dim: int,
+        compute: Callable[[list[Any]], np.ndarray],
+    ) -> None:
+        """Compute the features of the whole corpus as it is shown, unless they are there.
 
         Parameters
         ----------
         identity : str
             Of weights, preprocessing and precision.
+        inputs : iterable of hashable inputs
+            Some of the corpus, or some views of it: all of it is computed in each of these ways.
         dim : int
             Numbers of each input.
         compute : callable
             Gives features of shape (n, dim).
         """
-        if 4 * dim * len(self.corpus) > self.max_bytes:
+        shown = self._shown_as(inputs)
+        if 4 * dim * len(self.corpus) * len(shown) > self.max_bytes:
             return
         with self._filling:
-            keys = store_keys(identity, self.corpus)
-            if any(value is None for value in self.get(keys)):
-                super().put(zip(keys, compute(list(self.corpus)), strict=True))
+            for corpus in shown:
+                keys = store_keys(identity, corpus)
+                if any(value is None for value in self.get(keys)):
+                    super().put(zip(keys, compute(corpus), strict=True))
 
     def states(
-        self, key: str, inputs: Sequence[Any], compute: Callable[[list[Any]], list[Any]]
+        self,
+        key: str,
+        inputs: Sequence[Any],
+        compute: Callable[[list[Any]], list[Any]],
+        n_views: int = 1,
     ) -> list[Any] | None:
         """Give the state of each input before a block; those of the whole corpus are computed.
 
@@ -82,9 +100,11 @@ class CorpusStore(MemoryStore):
         key : str
             Of weights, preprocessing, precision and block.
         inputs : sequence of n hashable inputs
-            Some of the corpus.
+            Some of the corpus, or of one view of it.
         compute : callable
             Gives one `StateRow` for each input.
+        n_views : int, default=1
+            Views of which states are asked for, and which have to be kept together.
 
         Returns
         -------
@@ -92,21 +112,28 @@ class CorpusStore(MemoryStore):
             None if an input is not of the corpus, or they would take too much memory.
         """
         with self._filling:
-            if not self.covers(inputs):
+            if not inputs or not self.covers(inputs):
                 return None
+            (corpus,) = self._shown_as(inputs)
+            key = f"{key}|{getattr(corpus[0], 'how', '')}"
             if key not in self._states:
-                some = compute(list(self.corpus[:_SOME]))
-                size = sum(row.nbytes for row in some) / len(some) * len(self.corpus)
-                if size > _MAX_STATES:
+                some = compute(corpus[:_SOME])
+                size = sum(row.nbytes for row in some) / len(some) * len(corpus)
+                if size * n_views > _MAX_STATES:
                     return None
-                rows = compute(list(self.corpus))
-                self._states[key] = dict(zip(self.corpus, rows, strict=True))
+                rows = some if len(corpus) <= _SOME else compute(corpus)
+                self._states[key] = dict(zip(corpus, rows, strict=True))
                 self._state_bytes[key] = sum(row.nbytes for row in rows)
                 while len(self._states) > 1 and sum(self._state_bytes.values()) > _MAX_STATES:
                     oldest, _ = self._states.popitem(last=False)
                     del self._state_bytes[oldest]
             self._states.move_to_end(key)
             return [self._states[key][x] for x in inputs]
+
+    def _shown_as(self, inputs: Iterable[Any]) -> list[list[Any]]:
+        """Give the corpus in each way in which inputs show it."""
+        ways = {getattr(x, "how", None): getattr(x, "of", None) for x in inputs}
+        return [list(self.corpus if of is None else map(of, self.corpus)) for of in ways.values()]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return corpus_of, (self.corpus,)

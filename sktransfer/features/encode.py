@@ -111,7 +111,7 @@ def encode(
         def compute(corpus: list[Any]) -> np.ndarray:
             return encode(encoder, corpus, precision, compile=compile).numpy()
 
-        store.fill(f"{identity}|{precision}", encoder.dim, compute)
+        store.fill(f"{identity}|{precision}", X, encoder.dim, compute)
     position = number_distinct(X)
     features = torch.empty((len(position), encoder.dim), dtype=torch.float32)
     start = 0

@@ -185,9 +185,23 @@ class View(_Decoded):
         return self._augmentation.apply(reduced(pixels, at_least), rng)
 
     @property
+    def origin(self) -> Picture:
+        """What is shown."""
+        return self._picture
+
+    @property
+    def how(self) -> str:
+        """Name the way in which it is shown."""
+        return f"{self._augmentation.identity()}|{self._seed}"
+
+    def of(self, picture: Picture) -> View:
+        """Show another picture in the same way."""
+        return View(picture, self._augmentation, self._seed)
+
+    @property
     def digest(self) -> bytes:
         """Of the picture, and of how it is shown."""
-        how = f"{self._augmentation.identity()}|{self._seed}|{version('numpy')}"
+        how = f"{self.how}|{version('numpy')}"
         return hashlib.blake2b(self._picture.digest + how.encode(), digest_size=32).digest()
 
     def __hash__(self) -> int:

@@ -190,7 +190,8 @@ class TransferModule(nn.Module):
             What the function returned.
         """
         self.eval()
-        if isinstance(store, CorpusStore) and any(p.requires_grad for p in self.body.parameters()):
+        training = self.trained and any(p.requires_grad for p in self.body.parameters())
+        if training and isinstance(store, CorpusStore):
             # What is being trained is in no corpus, and naming its weights takes a while.
             store = None
         identity = "" if store is None else self.identity()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,8 @@ from torch import nn
 
 from sktransfer._process import give_back_memory
 from sktransfer._warnings import warn_user
-from sktransfer.features.corpus import CorpusStore
 from sktransfer.features.encode import encode_rows
 from sktransfer.features.precision import copy_in_bf16
-from sktransfer.features.prefix import StateRow, prefix_rows, why_not_split
 from sktransfer.features.store import FeatureStore
 from sktransfer.heads.objectives import Objective
 from sktransfer.plugins import FreezeStrategy
@@ -38,10 +36,11 @@ from sktransfer.training._half import through_half
 from sktransfer.training._table import only_entries
 from sktransfer.training.averaging import WeightAverage
 from sktransfer.training.convergence import fit_to_convergence
-from sktransfer.training.module import FEATURES, HEAD, TransferModule
+from sktransfer.training.module import TransferModule
 from sktransfer.training.net import Rows, TransferNet
 from sktransfer.training.plan import Plan
-from sktransfer.training.varied import Variation, drawn_anew, drawn_of, fixed_views, views
+from sktransfer.training.start import some_features, started
+from sktransfer.training.varied import Variation, fixed_views
 
 _CLIP = 1.0
 
@@ -181,7 +180,7 @@ def run_stage(
         )
     if plan.n_probe < len(plan.epochs) and not stop:
         if features is None:
-            features = encode_rows(module.encoder, train.rows[:64], module.precision)
+            features = some_features(module, plan, train, settings.store)
         # The step that suits the head depends on the size of what it multiplies.
         size = float(features.norm(dim=1).mean())
         names = parameters_to_open(module, strategy, plan.blocks)
@@ -308,9 +307,18 @@ def _train(
         verbose=settings.verbose,
         callbacks=[*named(ours), *fresh(settings.callbacks)],
     )
-    with _from_prefix(module, plan, train, valid, settings, seed, result) as (train, valid):
-        net.valid = valid
-        net.fit(train)
+    start = started(
+        module,
+        plan,
+        train,
+        valid,
+        store=settings.store,
+        variation=settings.variation,
+        seed=seed,
+    )
+    with start as rows:
+        result.prefix, net.valid = rows.prefix, rows.valid
+        net.fit(rows.train)
     result.n_iter = len(net.history)
     if best is not None and result.history and best.start_counts:
         result.history[-1]["valid_score"] = best.start_score_
@@ -328,86 +336,6 @@ def _precise(module: TransferModule, precise: bool) -> Iterator[None]:
         yield
     finally:
         module.precision = before
-
-
-@contextlib.contextmanager
-def _from_prefix(
-    module: TransferModule,
-    plan: Plan,
-    train: Rows,
-    valid: Rows | None,
-    settings: StageSettings,
-    seed: int,
-    result: StageResult,
-) -> Iterator[tuple[Rows, Rows | None]]:
-    """Give rows as they are before the lowest block that trains; the module starts there."""
-    store, variation = settings.store, settings.variation
-    if not plan.blocks:
-        with _from_features(module, train, valid, settings, seed, result) as rows:
-            yield rows
-        return
-    start = next(block for block in module.encoder.blocks if block in plan.blocks)
-    held_out = [] if valid is None else valid.rows
-    n_views = 1 if variation is None else int(variation.n_views)
-    reason = why_not_split(module.encoder, [*train.rows, *held_out], start, n_views)
-    if reason:
-        result.prefix = f"none: {reason}"
-        yield train if variation is None else drawn_anew(train, variation, module.encoder), valid
-        return
-    result.prefix = f"below {start}" + (f", of {n_views} views" if n_views > 1 else "")
-
-    def compute(rows: Sequence[Any]) -> list[StateRow]:
-        return prefix_rows(module.encoder, rows, start, module.precision)
-
-    def before(rows: Rows) -> Rows:
-        states = None
-        if isinstance(store, CorpusStore):
-            key = f"{module.identity()}|{module.precision}|{start}"
-            states = store.states(key, rows.inputs, lambda X: compute(module.encoder.prepare(X)))
-        return replace(rows, rows=compute(rows.rows) if states is None else states)
-
-    def in_views(rows: Rows) -> Rows:
-        first = before(rows)
-        if variation is None:
-            return first
-        others = views(rows.inputs, variation, seed)[1:]
-        seen = [first.rows, *(compute(module.encoder.prepare(view)) for view in others)]
-        return drawn_of(first, seen, variation)
-
-    module.start = start
-    try:
-        yield in_views(train), None if valid is None else before(valid)
-    finally:
-        module.start = None
-
-
-@contextlib.contextmanager
-def _from_features(
-    module: TransferModule,
-    train: Rows,
-    valid: Rows | None,
-    settings: StageSettings,
-    seed: int,
-    result: StageResult,
-) -> Iterator[tuple[Rows, Rows | None]]:
-    """Give rows as their features; the module is its head alone."""
-    variation = settings.variation
-
-    def compute(inputs: Sequence[Any]) -> list[StateRow]:
-        return [StateRow({FEATURES: row}, 1) for row in module.features(inputs, settings.store)]
-
-    seen = [train.inputs] if variation is None else views(train.inputs, variation, seed)
-    result.prefix = "all of it" + (f", of {len(seen)} views" if len(seen) > 1 else "")
-    computed = [compute(view) for view in seen]
-    rows = replace(train, rows=computed[0])
-    if variation is not None:
-        rows = drawn_of(rows, computed, variation)
-    held_out = None if valid is None else replace(valid, rows=compute(valid.inputs))
-    module.start = HEAD
-    try:
-        yield rows, held_out
-    finally:
-        module.start = None
 
 
 def _parameter_groups(

@@ -32,7 +32,11 @@ class Variation(Protocol):
     mixup: float
 
     def view(self, x: Any, seed: int) -> Any:
-        """Give another input that means the same; the same one for the same seed."""
+        """Give another input that means the same; the same one for the same seed.
+
+        Fits of a search share what they compute of it if it says what it shows, by ``origin``,
+        ``how`` and ``of``: see `sktransfer.features.corpus.CorpusStore.covers`.
+        """
 
 
 def views(inputs: Sequence[Any], variation: Variation, seed: int) -> list[list[Any]]:

@@ -127,6 +127,23 @@ def test_a_search_of_ours_decodes_each_image_once(data, files, decoded):
     assert sorted(decoded) == sorted(files)
 
 
+@pytest.mark.parametrize("freeze", ["frozen", "top_layers", "head_by_epochs"])
+def test_a_search_of_ours_decodes_each_view_once_for_all_folds(data, files, decoded, freeze):
+    augmentation = ImageAugmentation(n_views=3)
+    clf = classifier(freeze=freeze, augmentation=augmentation, random_state=13, max_epochs=2)
+    space = {"augmentation__zoom": [0.1, 0.2]}
+    search = TransferSearchCV(clf, space, n_trials=2, cv=4, refit=False, random_state=0)
+    search.fit(files, data[1])
+    assert {params["augmentation__zoom"] for params in search.cv_results_["params"]} == {0.1, 0.2}
+    # The pictures as they are, and two other views in each of the two trials; where more than the
+    # head trains, six folds look at how long features are, and both trials score twice.
+    expected = 5 if freeze != "top_layers" else 5 + 6 + 4
+    counts = sorted(decoded.count(name) for name in files)
+    assert counts[len(counts) // 2] == expected
+    # A few are looked at more closely, to see whether the network can be cut in two.
+    assert freeze == "top_layers" or counts[-1] == expected
+
+
 @pytest.mark.parametrize("freeze", ["frozen", "top_layers", "full", "lp_ft"])
 def test_augmentation_is_seeded_and_changes_the_training_alone(data, freeze):
     pictures, y = data

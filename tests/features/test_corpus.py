@@ -44,9 +44,9 @@ def test_the_whole_corpus_is_computed_at_once_and_nothing_else_is_kept():
         asked.append(list(X))
         return np.ones((len(X), 3), np.float32)
 
-    store.fill("one", 3, compute)
-    store.fill("one", 3, compute)
-    store.fill("other", 3, compute)
+    store.fill("one", TEXTS[:2], 3, compute)
+    store.fill("one", TEXTS[1:], 3, compute)
+    store.fill("other", TEXTS, 3, compute)
     assert asked == [TEXTS, TEXTS]
     n = len(store)
     store.put([(b"key", np.ones(3))])
@@ -55,7 +55,56 @@ def test_the_whole_corpus_is_computed_at_once_and_nothing_else_is_kept():
 
 def test_a_corpus_that_is_too_large_is_not_computed():
     store = CorpusStore(TEXTS, max_bytes=100)
-    store.fill("one", 3, lambda X: pytest.fail("computed"))
+    store.fill("one", TEXTS, 3, lambda X: pytest.fail("computed"))
+
+
+class Shown(str):
+    """A text as it is shown in some way."""
+
+    __slots__ = ("how", "origin")
+
+    def __new__(cls, origin, how):
+        shown = super().__new__(cls, f"{origin} {how}")
+        shown.origin, shown.how = origin, how
+        return shown
+
+    def of(self, other):
+        return Shown(other, self.how)
+
+
+def test_each_view_that_is_asked_for_is_computed_of_the_whole_corpus():
+    store, asked = CorpusStore(TEXTS), []
+
+    def compute(X):
+        asked.append(list(X))
+        return np.ones((len(X), 3), np.float32)
+
+    large, small = ([Shown(text, how) for text in TEXTS] for how in ("large", "small"))
+    assert store.covers([*TEXTS[:2], *large[:3]])
+    assert not store.covers([Shown("unknown", "large")])
+    store.fill("one", [*TEXTS[:2], *large[:3]], 3, compute)
+    store.fill("one", [*large[1:], *small[:1]], 3, compute)
+    assert asked == [TEXTS, large, small]
+    few = CorpusStore(TEXTS, max_bytes=3 * 4 * len(TEXTS))
+    few.fill("one", [*TEXTS, *large], 3, lambda X: pytest.fail("computed"))
+
+
+def test_states_of_a_view_are_computed_once_if_there_is_room_for_all_views(monkeypatch):
+    store, asked = CorpusStore(TEXTS), []
+
+    def compute(X):
+        asked.append(list(X))
+        return [Row(10) for _ in X]
+
+    large = [Shown(text, "large") for text in TEXTS]
+    plain = store.states("key", TEXTS[:3], compute, n_views=2)
+    first = store.states("key", large[:3], compute, n_views=2)
+    assert store.states("key", large[2:5], compute, n_views=2)[0] is first[2]
+    assert store.states("key", TEXTS[2:5], compute, n_views=2)[0] is plain[2]
+    assert asked == [TEXTS, large]
+    monkeypatch.setattr(corpus, "_MAX_STATES", 200)
+    assert store.states("other", TEXTS[:3], compute, n_views=1) is not None
+    assert store.states("another", TEXTS[:3], compute, n_views=2) is None
 
 
 class Row:
@@ -63,7 +112,9 @@ class Row:
         self.nbytes = nbytes
 
 
-def test_states_are_computed_once_for_inputs_of_the_corpus(monkeypatch):
+@pytest.mark.parametrize("n_some", [5, 64])
+def test_states_are_computed_once_for_inputs_of_the_corpus(monkeypatch, n_some):
+    monkeypatch.setattr(corpus, "_SOME", n_some)
     store, asked = CorpusStore(TEXTS), []
 
     def compute(X):
@@ -72,7 +123,7 @@ def test_states_are_computed_once_for_inputs_of_the_corpus(monkeypatch):
 
     first = store.states("key", TEXTS[:3], compute)
     assert store.states("key", TEXTS[2:4], compute)[0] is first[2]
-    assert asked == [12, 12]  # once to learn how large they are
+    assert asked == ([12] if n_some > 12 else [5, 12])  # some to learn how large they are
     assert store.states("key", ["unknown"], compute) is None
     monkeypatch.setattr(corpus, "_MAX_STATES", 50)
     assert store.states("larger", TEXTS[:3], compute) is None

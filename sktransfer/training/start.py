@@ -1,0 +1,178 @@
+"""Where epochs start: what the blocks below the lowest one that trains give, computed once."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import torch
+
+from sktransfer.features.corpus import CorpusStore
+from sktransfer.features.encode import encode_rows
+from sktransfer.features.prefix import StateRow, prefix_rows, why_not_split
+from sktransfer.features.store import FeatureStore
+from sktransfer.training.module import FEATURES, HEAD, TransferModule
+from sktransfer.training.net import Rows
+from sktransfer.training.plan import Plan
+from sktransfer.training.varied import Variation, drawn_anew, drawn_of, views
+
+__all__ = ["Started", "some_features", "started"]
+
+# Rows of which the length of features is estimated.
+_SOME = 64
+
+
+class Started(NamedTuple):
+    """Rows as they are where the module starts.
+
+    Attributes
+    ----------
+    train, valid : Rows
+        Those that are trained on, and those that are held out, if any are.
+    prefix : str
+        What was computed once, or why nothing was.
+    """
+
+    train: Rows
+    valid: Rows | None
+    prefix: str
+
+
+@contextlib.contextmanager
+def started(
+    module: TransferModule,
+    plan: Plan,
+    train: Rows,
+    valid: Rows | None,
+    *,
+    store: FeatureStore | None,
+    variation: Variation | None,
+    seed: int,
+) -> Iterator[Started]:
+    """Let a module start with the lowest block that trains, inside.
+
+    Parameters
+    ----------
+    module : TransferModule
+        Of which the blocks that train are open.
+    plan : Plan
+        Says which these are.
+    train : Rows
+        To be trained on, with inputs.
+    valid : Rows or None
+        Held out, with inputs.
+    store : FeatureStore or None
+        Where features are looked up.
+    variation : Variation or None
+        How rows are seen that are trained on.
+    seed : int
+        Of views.
+
+    Yields
+    ------
+    started : Started
+    """
+    if not plan.blocks:
+        rows = _features(module, train, valid, store, variation, seed)
+        start = HEAD
+    else:
+        start = next(block for block in module.encoder.blocks if block in plan.blocks)
+        rows = _states(module, train, valid, start, store, variation, seed)
+        if rows.prefix.startswith("none"):
+            yield rows
+            return
+    module.start = start
+    try:
+        yield rows
+    finally:
+        module.start = None
+
+
+def some_features(
+    module: TransferModule, plan: Plan, train: Rows, store: FeatureStore | None
+) -> torch.Tensor:
+    """Compute the features of a few rows.
+
+    Parameters
+    ----------
+    module : TransferModule
+        The whole of it is run.
+    plan : Plan
+        Where nothing but the head trains, the store will be asked for all rows.
+    train : Rows
+        With inputs.
+    store : FeatureStore or None
+        Where features are looked up.
+
+    Returns
+    -------
+    features : torch.Tensor of shape (n, dim)
+    """
+    if plan.blocks or store is None:
+        return encode_rows(module.encoder, train.rows[:_SOME], module.precision)
+    return module.features(train.inputs[:_SOME], store)
+
+
+def _features(
+    module: TransferModule,
+    train: Rows,
+    valid: Rows | None,
+    store: FeatureStore | None,
+    variation: Variation | None,
+    seed: int,
+) -> Started:
+    """Compute all of it, so that the head is left."""
+
+    def compute(inputs: Sequence[Any]) -> list[StateRow]:
+        return [StateRow({FEATURES: row}, 1) for row in module.features(inputs, store)]
+
+    seen = [train.inputs] if variation is None else views(train.inputs, variation, seed)
+    computed = [compute(view) for view in seen]
+    rows = replace(train, rows=computed[0])
+    if variation is not None:
+        rows = drawn_of(rows, computed, variation)
+    held_out = None if valid is None else replace(valid, rows=compute(valid.inputs))
+    return Started(rows, held_out, f"all of it{_of_views(len(seen))}")
+
+
+def _states(
+    module: TransferModule,
+    train: Rows,
+    valid: Rows | None,
+    start: str,
+    store: FeatureStore | None,
+    variation: Variation | None,
+    seed: int,
+) -> Started:
+    """Compute what lies below a block, if that can be done and kept."""
+    held_out = [] if valid is None else valid.rows
+    n_views = 1 if variation is None else int(variation.n_views)
+    reason = why_not_split(module.encoder, [*train.rows, *held_out], start, n_views)
+    if reason:
+        rows = train if variation is None else drawn_anew(train, variation, module.encoder)
+        return Started(rows, valid, f"none: {reason}")
+
+    def compute(rows: Sequence[Any]) -> list[StateRow]:
+        return prefix_rows(module.encoder, rows, start, module.precision)
+
+    def states(inputs: Sequence[Any], rows: Sequence[Any]) -> list[StateRow]:
+        found = None
+        if isinstance(store, CorpusStore):
+            key = f"{module.identity()}|{module.precision}|{start}"
+            found = store.states(key, inputs, lambda X: compute(module.encoder.prepare(X)), n_views)
+        return compute(rows) if found is None else found
+
+    first = replace(train, rows=states(train.inputs, train.rows))
+    if variation is not None:
+        others = views(train.inputs, variation, seed)[1:]
+        seen = [first.rows, *(states(view, module.encoder.prepare(view)) for view in others)]
+        first = drawn_of(first, seen, variation)
+    if valid is not None:
+        valid = replace(valid, rows=states(valid.inputs, valid.rows))
+    return Started(first, valid, f"below {start}{_of_views(n_views)}")
+
+
+def _of_views(n: int) -> str:
+    return f", of {n} views" if n > 1 else ""
