@@ -6,8 +6,8 @@ pictures of CIFAR are read at 64 pixels, since they have 32. "pixels" are 32 x 3
 principal components and a support vector machine; its C is chosen on folds of the training rows.
 "batch statistics" trains everything as "full" does, but lets batch normalisation learn its
 statistics anew. "Rate from folds" is trained at that one of RATES whose log loss is lowest on five
-folds of the training rows, for ants and bees. Networks that train compute in single precision, which does not move the results
-by which CPU it is. What is not drawn is run once.
+folds of the training rows, for ants and bees. Networks that train compute in single precision,
+which does not move the results by which CPU it is. What is not drawn is run once.
 
     SKTRANSFER_DATA=... python benchmarks/images.py --seeds 5 --json benchmarks/results/images.json
 """
