@@ -19,8 +19,8 @@ from _data import draw
 from _pairs import arguments, write
 from skorch.callbacks import Callback
 
-import sktransfer.training.stage as stage
 from sktransfer import TransferTextClassifier
+from sktransfer.training import start as training_start
 
 
 class Clock(Callback):
@@ -34,9 +34,9 @@ class Clock(Callback):
 
 
 def run(freeze: str, split: bool, X, y, X_test, y_test, epochs: int, seed: int) -> dict[str, Any]:
-    real, Clock.times = stage.why_not_split, []
+    real, Clock.times = training_start.why_not_split, []
     if not split:
-        stage.why_not_split = lambda *args: "switched off"
+        training_start.why_not_split = lambda *args: "switched off"
     try:
         start = time.perf_counter()
         clf = TransferTextClassifier(
@@ -50,7 +50,7 @@ def run(freeze: str, split: bool, X, y, X_test, y_test, epochs: int, seed: int) 
         ).fit(X, y)
         total = time.perf_counter() - start
     finally:
-        stage.why_not_split = real
+        training_start.why_not_split = real
     return {
         "epoch": float(np.median(Clock.times)),
         "fit": total,

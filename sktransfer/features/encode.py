@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from importlib.metadata import packages_distributions, version
 from typing import Any
 
 import numpy as np
@@ -111,7 +114,7 @@ def encode(
         def compute(corpus: list[Any]) -> np.ndarray:
             return encode(encoder, corpus, precision, compile=compile).numpy()
 
-        store.fill(f"{identity}|{precision}", X, encoder.dim, compute)
+        store.fill(_named(encoder, identity, precision), X, encoder.dim, compute)
     position = number_distinct(X)
     features = torch.empty((len(position), encoder.dim), dtype=torch.float32)
     start = 0
@@ -190,7 +193,26 @@ def encode_chunks(
         if store is None:
             yield compute(chunk)
         else:
-            yield _looked_up(chunk, encoder.dim, store, f"{identity}|{precision}", compute)
+            named = _named(encoder, identity, precision)
+            yield _looked_up(chunk, encoder.dim, store, named, compute)
+
+
+def _named(encoder: Encoder, identity: str, precision: str) -> str:
+    """Name what features depend on beside inputs and our own version."""
+    package = type(encoder).__module__.partition(".")[0]
+    return f"{identity}|{precision}|{_version_of(package)}"
+
+
+@functools.cache
+def _version_of(package: str) -> str:
+    """Name the version of a plugin's code, which may read the same inputs in another way."""
+    if package in ("sktransfer", "__main__"):
+        return ""
+    said = getattr(sys.modules.get(package), "__version__", None)
+    if said is not None:
+        return f"{package}={said}"
+    names = sorted(set(packages_distributions().get(package, [])))
+    return ",".join(f"{name}={version(name)}" for name in names)
 
 
 def _looked_up(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import types
+from importlib.metadata import version
+
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +16,7 @@ from sktransfer.backbones.hashing import HashingBackbone
 from sktransfer.backbones.transformer import TransformerBackbone
 from sktransfer.features import encode as module
 from sktransfer.features.encode import encode, encode_rows
+from sktransfer.features.store import MemoryStore
 
 # What is slow once, or on a busy machine, is no failure.
 settings.register_profile("unhurried", deadline=None)
@@ -124,3 +129,29 @@ def test_half_precision_of_minilm_keeps_the_direction_of_features(movie):
     X = sorted(movie[0][:400], key=len)[::20]
     exact, half = (encode(encoder, X, precision) for precision in ("fp32", "bf16"))
     assert torch.cosine_similarity(exact, half).min() >= 0.999
+
+
+def test_features_that_an_older_plugin_computed_are_not_found(monkeypatch):
+    store, encoder = MemoryStore(), type("Other", (Counting,), {"__module__": "some_plugin.code"})()
+    monkeypatch.setitem(sys.modules, "some_plugin", types.ModuleType("some_plugin"))
+
+    def computed(version):
+        monkeypatch.setattr(sys.modules["some_plugin"], "__version__", version, raising=False)
+        module._version_of.cache_clear()  # a process has one version
+        encoder.prepared.clear()
+        encode(encoder, ["a", "b"], "fp32", store=store, identity="weights")
+        return list(encoder.prepared)
+
+    assert [computed(version) for version in ("1", "1", "2", "1")] == [
+        ["a", "b"],
+        [],
+        ["a", "b"],
+        [],
+    ]
+    module._version_of.cache_clear()
+
+
+def test_the_version_of_a_plugin_is_that_of_its_distribution_where_it_does_not_say():
+    assert module._version_of("skorch") == f"skorch={version('skorch')}"
+    assert module._version_of("pytest") == f"pytest={version('pytest')}"
+    assert module._version_of("sktransfer") == ""
