@@ -1,9 +1,11 @@
-"""Small tables, one model that is trained once, and a way to run the program."""
+"""Small tables and images, models that are trained once, and a way to run the program."""
 
 from __future__ import annotations
 
 import csv
+import json
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -67,3 +69,94 @@ def error_of():
         return last.removeprefix("error: ")
 
     return read
+
+
+# --- images ---------------------------------------------------------------------------------------
+
+
+def draw_image(path, name, seed):
+    """Draw stripes of some colours, lying or upright, with some noise."""
+    from PIL import Image
+
+    rng = np.random.default_rng(seed)
+    height, width = rng.integers(36, 60, 2)
+    y, x = np.mgrid[:height, :width] // 6 % 2
+    colours = rng.integers(0, 100, 3), rng.integers(130, 220, 3)
+    stripes = np.where((x if name == "upright" else y)[..., None], *colours)
+    pixels = stripes + rng.integers(0, 30, stripes.shape)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
+
+
+def draw_classes(folder, n=6, seed=0):
+    """Draw n images of each of two classes."""
+    for i in range(n):
+        for j, name in enumerate(("lying", "upright")):
+            suffix = "jpg" if i % 2 else "png"
+            draw_image(folder / name / f"{i}.{suffix}", name, 100 * seed + 2 * i + j)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def draw():
+    """Draw one image: path, class and seed."""
+    return draw_image
+
+
+@pytest.fixture(scope="session")
+def draw_folder():
+    """Draw a folder with one folder a class."""
+    return draw_classes
+
+
+@pytest.fixture(scope="session")
+def network(tmp_path_factory):
+    """The folder of a small model of images with random weights, as the hub has them."""
+    import torch
+    from transformers import ViTConfig, ViTModel
+
+    folder = tmp_path_factory.mktemp("network")
+    config = ViTConfig(
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        image_size=32,
+        patch_size=8,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        ViTModel(config).save_pretrained(folder)
+    processor = {"image_processor_type": "ViTImageProcessor", "size": {"height": 32, "width": 32}}
+    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def train_on_images(sktransfer, network):
+    def run(photos, model, *more):
+        fast = ("--backbone", network, "--freeze", "frozen", "--device", "cpu")
+        return sktransfer("train", photos, "--model", model, *fast, *more)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def of_images(tmp_path_factory, train_on_images):
+    """A model of two labels; not to be changed."""
+    folder = tmp_path_factory.mktemp("of_images")
+    done = train_on_images(draw_classes(folder / "photos"), folder / "model")
+    assert done.exit_code == 0, done.output
+    return folder / "model"
+
+
+@pytest.fixture
+def photos(tmp_path):
+    return draw_classes(tmp_path / "photos", seed=1)
+
+
+@pytest.fixture
+def damaged(photos):
+    """Twelve images and a thirteenth that is none."""
+    (photos / "lying" / "3x.jpg").write_bytes(b"no image")
+    return photos

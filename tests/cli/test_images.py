@@ -21,81 +21,8 @@ Image = pytest.importorskip("PIL.Image")
 DAMAGED = "cannot be read as an image"
 
 
-def draw(path, name, seed):
-    """Draw stripes of some colours, lying or upright, with some noise."""
-    rng = np.random.default_rng(seed)
-    height, width = rng.integers(36, 60, 2)
-    y, x = np.mgrid[:height, :width] // 6 % 2
-    colours = rng.integers(0, 100, 3), rng.integers(130, 220, 3)
-    stripes = np.where((x if name == "upright" else y)[..., None], *colours)
-    pixels = stripes + rng.integers(0, 30, stripes.shape)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels.astype(np.uint8)).save(path)
-
-
-def draw_folder(folder, n=6, seed=0):
-    for i in range(n):
-        for j, name in enumerate(("lying", "upright")):
-            suffix = "jpg" if i % 2 else "png"
-            draw(folder / name / f"{i}.{suffix}", name, 100 * seed + 2 * i + j)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def network(tmp_path_factory):
-    """The folder of a small model of images with random weights, as the hub has them."""
-    import torch
-    from transformers import ViTConfig, ViTModel
-
-    folder = tmp_path_factory.mktemp("network")
-    config = ViTConfig(
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        image_size=32,
-        patch_size=8,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        ViTModel(config).save_pretrained(folder)
-    processor = {"image_processor_type": "ViTImageProcessor", "size": {"height": 32, "width": 32}}
-    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
-    return folder
-
-
-@pytest.fixture(scope="session")
-def train_on_images(sktransfer, network):
-    def run(photos, model, *more):
-        fast = ("--backbone", network, "--freeze", "frozen", "--device", "cpu")
-        return sktransfer("train", photos, "--model", model, *fast, *more)
-
-    return run
-
-
-@pytest.fixture(scope="session")
-def of_images(tmp_path_factory, train_on_images):
-    """A model of two labels; not to be changed."""
-    folder = tmp_path_factory.mktemp("of_images")
-    done = train_on_images(draw_folder(folder / "photos"), folder / "model")
-    assert done.exit_code == 0, done.output
-    return folder / "model"
-
-
 @pytest.fixture
-def photos(tmp_path):
-    return draw_folder(tmp_path / "photos", seed=1)
-
-
-@pytest.fixture
-def damaged(photos):
-    """Twelve images and a thirteenth that is none."""
-    (photos / "lying" / "3x.jpg").write_bytes(b"no image")
-    return photos
-
-
-@pytest.fixture
-def wrongly_labelled(tmp_path):
+def wrongly_labelled(tmp_path, draw_folder, draw):
     """Images of which one lies in the other's folder, and one in that of an unknown class."""
     folder = draw_folder(tmp_path / "held", seed=2)
     draw(folder / "upright" / "moved.png", "lying", 300)
@@ -140,7 +67,7 @@ def test_options_reach_the_estimator(tmp_path, photos, train_on_images):
     assert (clf.lr, clf.class_weight, clf.random_state) == (0.01, "balanced", 7)
 
 
-def test_a_source_with_other_classes(tmp_path, photos, of_images, train_on_images):
+def test_a_source_with_other_classes(tmp_path, photos, of_images, train_on_images, draw):
     draw(photos / "dotted" / "1.png", "lying", 5)
     done = train_on_images(photos, tmp_path / "m", "--source", of_images)
     assert done.exit_code == 0, done.output
@@ -148,7 +75,7 @@ def test_a_source_with_other_classes(tmp_path, photos, of_images, train_on_image
     assert (stage["stage"], stage["labels_added"]) == ("target", ["dotted"])
 
 
-def test_the_backbone_is_the_estimators_own_unless_given(tmp_path, photos, sktransfer):
+def test_the_backbone_is_the_estimators_own_unless_given(tmp_path, photos, sktransfer, draw_folder):
     from sktransfer.plugins import find_weights
 
     try:
@@ -305,7 +232,7 @@ def test_predictions_stand_beside_the_paths(tmp_path, photos, of_images, sktrans
 
 
 def test_folders_without_classes_and_single_files_are_predicted(
-    tmp_path, photos, of_images, sktransfer
+    tmp_path, photos, of_images, sktransfer, draw
 ):
     flat = tmp_path / "flat"
     draw(flat / "a.png", "lying", 8)
