@@ -1,30 +1,45 @@
-"""What commands are given: a table with a column of texts, or images in folders and files."""
+"""What commands are given: a table with a column of texts or paths, or images in folders."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import typer
+from sktransfer.cli._image_paths import paths_of_images
+from sktransfer.cli._kinds import described, form_of
+from sktransfer.cli.tables import KINDS_OF_TABLES, Table, read_table
 
-from sktransfer.cli.tables import KINDS_OF_TABLES, Table, is_table, read_table
-
-__all__ = ["Inputs", "Kind", "check_options", "kind_of", "read_inputs", "read_labelled"]
+__all__ = ["Columns", "Inputs", "Kind", "read_inputs", "read_labelled"]
 
 Kind = Literal["text", "image"]
 
-# The columns of the table that images make.
+# The columns of the table that folders of images make.
 _PATH, _LABEL = "path", "label"
-# Options that one kind of data has no use for.
-_OPTIONS: dict[Kind, Collection[str]] = {
-    "text": ("text", "label", "max_length"),
-    "image": ("augment", "image_size", "on_bad_image", "sheet"),
-}
-_FOR = {"text": "tables of texts", "image": "images"}
-_ARCHIVES = {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a user says about the columns of a table.
+
+    Attributes
+    ----------
+    text : str
+        Name of the column of texts.
+    image : str or None
+        Name of the column of paths of images; None means that the table is one of texts.
+    image_folder : Path or None
+        What these paths are relative to; None means the folder of the table.
+    label : str
+        Name of the column of labels.
+    """
+
+    text: str = "text"
+    image: str | None = None
+    image_folder: Path | None = None
+    label: str = "label"
 
 
 @dataclass(frozen=True)
@@ -36,47 +51,98 @@ class Inputs:
     kind : {"text", "image"}
         What a model reads of it.
     table : Table
-        A row for each. Images have columns of their own: ``path``, and ``label`` where the folder
-        they lie in is their class.
+        A row for each. Images that came in folders have columns of their own: ``path``, and
+        ``label`` where the folder they lie in is their class.
+    column : str
+        The column of texts or of paths.
+    label : str
+        The column of labels, if there is one.
+    folder : Path or None
+        What paths in a table are relative to; None where there is no table.
     """
 
     kind: Kind
     table: Table
+    column: str
+    label: str
+    folder: Path | None = None
 
     @property
     def counted(self) -> str:
         """How many there are of what."""
         return f"{self.table.n_rows:,} {'rows' if self.kind == 'text' else 'images'}"
 
-    def values(self, text: str) -> list[Any]:
+    def values(self) -> list[Any]:
         """Give what a model reads.
-
-        Parameters
-        ----------
-        text : str
-            Name of the column of texts.
 
         Returns
         -------
         values : list
             Texts, or paths of images.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column, or a cell is missing or blank.
+        TypeError
+            If a path is no text.
+        FileNotFoundError
+            If there is not one of the images.
         """
-        return self.table.column(text if self.kind == "text" else _PATH)
+        columns, origin = self.table.columns, self.table.origin
+        if self.kind == "text" and self.column not in columns:
+            raise ValueError(
+                f"{self.table.no_column(self.column)} Name the column of texts with --text COLUMN, "
+                "or one of paths of images with --image COLUMN."
+            )
+        cells = self.table.column(self.column, blank_is_missing=self.kind == "image")
+        if self.folder is None:
+            return cells
+        return paths_of_images(cells, self.folder, origin, self.column)
 
-    def labels(self, label: str) -> list[Any]:
+    def labels(self) -> list[Any]:
         """Give the labels.
-
-        Parameters
-        ----------
-        label : str
-            Name of their column in a table of texts.
 
         Returns
         -------
         labels : list
+
+        Raises
+        ------
+        ValueError
+            If there is no such column, or a cell is missing or empty.
         """
-        name = label if self.kind == "text" else _LABEL
-        return self.table.column(name, blank_is_missing=True)
+        return self.table.column(self.label, blank_is_missing=True)
+
+    def rows(self, index: Sequence[int]) -> Inputs:
+        """Give some of the rows.
+
+        Parameters
+        ----------
+        index : sequence of int
+            Which, in this order.
+
+        Returns
+        -------
+        inputs : Inputs
+        """
+        return replace(self, table=self.table.rows(index))
+
+    def name_of(self, i: int, path: str) -> str:
+        """Say which image is meant, and where it comes from.
+
+        Parameters
+        ----------
+        i : int
+            Its position.
+        path : str
+            Its path.
+
+        Returns
+        -------
+        name : str
+        """
+        return path if self.folder is None else f"{path} (row {i + 1} of {self.table.origin})"
 
     def check_model(self, estimator: Any, model: Path) -> None:
         """Refuse a model that reads something else.
@@ -95,94 +161,34 @@ class Inputs:
         """
         if estimator.modality == self.kind:
             return
-        reads, expected = "images", "a folder of images, such as photos/"
-        if self.kind == "image":
-            reads, expected = "texts", f"a table with a column of texts ({KINDS_OF_TABLES})"
+        holds = f"{model} holds a {type(estimator).__name__}, which reads "
         data = self.table.origin
-        raise ValueError(
-            f"{model} holds a {type(estimator).__name__}, which reads {reads}, but {data} is "
-            f"{_described(Path(data))}; expected {expected}."
-        )
-
-
-def kind_of(data: Path) -> Kind:
-    """Tell images from a table by what the path looks like.
-
-    Parameters
-    ----------
-    data : Path
-        A folder is one of images, and a file is what its suffix says.
-
-    Returns
-    -------
-    kind : {"text", "image"}
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is nothing, and the suffix says nothing either.
-    ValueError
-        If it is a file of another kind.
-    """
-    if data.is_dir():
-        return "image"
-    if is_table(data):
-        return "text"
-    from sktransfer.datasets.image_folder import is_image
-
-    if is_image(data):
-        return "image"
-    if not data.exists():
-        raise FileNotFoundError(
-            f"There is no {data}; expected a folder of images, or a table ({KINDS_OF_TABLES})."
-        )
-    unpack = " Unpack it first." if data.suffix.lower() in _ARCHIVES else ""
-    raise ValueError(
-        f"{data} has no suffix of an image or a table; expected a folder of images, or a table "
-        f"({KINDS_OF_TABLES}).{unpack}"
-    )
-
-
-def check_options(context: typer.Context, data: Path) -> None:
-    """Refuse options that the data has no use for.
-
-    Parameters
-    ----------
-    context : typer.Context
-        Of the command.
-    data : Path
-        What the command was given.
-
-    Raises
-    ------
-    typer.BadParameter
-        If one of them was typed.
-    """
-    kind = kind_of(data)
-    other: Kind = "image" if kind == "text" else "text"
-    for parameter in context.command.params:
-        name = parameter.name or ""
-        source = context.get_parameter_source(name)
-        if name in _OPTIONS[other] and source is not None and source.name == "COMMANDLINE":
-            raise typer.BadParameter(
-                f"this is for {_FOR[other]}, and {data} is {_described(data)}; leave it out.",
-                param_hint=parameter.opts[0],
+        if self.kind == "text":
+            raise ValueError(
+                f"{holds}images, but {data} is a table of texts; expected a folder of images, such "
+                f"as photos/, or the name of a column of their paths: type --image COLUMN. It has: "
+                f"{self.table.names}."
             )
+        if self.folder is None:
+            raise ValueError(
+                f"{holds}texts, but {data} is {described(Path(data))}; expected a table with a "
+                f"column of texts ({KINDS_OF_TABLES})."
+            )
+        raise ValueError(
+            f"{holds}texts, but --image {self.column} makes {data} a table of images: name the "
+            f"column of texts instead, --text COLUMN. It has: {self.table.names}."
+        )
 
 
-def _described(data: Path) -> str:
-    if kind_of(data) == "text":
-        return "a table of texts"
-    return "a folder of images" if data.is_dir() else "an image"
-
-
-def read_labelled(data: Path) -> Inputs:
+def read_labelled(data: Path, columns: Columns) -> Inputs:
     """Read what has labels.
 
     Parameters
     ----------
     data : Path
         A table, or a folder with one folder of images a class.
+    columns : Columns
+        Of a table.
 
     Returns
     -------
@@ -193,15 +199,16 @@ def read_labelled(data: Path) -> Inputs:
     OSError, ValueError
         If it is neither.
     """
-    if kind_of(data) == "text":
-        return Inputs("text", read_table(data))
+    if form_of(data) == "texts":
+        return _in_table(data, columns)
     from sktransfer.datasets import read_image_folder
 
     paths, classes = read_image_folder(data, return_X_y=True)
-    return Inputs("image", Table({_PATH: paths, _LABEL: classes.tolist()}, str(data)))
+    table = Table({_PATH: paths, _LABEL: classes.tolist()}, str(data))
+    return Inputs("image", table, _PATH, _LABEL)
 
 
-def read_inputs(data: Sequence[Path]) -> Inputs:
+def read_inputs(data: Sequence[Path], columns: Columns) -> Inputs:
     """Read what needs no labels.
 
     Parameters
@@ -209,6 +216,8 @@ def read_inputs(data: Sequence[Path]) -> Inputs:
     data : sequence of Path
         One table; or any number of folders of images, which may have folders of their own, and of
         files of images.
+    columns : Columns
+        Of a table.
 
     Returns
     -------
@@ -219,7 +228,7 @@ def read_inputs(data: Sequence[Path]) -> Inputs:
     OSError, ValueError
         If something is neither, is missing, or has no images; or a table does not stand alone.
     """
-    tables = [each for each in data if kind_of(each) == "text"]
+    tables = [each for each in data if form_of(each) == "texts"]
     if tables and len(data) > 1:
         other = next((each for each in data if each != tables[0]), tables[0])
         raise ValueError(
@@ -227,7 +236,7 @@ def read_inputs(data: Sequence[Path]) -> Inputs:
             "and files of images are possible, but of tables only one."
         )
     if tables:
-        return Inputs("text", read_table(tables[0]))
+        return _in_table(tables[0], columns)
     from sktransfer.datasets.image_folder import list_images
 
     paths: list[str] = []
@@ -241,4 +250,13 @@ def read_inputs(data: Sequence[Path]) -> Inputs:
             paths.append(os.fspath(each))
         else:
             raise FileNotFoundError(f"There is no {each}; expected an image.")
-    return Inputs("image", Table({_PATH: list(dict.fromkeys(paths))}, str(data[0])))
+    table = Table({_PATH: list(dict.fromkeys(paths))}, str(data[0]))
+    return Inputs("image", table, _PATH, _LABEL)
+
+
+def _in_table(path: Path, columns: Columns) -> Inputs:
+    table = read_table(path)
+    if columns.image is None:
+        return Inputs("text", table, columns.text, columns.label)
+    folder = path.parent if columns.image_folder is None else columns.image_folder
+    return Inputs("image", table, columns.image, columns.label, folder)

@@ -8,30 +8,30 @@ from typing import Any, Literal
 
 import typer
 
-from sktransfer.cli._inputs import Inputs, Kind, read_labelled
+from sktransfer.cli._inputs import Columns, Inputs, Kind, read_labelled
 from sktransfer.cli._unreadable import only_readable
 
 __all__ = ["check_folder", "new_classifier", "number", "read_examples"]
 
 
 def read_examples(
-    data: Path, text: str, label: str, on_bad_image: Literal["raise", "skip"]
+    data: Path, columns: Columns, on_bad_image: Literal["raise", "skip"]
 ) -> tuple[Inputs, list[Any], list[Any]]:
     """Read what is to be trained on.
 
     Parameters
     ----------
     data : Path
-        A table of texts, or a folder of images.
-    text, label : str
-        Names of the columns of a table.
+        A table, or a folder of images.
+    columns : Columns
+        Of a table.
     on_bad_image : {"raise", "skip"}
         What to do with images that cannot be read.
 
     Returns
     -------
     inputs : Inputs
-        All of it.
+        All of it that can be read.
     values, labels : list
         Texts or paths of images, and their labels.
 
@@ -40,10 +40,11 @@ def read_examples(
     TypeError
         If a label is a list or an object.
     """
-    inputs = only_readable(read_labelled(data), on_bad_image)
-    values, labels = inputs.values(text), inputs.labels(label)
+    inputs, values, labels = only_readable(read_labelled(data, columns), on_bad_image)
     if any(isinstance(each, list | dict) for each in labels):
-        raise TypeError(f"the column {label!r} holds lists or objects; one label a row is expected")
+        raise TypeError(
+            f"the column {inputs.label!r} holds lists or objects; one label a row is expected"
+        )
     return inputs, values, labels
 
 

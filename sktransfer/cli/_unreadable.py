@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from sktransfer.cli._inputs import Inputs
 from sktransfer.cli.console import status
@@ -32,13 +32,15 @@ def find_unreadable(paths: Sequence[str]) -> dict[int, str]:
     return {i: said.removeprefix(f"{pictures[i].name} ") for i, said in bad.items()}
 
 
-def only_readable(inputs: Inputs, on_bad_image: Literal["raise", "skip"]) -> Inputs:
+def only_readable(
+    inputs: Inputs, on_bad_image: Literal["raise", "skip"]
+) -> tuple[Inputs, list[Any], list[Any]]:
     """Leave out images that cannot be read, or refuse them.
 
     Parameters
     ----------
     inputs : Inputs
-        Of any kind; texts stay as they are.
+        Of any kind, with labels; texts stay as they are.
     on_bad_image : {"raise", "skip"}
         What to do.
 
@@ -46,46 +48,49 @@ def only_readable(inputs: Inputs, on_bad_image: Literal["raise", "skip"]) -> Inp
     -------
     inputs : Inputs
         All that can be read.
+    values, labels : list
+        Texts or paths of images, and their labels.
 
     Raises
     ------
     ValueError
         If there are such images and they are not to be left out, or nothing else is left.
     """
-    if inputs.kind == "text":
-        return inputs
-    paths = inputs.values("")
-    bad = find_unreadable(paths)
+    # Before images are decoded, which takes long; and while rows have the numbers of the table.
+    values, labels = inputs.values(), inputs.labels()
+    bad = find_unreadable(values) if inputs.kind == "image" else {}
     if not bad:
-        return inputs
+        return inputs, values, labels
     first = min(bad)
-    one = f"{paths[first]} {bad[first].rstrip('.')}."
-    if len(bad) == len(paths):
+    one = f"{inputs.name_of(first, values[first])} {bad[first].rstrip('.')}."
+    if len(bad) == len(values):
         raise ValueError(f"None of {inputs.counted} in {inputs.table.origin} can be read. {one}")
     if on_bad_image == "raise":
         raise ValueError(
             f"{len(bad):,} of {inputs.counted} cannot be read. {one} Mend or remove what is "
             "damaged, or leave it out with --on-bad-image skip."
         )
-    warn_of(bad, paths, "left out")
-    kept = [i for i in range(len(paths)) if i not in bad]
-    return Inputs(inputs.kind, inputs.table.rows(kept))
+    warn_of(bad, inputs, values, "left out")
+    kept = [i for i in range(len(values)) if i not in bad]
+    return inputs.rows(kept), [values[i] for i in kept], [labels[i] for i in kept]
 
 
-def warn_of(bad: Mapping[int, str], paths: Sequence[str], consequence: str) -> None:
+def warn_of(bad: Mapping[int, str], inputs: Inputs, paths: Sequence[str], consequence: str) -> None:
     """Say which images cannot be read.
 
     Parameters
     ----------
     bad : dict of int to str
         What `find_unreadable` gave; nothing is said where it is empty.
-    paths : sequence of n str
+    inputs : Inputs
         All images.
+    paths : sequence of n str
+        Their paths.
     consequence : str
         What becomes of them.
     """
     from sktransfer.estimators._image_input import warn_of_unreadable
 
     if bad:
-        said = {i: f"{paths[i]} {reason}" for i, reason in bad.items()}
+        said = {i: f"{inputs.name_of(i, paths[i])} {reason}" for i, reason in bad.items()}
         warn_of_unreadable(said, len(paths), consequence)

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sktransfer.cli._inputs import check_options, read_labelled
+from sktransfer.cli._inputs import Columns, read_labelled
+from sktransfer.cli._kinds import check_options
 from sktransfer.cli._measures import measure, measure_numbers
 from sktransfer.cli._mistakes import (
     LABEL_COLUMNS,
@@ -22,7 +23,16 @@ from sktransfer.cli._mistakes import (
 from sktransfer.cli._reports import about_unknown, print_labels, print_numbers
 from sktransfer.cli._unreadable import only_readable
 from sktransfer.cli.console import results, status
-from sktransfer.cli.options import Data, Force, Label, Model, OnBadImage, Text
+from sktransfer.cli.options import (
+    Data,
+    Force,
+    Image,
+    ImageFolder,
+    Label,
+    Model,
+    OnBadImage,
+    Text,
+)
 from sktransfer.cli.tables import (
     Table,
     check_free,
@@ -39,6 +49,8 @@ def evaluate(
     model: Model,
     data: Data,
     text: Text = "text",
+    image: Image = None,
+    image_folder: ImageFolder = None,
     label: Label = "label",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of tables.")
@@ -64,16 +76,16 @@ def evaluate(
     force: Force = False,
 ) -> None:
     """Compare the predictions with the labels, or numbers, of a table or a folder of images."""
-    check_options(context, data)
+    check_options(context, data, image)
     _check_outputs(confusion, errors, sheet, data, force)
-    inputs = read_labelled(data)
+    inputs = read_labelled(data, Columns(text, image, image_folder, label))
 
     from sktransfer import load
 
     estimator = load(model)
     inputs.check_model(estimator, model)
-    inputs = only_readable(inputs, on_bad_image)
-    table, values, cells = inputs.table, inputs.values(text), inputs.labels(label)
+    inputs, values, cells = only_readable(inputs, on_bad_image)
+    table = inputs.table
     predicts_numbers = _predicts_numbers(estimator, model)
     if confusion is not None and predicts_numbers:
         raise typer.BadParameter(

@@ -18,6 +18,8 @@ __all__ = [
     "EmbedBackbone",
     "Force",
     "Head",
+    "Image",
+    "ImageFolder",
     "ImageSize",
     "Label",
     "MaxEpochs",
@@ -29,7 +31,10 @@ __all__ = [
     "Text",
 ]
 
-_TABLE = "table of texts: .csv, .jsonl, .ndjson, .json, each also with .gz, or .parquet"
+_TABLE = (
+    "table of texts, or with --image of images: .csv, .jsonl, .ndjson, .json, each also with .gz, "
+    "or .parquet"
+)
 
 Data = Annotated[
     Path,
@@ -46,6 +51,21 @@ Model = Annotated[
     Path, typer.Argument(metavar="MODEL_DIR", help="Folder that `sktransfer train` wrote.")
 ]
 Text = Annotated[str, typer.Option("--text", metavar="COLUMN", help="Column of a table's texts.")]
+Image = Annotated[
+    str | None,
+    typer.Option("--image", metavar="COLUMN", help="Column of paths; makes a table one of images."),
+]
+ImageFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--image-folder",
+        metavar="FOLDER",
+        exists=True,
+        file_okay=False,
+        help="What the paths of --image are relative to.",
+        show_default="the folder of the table",
+    ),
+]
 Label = Annotated[
     str, typer.Option("--label", metavar="COLUMN", help="Column of a table's labels.")
 ]

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from sktransfer.cli._formats import write_text
-from sktransfer.cli._inputs import Inputs, check_options, read_inputs
+from sktransfer.cli._inputs import Columns, Inputs, read_inputs
+from sktransfer.cli._kinds import check_options
 from sktransfer.cli._unreadable import find_unreadable, warn_of
 from sktransfer.cli.console import status
-from sktransfer.cli.options import DataOrFiles, Force, Model, Text
+from sktransfer.cli.options import DataOrFiles, Force, Image, ImageFolder, Model, Text
 from sktransfer.cli.tables import check_output, write_table
 
 __all__ = ["predict"]
@@ -23,6 +24,8 @@ def predict(
     model: Model,
     data: DataOrFiles,
     text: Text = "text",
+    image: Image = None,
+    image_folder: ImageFolder = None,
     output: Annotated[
         Path | None,
         typer.Option(metavar="TABLE", help="File to write; else CSV goes to the standard output."),
@@ -40,24 +43,25 @@ def predict(
     ] = None,
     force: Force = False,
 ) -> None:
-    """Add a column `prediction` to a table of texts, or to the paths of images.
+    """Add a column `prediction` to a table of texts or images, or to the paths of images.
 
     Images that cannot be read have no prediction, and a column `error` says why; the command goes
     on, warns of them and exits with 0. Where none can be read, it is an error.
     """
     for each in data:
-        check_options(context, each)
+        check_options(context, each, image)
     if output is not None:
         check_output(output, inputs=data, force=force)
-    inputs = read_inputs(data)
+    inputs = read_inputs(data, Columns(text, image, image_folder))
 
     from sktransfer import load
 
     clf = load(model)
     inputs.check_model(clf, model)
-    values = inputs.values(text)
-    # Before the texts are encoded, which takes long: a taken name is an error.
-    inputs.table.with_columns({"prediction": []})
+    values = inputs.values()
+    # Before anything is encoded, which takes long: a taken name is an error.
+    new = ("prediction", "error") if inputs.kind == "image" else ("prediction",)
+    inputs.table.with_columns({name: [] for name in new})
     if onnx is not None:
         from sktransfer.serving import with_onnx
 
@@ -88,8 +92,9 @@ def _for_images(
     bad = find_unreadable(paths)
     good = [i for i in range(len(paths)) if i not in bad]
     if not good:
-        raise ValueError(f"None of {inputs.counted} can be read. {paths[0]} {bad[0].rstrip('.')}.")
-    warn_of(bad, paths, "no prediction")
+        one = f"{inputs.name_of(0, paths[0])} {bad[0].rstrip('.')}."
+        raise ValueError(f"None of {inputs.counted} can be read. {one}")
+    warn_of(bad, inputs, paths, "no prediction")
     with status().status(f"predicting {inputs.counted}"):
         found = _predicted(clf, [paths[i] for i in good], model, proba)
     columns: dict[str, list[Any]] = {}

@@ -56,6 +56,11 @@ class Table:
         """Number of rows."""
         return max(map(len, self.columns.values()), default=0)
 
+    @property
+    def names(self) -> str:
+        """The names of the columns, for messages."""
+        return ", ".join(map(repr, self.columns))
+
     def column(self, name: str, *, blank_is_missing: bool = False) -> list[Any]:
         """Give a column in which nothing is missing.
 
@@ -76,10 +81,7 @@ class Table:
             If there is no such column, or a cell is missing.
         """
         if name not in self.columns:
-            near = difflib.get_close_matches(name, self.columns, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            names = ", ".join(map(repr, self.columns))
-            raise ValueError(f"{self.origin} has no column {name!r}.{hint} It has: {names}.")
+            raise ValueError(self.no_column(name))
         values = self.columns[name]
         missing = [
             row
@@ -92,6 +94,22 @@ class Table:
                 f"row {missing[0]})."
             )
         return values
+
+    def no_column(self, name: str) -> str:
+        """Say that a column is not there, and which are.
+
+        Parameters
+        ----------
+        name : str
+            Of the column that was asked for.
+
+        Returns
+        -------
+        message : str
+        """
+        near = difflib.get_close_matches(name, self.columns, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        return f"{self.origin} has no column {name!r}.{hint} It has: {self.names}."
 
     def with_columns(self, new: Mapping[str, list[Any]]) -> Table:
         """Add columns at the end.

@@ -11,7 +11,8 @@ import typer
 from rich.table import Table as RichTable
 from rich.text import Text as Plain
 
-from sktransfer.cli._inputs import check_options
+from sktransfer.cli._inputs import Columns
+from sktransfer.cli._kinds import check_options
 from sktransfer.cli._training import check_folder, new_classifier, number, read_examples
 from sktransfer.cli.console import results, status
 from sktransfer.cli.options import (
@@ -24,6 +25,8 @@ from sktransfer.cli.options import (
     EmbedBackbone,
     Force,
     Head,
+    Image,
+    ImageFolder,
     ImageSize,
     Label,
     MaxEpochs,
@@ -46,6 +49,8 @@ def train(
         Path, typer.Option("--model", metavar="MODEL_DIR", help="Folder to save the model in.")
     ],
     text: Text = "text",
+    image: Image = None,
+    image_folder: ImageFolder = None,
     label: Label = "label",
     backbone: Backbone = None,
     freeze: Annotated[str, typer.Option(help="What trains when; see `sktransfer plugins`.")] = (
@@ -75,12 +80,14 @@ def train(
     verbose: Annotated[bool, typer.Option("--verbose", help="Print a line an epoch.")] = False,
     force: Force = False,
 ) -> None:
-    """Train a classifier on a table of texts or a folder of images, and save it."""
+    """Train a classifier on a table of texts or images, or a folder of images, and save it."""
     epochs = number(max_epochs, int, "--max-epochs")
     rate = number(lr, float, "--lr")
-    check_options(context, data)
+    check_options(context, data, image)
     check_folder(model, source, force)
-    inputs, values, labels = read_examples(data, text, label, on_bad_image)
+    inputs, values, labels = read_examples(
+        data, Columns(text, image, image_folder, label), on_bad_image
+    )
 
     clf = new_classifier(
         inputs.kind,

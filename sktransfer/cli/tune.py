@@ -9,7 +9,8 @@ import typer
 from rich.table import Table as RichTable
 from rich.text import Text as Plain
 
-from sktransfer.cli._inputs import check_options
+from sktransfer.cli._inputs import Columns
+from sktransfer.cli._kinds import check_options
 from sktransfer.cli._training import check_folder, new_classifier, number, read_examples
 from sktransfer.cli.console import results, status
 from sktransfer.cli.options import (
@@ -22,6 +23,8 @@ from sktransfer.cli.options import (
     EmbedBackbone,
     Force,
     Head,
+    Image,
+    ImageFolder,
     ImageSize,
     Label,
     MaxEpochs,
@@ -64,6 +67,8 @@ def tune(
     ] = "accuracy",
     n_jobs: Annotated[int | None, typer.Option(help="Folds that are trained at once.")] = None,
     text: Text = "text",
+    image: Image = None,
+    image_folder: ImageFolder = None,
     label: Label = "label",
     backbone: Backbone = None,
     freeze: Annotated[
@@ -86,10 +91,12 @@ def tune(
 ) -> None:
     """Search the settings that suit texts or images, and train a model with the best."""
     epochs = number(max_epochs, int, "--max-epochs")
-    check_options(context, data)
+    check_options(context, data, image)
     if model is not None:
         check_folder(model, source, force)
-    inputs, values, labels = read_examples(data, text, label, on_bad_image)
+    inputs, values, labels = read_examples(
+        data, Columns(text, image, image_folder, label), on_bad_image
+    )
 
     from sktransfer import TransferSearchCV
     from sktransfer.tuning import SearchProgress, search_space

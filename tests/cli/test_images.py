@@ -186,7 +186,7 @@ def test_options_of_texts_are_refused_for_images(
     before = (of_images,) if model is None else ()
     done = sktransfer(command, *before, photos, *(model or ()), *option)
     said = usage_error_of(done)
-    assert f"Invalid value for {option[0]}: this is for tables of texts, and" in said
+    assert f"Invalid value for {option[0]}: this is for tables" in said
     assert "is a folder of images; leave it out." in said
 
 
@@ -209,7 +209,7 @@ def test_options_of_images_are_refused_for_texts(
     done = sktransfer(command, *before, data, *(model or ()), *option)
     said = usage_error_of(done)
     assert f"Invalid value for {option[0]}: this is for images, and" in said
-    assert "is a table of texts; leave it out." in said
+    assert "is a table of texts; leave it out, or name a column of paths" in said
 
 
 # --- predict --------------------------------------------------------------------------------------

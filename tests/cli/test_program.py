@@ -119,7 +119,7 @@ def test_what_follows_two_dashes_is_no_option(sktransfer, error_of):
     ],
 )
 def test_every_user_error_is_one_sentence(sktransfer, error_of, monkeypatch, error, message):
-    def fail(path):
+    def fail(path, columns):
         raise error
 
     monkeypatch.setattr("sktransfer.cli.evaluate.read_labelled", fail)
@@ -127,7 +127,7 @@ def test_every_user_error_is_one_sentence(sktransfer, error_of, monkeypatch, err
 
 
 def test_a_defect_of_ours_is_not_hidden(sktransfer, monkeypatch):
-    def fail(path):
+    def fail(path, columns):
         raise ZeroDivisionError
 
     monkeypatch.setattr("sktransfer.cli.evaluate.read_labelled", fail)
@@ -135,7 +135,7 @@ def test_a_defect_of_ours_is_not_hidden(sktransfer, monkeypatch):
 
 
 def test_interrupting(sktransfer, monkeypatch):
-    def interrupt(path):
+    def interrupt(path, columns):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sktransfer.cli.evaluate.read_labelled", interrupt)
@@ -150,7 +150,7 @@ def test_interrupting_a_process(tmp_path):
 import time
 import sktransfer.cli.evaluate as evaluate
 from sktransfer.cli.main import run
-def wait(path):
+def wait(path, columns):
     print("ready", flush=True)
     time.sleep(60)
 evaluate.read_labelled = wait
@@ -173,7 +173,7 @@ def test_warnings_are_one_line_and_the_filters_survive(sktransfer, monkeypatch):
 
     before = warnings.showwarning
 
-    def warn(path):
+    def warn(path, columns):
         warnings.warn("some\nthing", UserWarning, stacklevel=1)
         raise ValueError("done")
 

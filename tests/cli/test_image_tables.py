@@ -1,0 +1,302 @@
+"""Commands that are given a table with a column of paths of images."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from sktransfer import TransferImageClassifier, load
+from sktransfer.cli.tables import read_table
+from sktransfer.datasets import read_image_folder
+
+pytest.importorskip("sktransfer_vision", reason="pip install ./plugins/sktransfer-vision")
+Image = pytest.importorskip("PIL.Image")
+
+COLUMN = ("--image", "file")
+
+
+def write(path, rows, names=("id", "file", "label")):
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([names, *rows])
+    return path
+
+
+def rows_of(folder):
+    """Give (id, path relative to the folder, class) of all images below it."""
+    paths, classes = read_image_folder(folder / "photos", return_X_y=True)
+    relative = [os.path.relpath(path, folder) for path in paths]
+    return list(zip(range(len(paths)), relative, classes.tolist(), strict=True))
+
+
+@pytest.fixture
+def table(tmp_path, photos):
+    """Twelve images of two classes, in a table beside their folder."""
+    return write(tmp_path / "labels.csv", rows_of(tmp_path))
+
+
+@pytest.fixture
+def damaged_table(tmp_path, damaged):
+    """The same, with one that is no image in row 8 and one that is missing in row 14."""
+    return write(tmp_path / "labels.csv", [*rows_of(tmp_path), (13, "photos/none.png", "lying")])
+
+
+def predictions(done):
+    assert done.exit_code == 0, done.output
+    return list(csv.DictReader(io.StringIO(done.stdout)))
+
+
+def usage_error_of(done):
+    assert done.exit_code == 2, done.output
+    return " ".join(done.stderr.replace("│", " ").split())
+
+
+# --- what all commands do -------------------------------------------------------------------------
+
+
+def test_a_table_of_images_trains_what_their_folders_train(
+    tmp_path, photos, table, train_on_images
+):
+    done = train_on_images(table, tmp_path / "m", *COLUMN)
+    assert done.exit_code == 0, done.output
+    assert "lying 6, upright 6" in done.stdout
+    assert train_on_images(photos, tmp_path / "of_folder").exit_code == 0
+    paths = read_image_folder(photos, return_X_y=True)[0]
+    found, expected = load(tmp_path / "m"), load(tmp_path / "of_folder")
+    assert type(found) is TransferImageClassifier
+    assert (found.predict_proba(paths) == expected.predict_proba(paths)).all()
+
+
+def test_labels_are_in_the_column_that_is_named(tmp_path, photos, train_on_images):
+    rows = [(i, path, "even" if i % 2 else "odd") for i, path, _ in rows_of(tmp_path)]
+    table = write(tmp_path / "t.csv", rows, names=("id", "file", "kind"))
+    done = train_on_images(table, tmp_path / "m", *COLUMN, "--label", "kind")
+    assert done.exit_code == 0, done.output
+    assert load(tmp_path / "m").classes_.tolist() == ["even", "odd"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl.gz", ".parquet"])
+def test_predictions_stand_beside_all_columns(tmp_path, table, of_images, sktransfer, suffix):
+    out = tmp_path / f"out{suffix}"
+    done = sktransfer("predict", of_images, table, *COLUMN, "--output", out)
+    assert done.exit_code == 0, done.output
+    found = read_table(out)
+    assert list(found.columns) == ["id", "file", "label", "prediction", "error"]
+    assert found.columns["file"] == [path for _, path, _ in rows_of(tmp_path)]
+    paths = read_image_folder(tmp_path / "photos", return_X_y=True)[0]
+    assert found.columns["prediction"] == load(of_images).predict(paths).tolist()
+
+
+def test_scores_and_the_sheet_are_those_of_the_folders(
+    tmp_path, photos, table, of_images, sktransfer
+):
+    reports, sheets = [], []
+    for i, data in enumerate(((table, *COLUMN), (photos,))):
+        sheet, errors = tmp_path / f"{i}.png", tmp_path / f"{i}.csv"
+        more = ("--json", "--sheet", sheet, "--errors", errors)
+        done = sktransfer("evaluate", of_images, *data, *more)
+        assert done.exit_code == 0, done.output
+        reports.append(json.loads(done.stdout))
+        sheets.append(sheet.read_bytes())
+    assert reports[0] == reports[1]
+    assert sheets[0] == sheets[1]
+    assert list(read_table(tmp_path / "0.csv").columns)[:4] == ["id", "file", "label", "prediction"]
+
+
+def test_settings_are_searched_on_a_table_of_images(tmp_path, table, network, sktransfer):
+    more = ("--trials", 1, "--cv", 2, "--freeze", "frozen", "--device", "cpu", "--image-size", 24)
+    done = sktransfer(
+        "tune", table, *COLUMN, "--backbone", network, *more, "--model", tmp_path / "m"
+    )
+    assert done.exit_code == 0, done.output
+    assert "trained with the best settings on 12 images" in " ".join(done.stderr.split())
+    assert load(tmp_path / "m").image_size == 24
+
+
+# --- where images are looked for ------------------------------------------------------------------
+
+
+def test_relative_paths_are_relative_to_the_table_and_absolute_ones_are_kept(
+    tmp_path, monkeypatch, table, of_images, sktransfer
+):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    rows = [("0", rows_of(tmp_path)[0][1]), ("1", str(tmp_path / rows_of(tmp_path)[1][1]))]
+    mixed = write(tmp_path / "mixed.csv", rows, names=("id", "file"))
+    found = predictions(sktransfer("predict", of_images, mixed, *COLUMN))
+    assert [row["error"] for row in found] == ["", ""]
+    found = predictions(sktransfer("predict", of_images, Path("..", "labels.csv"), *COLUMN))
+    assert {row["error"] for row in found} == {""}
+
+
+def test_the_folder_of_the_images_can_be_named(tmp_path, photos, of_images, sktransfer):
+    names = sorted(each.name for each in (photos / "lying").iterdir())
+    table = write(tmp_path / "t.csv", [(name,) for name in names], names=("file",))
+    folder = ("--image-folder", photos / "lying")
+    found = predictions(sktransfer("predict", of_images, table, *COLUMN, *folder))
+    paths = [photos / "lying" / name for name in names]
+    assert [row["prediction"] for row in found] == load(of_images).predict(paths).tolist()
+
+
+def test_images_that_are_not_beside_the_table_are_not_taken_from_the_current_folder(
+    tmp_path, monkeypatch, photos, of_images, sktransfer, error_of
+):
+    (tmp_path / "lists").mkdir()
+    table = write(tmp_path / "lists" / "t.csv", rows_of(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    said = error_of(sktransfer("predict", of_images, table, *COLUMN))
+    first = rows_of(tmp_path)[0][1]
+    assert said.startswith(f"There is none of the 12 images that {table} names as 'file'. ")
+    assert f"The first, {first}, was looked for in {tmp_path / 'lists'}: there is no " in said
+    assert said.endswith("It is there from the current folder: type --image-folder .")
+    done = sktransfer("predict", of_images, table, *COLUMN, "--image-folder", ".")
+    assert {row["error"] for row in predictions(done)} == {""}
+
+
+def test_images_that_are_nowhere(tmp_path, of_images, sktransfer, error_of):
+    table = write(tmp_path / "t.csv", [("a.png",)], names=("file",))
+    said = error_of(sktransfer("predict", of_images, table, *COLUMN))
+    assert said.endswith(f"there is no {tmp_path / 'a.png'}. Name the folder that the paths are "
+                         "relative to: --image-folder FOLDER.")  # fmt: skip
+    table = write(tmp_path / "t.csv", [("/nowhere/a.png",)], names=("file",))
+    said = error_of(sktransfer("predict", of_images, table, *COLUMN))
+    assert said.endswith("The first is /nowhere/a.png.")
+    done = sktransfer("predict", of_images, table, *COLUMN, "--image-folder", tmp_path / "no")
+    assert "Invalid value for '--image-folder'" in usage_error_of(done)
+
+
+# --- cells that are no images ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("", "lacks 'file' in 1 of 3 rows (first in row 2)"),
+        (" ", "has a blank 'file' in row 2; expected the path of an image."),
+    ],
+)
+@pytest.mark.parametrize("command", ["train", "predict", "evaluate", "tune"])
+def test_blank_paths_are_refused_whatever_is_skipped(
+    tmp_path, of_images, sktransfer, error_of, command, cell, message
+):
+    (tmp_path / "a.png").touch()
+    rows = [(0, "a.png", "x"), (1, cell, "y"), (2, "a.png", "y")]
+    table = write(tmp_path / "t.csv", rows)
+    before = (of_images,) if command in ("predict", "evaluate") else ()
+    more = {"train": ("--model", tmp_path / "m"), "tune": ("--trials", 1)}.get(command, ())
+    skip = () if command == "predict" else ("--on-bad-image", "skip")
+    said = error_of(sktransfer(command, *before, table, *COLUMN, *more, *skip))
+    assert said.startswith(f"{table} {message}")
+
+
+def test_a_path_is_text(tmp_path, of_images, sktransfer, error_of):
+    table = tmp_path / "t.jsonl"
+    table.write_text('{"file": "a.png"}\n{"file": 7}\n')
+    said = error_of(sktransfer("predict", of_images, table, *COLUMN))
+    assert said == f"{table} has int as 'file' in row 2; expected the path of an image."
+
+
+def test_training_stops_at_the_row_whose_image_cannot_be_read(
+    tmp_path, damaged_table, train_on_images, error_of
+):
+    said = error_of(train_on_images(damaged_table, tmp_path / "m", *COLUMN))
+    bad = tmp_path / "photos" / "lying" / "3x.jpg"
+    row = read_table(damaged_table).columns["file"].index("photos/lying/3x.jpg") + 1
+    assert said.startswith(
+        f"2 of 14 images cannot be read. {bad} (row {row} of {damaged_table}) cannot be read as an "
+    )
+    assert said.endswith("leave it out with --on-bad-image skip.")
+
+
+def test_rows_are_left_out_on_request(
+    tmp_path, damaged_table, of_images, sktransfer, train_on_images
+):
+    skip = (*COLUMN, "--on-bad-image", "skip")
+    done = train_on_images(damaged_table, tmp_path / "m", *skip)
+    assert done.exit_code == 0, done.output
+    assert "lying 6, upright 6" in done.stdout
+    assert f"(row 14 of {damaged_table}) cannot be read as an image: No such file" in done.stderr
+    done = sktransfer("evaluate", of_images, damaged_table, *skip, "--json")
+    assert json.loads(done.stdout)["rows"] == 12
+
+
+def test_rows_whose_image_cannot_be_read_are_kept_without_a_prediction(
+    damaged_table, of_images, sktransfer
+):
+    done = sktransfer("predict", of_images, damaged_table, *COLUMN, "--proba")
+    found = predictions(done)
+    assert [row["file"] for row in found] == read_table(damaged_table).columns["file"]
+    bad = [row for row in found if row["error"]]
+    assert [row["file"] for row in bad] == ["photos/lying/3x.jpg", "photos/none.png"]
+    assert {row[name] for row in bad for name in ("prediction", "proba_lying")} == {""}
+    assert all(row["prediction"] for row in found if not row["error"])
+    assert done.stderr.startswith("warning: 2 of 14 images cannot be read; no prediction: ")
+
+
+@pytest.mark.parametrize("name", ["prediction", "error"])
+def test_a_column_that_would_be_replaced_is_refused_before_images_are_read(
+    tmp_path, of_images, sktransfer, error_of, name
+):
+    (tmp_path / "a.png").write_bytes(b"no image")
+    table = write(tmp_path / "t.csv", [("a.png", "mine")], names=("file", name))
+    said = error_of(sktransfer("predict", of_images, table, *COLUMN))
+    assert f"has a column {name!r} already" in said
+
+
+# --- texts or images ------------------------------------------------------------------------------
+
+
+def test_texts_and_images_are_not_read_at_once(tmp_path, table, train_on_images):
+    done = train_on_images(table, tmp_path / "m", *COLUMN, "--text", "id")
+    said = usage_error_of(done)
+    assert "Invalid value for --text: this names a column of texts, and --image one of" in said
+    assert "give one of them." in said
+
+
+def test_options_of_texts_are_refused_for_a_table_of_images(tmp_path, table, train_on_images):
+    said = usage_error_of(train_on_images(table, tmp_path / "m", *COLUMN, "--max-length", 9))
+    assert "--max-length: this is for tables of texts, and" in said
+    assert "is a table of images; leave it out." in said
+
+
+@pytest.mark.parametrize("option", [COLUMN, ("--image-folder", ".")])
+def test_options_of_tables_are_refused_for_folders(tmp_path, photos, train_on_images, option):
+    said = usage_error_of(train_on_images(photos, tmp_path / "m", *option))
+    assert f"{option[0]}: this is for tables of images, and" in said
+    assert "is a folder of images; leave it out." in said
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+def test_a_model_of_images_is_told_which_column_holds_them(
+    table, of_images, sktransfer, error_of, command
+):
+    said = error_of(sktransfer(command, of_images, table))
+    assert "holds a TransferImageClassifier, which reads images" in said
+    assert said.endswith("type --image COLUMN. It has: 'id', 'file', 'label'.")
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+def test_a_model_of_texts_is_told_which_column_holds_them(
+    table, trained, sktransfer, error_of, command
+):
+    said = error_of(sktransfer(command, trained, table, *COLUMN))
+    assert "holds a TransferTextClassifier, which reads texts, but --image file makes" in said
+    assert said.endswith("--text COLUMN. It has: 'id', 'file', 'label'.")
+
+
+def test_a_table_without_texts_says_how_columns_are_named(
+    tmp_path, table, train_on_images, error_of
+):
+    said = error_of(train_on_images(table, tmp_path / "m"))
+    assert "has no column 'text'. It has: 'id', 'file', 'label'." in said
+    assert "--text COLUMN, or one of paths of images with --image COLUMN." in said
+
+
+def test_a_column_of_images_that_is_not_there(tmp_path, table, train_on_images, error_of):
+    said = error_of(train_on_images(table, tmp_path / "m", "--image", "fiel"))
+    assert "has no column 'fiel'. Did you mean 'file'? It has: 'id', 'file', 'label'." in said
