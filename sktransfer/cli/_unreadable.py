@@ -24,7 +24,8 @@ def find_unreadable(paths: Sequence[str]) -> dict[int, str]:
     reasons : dict of int to str
         Position of each one that cannot be read, and why, as the rest of a sentence about it.
     """
-    from sktransfer.images.pictures import check_pictures, unreadable
+    from sktransfer.images.pictures import check_pictures
+    from sktransfer.images.readable import unreadable
 
     pictures = check_pictures(paths)
     with status().status(f"reading {len(pictures):,} images"):

@@ -13,7 +13,8 @@ from sklearn.utils.validation import _num_samples
 from sktransfer._warnings import warn_user
 from sktransfer.estimators._modality import hand_on
 from sktransfer.images.augmentation import ImageAugmentation
-from sktransfer.images.pictures import Pictures, check_pictures, unreadable
+from sktransfer.images.pictures import Pictures, check_pictures
+from sktransfer.images.readable import unreadable
 from sktransfer.plugins import Backbone
 
 # Of the images that are left out, so many are named in the warning.

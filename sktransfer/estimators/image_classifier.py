@@ -82,7 +82,8 @@ class TransferImageClassifier(ImageInput, BaseTransferClassifier):
     on_bad_image : {"raise", "skip"}, default="raise"
         What to do with images that cannot be read: raise an error that names the first one, or
         leave them out of the training, with a warning that names them. ``"skip"`` decodes all
-        images once before. Predictions, which owe a row for each image, always raise.
+        images once before; files that stay as they are once a process, however many fits there
+        are. Predictions, which owe a row for each image, always raise.
     precision : {"auto", "bf16", "fp32"}, default="auto"
         In which the encoder runs. ``"auto"`` is bf16 where the hardware has it, and fp32
         elsewhere; weights are always kept and updated in fp32. In bf16 a probability moves in the

@@ -9,7 +9,8 @@ import numpy as np
 from sktransfer.estimators._encoder import BaseTransferEncoder
 from sktransfer.estimators._image_input import ImageInput, warn_of_unreadable
 from sktransfer.estimators._tuning import trains_body
-from sktransfer.images.pictures import check_pictures, unreadable
+from sktransfer.images.pictures import check_pictures
+from sktransfer.images.readable import unreadable
 from sktransfer.plugins import resolve
 
 __all__ = ["TransferImageEncoder"]
@@ -67,7 +68,7 @@ class TransferImageEncoder(ImageInput, BaseTransferEncoder):
     on_bad_image : {"raise", "skip"}, default="raise"
         What to do with images that cannot be read: raise an error that names the first one, or go
         on with a warning: they are left out of a tuning, and their features are NaN. ``"skip"``
-        decodes all images once more before.
+        decodes all images once more before; files that stay as they are once a process.
     precision : {"auto", "bf16", "fp32"}, default="auto"
         In which the encoder runs. ``"auto"`` is bf16 where the hardware has it, and fp32
         elsewhere; weights are always kept and updated in fp32. In bf16 a probability moves in the

@@ -11,7 +11,7 @@ import numpy as np
 from sktransfer._missing import is_missing
 from sktransfer.images.lazy import Picture
 
-__all__ = ["Pictures", "check_pictures", "unreadable"]
+__all__ = ["Pictures", "check_pictures"]
 
 _EXPECTED = (
     "a list, Series or one-column frame of paths, Pillow images or arrays, or an array of shape "
@@ -84,28 +84,6 @@ def check_pictures(X: Any, *, start: int = 0) -> Pictures:
                 f"index {i}. {hint if isinstance(value, list | tuple) else ''}".rstrip()
             )
     return Pictures(pictures)
-
-
-def unreadable(pictures: Iterable[Picture]) -> dict[int, str]:
-    """Decode all pictures, and forget them.
-
-    Parameters
-    ----------
-    pictures : iterable of n Picture
-
-    Returns
-    -------
-    bad : dict of int to str
-        Position of each one that cannot be decoded, and why.
-    """
-    bad = {}
-    for i, picture in enumerate(pictures):
-        try:
-            # At a fraction of its size all of a file is read, too.
-            picture.decoded(at_least=1)
-        except ValueError as error:
-            bad[i] = str(error)
-    return bad
 
 
 def _listed(X: Any) -> list[Any]:

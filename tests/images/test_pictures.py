@@ -14,7 +14,8 @@ from PIL import Image
 from sktransfer import ImageAugmentation
 from sktransfer.features.store import store_keys
 from sktransfer.images.lazy import Picture, View
-from sktransfer.images.pictures import check_pictures, unreadable
+from sktransfer.images.pictures import check_pictures
+from sktransfer.images.readable import unreadable
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 20, 30, 3), dtype=np.uint8)
 
