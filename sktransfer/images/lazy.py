@@ -50,7 +50,9 @@ class Picture(_Decoded):
     digest : bytes
         Of its content, for stores that outlive this process; a file is read for it.
     name : str
-        Position, and path where there is one.
+        Position, and what else helps to find it: its path, or how many bytes it has.
+    path : str or None
+        Of its file, where that is known.
 
     Examples
     --------
@@ -72,9 +74,23 @@ class Picture(_Decoded):
 
     @property
     def name(self) -> str:
-        """Position, and path where there is one, as the subject of a sentence."""
+        """Position, and what else helps to find it, as the subject of a sentence."""
+        # The position is that in a fold where there are folds, which users do not see.
         position = f"X[{self._index}]"
-        return f"{position}, {self.source}," if isinstance(self.source, str) else position
+        if isinstance(self.source, bytes):
+            return f"{position}, {len(self.source):,} bytes,"
+        return position if self.path is None else f"{position}, {self.path},"
+
+    @property
+    def path(self) -> str | None:
+        """Of its file, where that is known; images of Pillow say what they were opened from."""
+        if isinstance(self.source, str):
+            return self.source
+        # An array that is mapped has such an attribute, too: the file of all of them.
+        if isinstance(self.source, np.ndarray):
+            return None
+        opened = getattr(self.source, "filename", None)
+        return opened if isinstance(opened, str) and opened else None
 
     def decoded(self, at_least: int | None = None) -> np.ndarray:
         """Decode the picture, anew each time.

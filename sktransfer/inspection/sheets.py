@@ -228,7 +228,7 @@ def draw_mistakes(
     names = [(str(true[i]), str(predicted[i])) for i in first]
     lines = _verdicts(names, [f"{confidence[i]:.2f}" for i in first], thumbnail)
     captions = [
-        "\n".join([line, *_file_name(pictures[i].source)])
+        "\n".join([line, *_file_name(pictures[i].path)])
         for i, line in zip(first, lines, strict=True)
     ]
     return contact_sheet(
@@ -310,8 +310,8 @@ def _short(name: str, longest: int) -> str:
     return name if len(name) <= longest else f"{name[: longest - 1].rstrip()}…"
 
 
-def _file_name(source: Any) -> list[str]:
-    return [os.path.basename(source)] if isinstance(source, str) else []
+def _file_name(path: str | None) -> list[str]:
+    return [] if path is None else [os.path.basename(path)]
 
 
 def _title(n_wrong: int, n_rows: int, n_shown: int) -> str:

@@ -120,6 +120,22 @@ def test_an_error_names_position_and_file(paths):
         check_pictures([PIXELS[0], np.zeros((2, 2, 7))])[1].decoded()
 
 
+def test_an_error_helps_to_find_what_is_no_path(tmp_path, paths):
+    whole = paths[0].read_bytes()
+    paths[1].write_bytes(whole[:-200])
+    with Image.open(paths[1]) as opened:
+        X = [PIXELS[0], opened, whole[:1200]]
+        first, second = unreadable(check_pictures(X)).values()
+    assert first.startswith(f"X[1], {paths[1]}, cannot be read as an image: ")
+    assert second.startswith("X[2], 1,200 bytes, cannot be read as an image: ")
+
+
+def test_the_file_of_many_arrays_is_the_path_of_none(tmp_path):
+    np.save(tmp_path / "all.npy", PIXELS)
+    (first, *_) = check_pictures(np.load(str(tmp_path / "all.npy"), mmap_mode="r"))
+    assert (first.path, first.name) == (None, "X[0]")
+
+
 def test_a_folder_is_no_picture(tmp_path):
     (reason,) = unreadable(check_pictures([tmp_path])).values()
     assert "Is a directory" in reason

@@ -319,6 +319,13 @@ def test_the_probability_of_long_labels_is_not_cut_off(drawn, reading):
     assert fitting(predicted, font, 160) == predicted
 
 
+def test_files_of_pillows_images_are_named(tmp_path, drawn):
+    Image.fromarray(plain(RED)).save(tmp_path / "red.png")
+    with Image.open(tmp_path / "red.png") as opened:
+        mistakes_sheet(Knows(["a", "b"], [[0.9, 0.1]] * 2), [opened, plain(RED)], ["b"] * 2)
+    assert drawn[0]["captions"] == ["b -> a 0.90\nred.png", "b -> a 0.90"]
+
+
 def test_a_sheet_without_mistakes_says_so(drawn):
     sheet = mistakes_sheet(Knows(["a", "b"], [[1, 0]]), [plain(RED)], ["a"])
     assert drawn[0]["title"] == "No mistakes in 1 picture"
