@@ -274,7 +274,8 @@ class _Places(NamedTuple):
 def _thumbnail(picture: Any, side: int, i: int) -> Any:
     """Scale a picture so that it just fits into a square."""
     Image = import_pillow()
-    array = np.asarray(picture)
+    # A file need not be decoded whole for it.
+    array = picture.decoded(side) if isinstance(picture, Picture) else np.asarray(picture)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
         raise ValueError(
             f"pictures[{i}] has to be an array of uint8 of shape (height, width, 3), got "

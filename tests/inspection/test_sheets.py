@@ -326,6 +326,28 @@ def test_files_of_pillows_images_are_named(tmp_path, drawn):
     assert drawn[0]["captions"] == ["b -> a 0.90\nred.png", "b -> a 0.90"]
 
 
+def test_large_files_are_decoded_no_larger_than_a_thumbnail_asks_for(tmp_path, monkeypatch):
+    y, x = np.mgrid[:1500, :2000]
+    waves = 128 + 100 * np.sin(x / 90)[..., None] * np.cos(y[..., None] / [110, 150, 190])
+    Image.fromarray(waves.astype(np.uint8)).save(tmp_path / "a.jpg", quality=95)
+    decode, shapes = Picture.decoded, []
+
+    def watched(picture, at_least=None):
+        pixels = decode(picture, at_least)
+        shapes.append(pixels.shape[:2])
+        return pixels
+
+    monkeypatch.setattr(Picture, "decoded", watched)
+    estimator = Knows(["a", "b"], [[0.9, 0.1]])
+    sheet = mistakes_sheet(estimator, [tmp_path / "a.jpg"], ["b"], thumbnail=160)
+    assert shapes == [(375, 500)]
+    whole = mistakes_sheet(estimator, [np.asarray(Image.open(tmp_path / "a.jpg"))], ["b"])
+    below = module._ABOVE_CAPTION + 2 * module._CAPTION_LINE
+    top = M + module._TITLE_LINE + module._BELOW_TITLE
+    fast, exact = (place(each, 0, 0, 160, top, below).astype(int) for each in (sheet, whole))
+    assert np.abs(fast - exact).max() < 8
+
+
 def test_a_sheet_without_mistakes_says_so(drawn):
     sheet = mistakes_sheet(Knows(["a", "b"], [[1, 0]]), [plain(RED)], ["a"])
     assert drawn[0]["title"] == "No mistakes in 1 picture"
