@@ -15,7 +15,10 @@ __all__ = ["check_folder", "new_classifier", "number", "read_examples"]
 
 
 def read_examples(
-    data: Path, columns: Columns, on_bad_image: Literal["raise", "skip"]
+    data: Path,
+    columns: Columns,
+    on_bad_image: Literal["raise", "skip"],
+    source: Path | None,
 ) -> tuple[Inputs, list[Any], list[Any]]:
     """Read what is to be trained on.
 
@@ -27,6 +30,8 @@ def read_examples(
         Of a table.
     on_bad_image : {"raise", "skip"}
         What to do with images that cannot be read.
+    source : Path or None
+        The model to start from.
 
     Returns
     -------
@@ -37,10 +42,18 @@ def read_examples(
 
     Raises
     ------
+    ValueError
+        If the source reads something else.
     TypeError
         If a label is a list or an object.
     """
-    inputs, values, labels = only_readable(read_labelled(data, columns), on_bad_image)
+    read = read_labelled(data, columns)
+    if source is not None:
+        from sktransfer import load
+
+        # Fitting finds it out, too, but not before all images are decoded; and it knows no --image.
+        read.check_model(load(source), source)
+    inputs, values, labels = only_readable(read, on_bad_image)
     if any(isinstance(each, list | dict) for each in labels):
         raise TypeError(
             f"the column {inputs.label!r} holds lists or objects; one label a row is expected"

@@ -86,7 +86,7 @@ def train(
     check_options(context, data, image)
     check_folder(model, source, force)
     inputs, values, labels = read_examples(
-        data, Columns(text, image, image_folder, label), on_bad_image
+        data, Columns(text, image, image_folder, label), on_bad_image, source
     )
 
     clf = new_classifier(

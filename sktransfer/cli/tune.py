@@ -95,7 +95,7 @@ def tune(
     if model is not None:
         check_folder(model, source, force)
     inputs, values, labels = read_examples(
-        data, Columns(text, image, image_folder, label), on_bad_image
+        data, Columns(text, image, image_folder, label), on_bad_image, source
     )
 
     from sktransfer import TransferSearchCV

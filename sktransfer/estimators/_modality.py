@@ -36,6 +36,30 @@ def check_modality(estimator: Any, backbone: Backbone) -> None:
         )
 
 
+def check_source(estimator: Any, source: Any) -> None:
+    """Check that what a training starts from reads what an estimator is for.
+
+    Parameters
+    ----------
+    estimator : estimator of sktransfer
+        Was told to start from it.
+    source : estimator of sktransfer
+        Fitted.
+
+    Raises
+    ------
+    ValueError
+        If the source reads something else.
+    """
+    wanted = _READS[estimator.modality]
+    if source.modality != estimator.modality:
+        raise ValueError(
+            f"{type(estimator).__name__} is for {wanted}, but source is a "
+            f"{type(source).__name__}, which reads {_READS[source.modality]}: start from a model "
+            f"of {wanted}, or leave source out."
+        )
+
+
 def hand_on(estimator: Any, backbone: Backbone, asked: dict[str, Any]) -> None:
     """Set parameters of a backbone that were given to the estimator.
 

@@ -11,6 +11,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from sktransfer.estimators._modality import check_source
+
 if TYPE_CHECKING:
     from sktransfer.training.state import ModelState
 
@@ -34,13 +36,14 @@ class Start:
     names: np.ndarray | None = None
 
 
-def start_of_source(source: Any) -> Start:
+def start_of_source(estimator: Any) -> Start:
     """Read the ``source`` parameter.
 
     Parameters
     ----------
-    source : FrozenEstimator or path
-        A fitted estimator that `clone` keeps, or a folder that ``save`` wrote.
+    estimator : estimator of sktransfer
+        Its ``source`` is a FrozenEstimator, that is a fitted estimator which `clone` keeps, or a
+        folder that ``save`` wrote.
 
     Returns
     -------
@@ -51,9 +54,12 @@ def start_of_source(source: Any) -> Start:
     ------
     TypeError
         If an estimator is given that `clone` would reset.
+    ValueError
+        If it reads something else than the estimator.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
     """
+    source = estimator.source
     if isinstance(source, str | os.PathLike):
         from sktransfer.estimators.files import load
 
@@ -66,7 +72,9 @@ def start_of_source(source: Any) -> Start:
             f"{type(source).__name__}. A fitted estimator has to be wrapped, since clone would "
             "reset it: source=sklearn.frozen.FrozenEstimator(fitted)."
         )
-    return start_of_fitted(_of_ours(source, "source"))
+    source = _of_ours(source, "source")
+    check_source(estimator, source)
+    return start_of_fitted(source)
 
 
 def start_of_encoder(frozen: FrozenEstimator) -> Start:

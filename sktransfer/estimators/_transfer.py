@@ -120,7 +120,7 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
     def _start(self) -> tuple[Start | None, str]:
         """Give the weights that `fit` starts from, if not the pretrained ones, and the stage."""
         if self.source is not None:
-            return start_of_source(self.source), "target"
+            return start_of_source(self), "target"
         tuned = isinstance(self.backbone, FrozenEstimator)
         return (start_of_encoder(self.backbone) if tuned else None), "source"
 

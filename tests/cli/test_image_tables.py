@@ -289,6 +289,23 @@ def test_a_model_of_texts_is_told_which_column_holds_them(
     assert said.endswith("--text COLUMN. It has: 'id', 'file', 'label'.")
 
 
+@pytest.mark.parametrize("command", ["train", "tune"])
+def test_a_source_of_the_other_kind_is_refused_before_images_are_read(
+    tmp_path, damaged_table, photos, trained, of_images, sktransfer, error_of, command
+):
+    (tmp_path / "m").mkdir()
+    model = ("--model", tmp_path / "m" / "m")
+    for data, source, reads, ending in [
+        ((damaged_table,), of_images, "images", "--image COLUMN. It has: 'id', 'file', 'label'."),
+        ((damaged_table, *COLUMN), trained, "texts", "COLUMN. It has: 'id', 'file', 'label'."),
+        ((photos,), trained, "texts", "and *.parquet)."),
+    ]:
+        said = error_of(sktransfer(command, *data, *model, "--source", source))
+        assert said.startswith(f"{source} holds a ")
+        assert f"which reads {reads}, but " in said
+        assert said.endswith(ending)
+
+
 def test_a_table_without_texts_says_how_columns_are_named(
     tmp_path, table, train_on_images, error_of
 ):

@@ -312,6 +312,21 @@ def test_an_encoder_gives_nan_for_what_it_cannot_read(data, broken):
     np.testing.assert_allclose(features[10:], whole[10:], atol=1e-6)
 
 
+def test_a_source_of_the_other_kind_is_named(data):
+    texts, labels = ["a film", "a book"] * 4, ["x", "y"] * 4
+    of_texts = TransferTextClassifier("hashing", freeze="frozen", random_state=0, device="cpu")
+    source = FrozenEstimator(of_texts.fit(texts, labels))
+    message = (
+        r"TransferImageClassifier is for images, but source is a TransferTextClassifier, which "
+        r"reads texts: start from a model of images"
+    )
+    with pytest.raises(ValueError, match=message):
+        classifier(source=source).fit(*data)
+    source = FrozenEstimator(classifier().fit(*data))
+    with pytest.raises(ValueError, match=r"source is a TransferImageClassifier, which reads imag"):
+        clone(of_texts).set_params(source=source).fit(texts, labels)
+
+
 def test_source_then_target_keeps_what_labels_share(data):
     pictures, y = data
     clf = classifier().fit(pictures, y)
