@@ -106,6 +106,10 @@ class Backbone(Plugin):
         Whether `Encoder.prepare` also accepts pairs, as tuples.
     lr : float
         Learning rate of the body with ``lr="auto"``.
+    frozen_below : int
+        Labelled rows per class below which a head on the features as they are does better than a
+        training of the encoder, as far as was measured: ``freeze="auto"`` trains the head alone
+        there. 0 where it never does.
     english_only : bool
         Whether the pretrained weights know English alone. Estimators then warn of training texts
         in another script.
@@ -115,6 +119,7 @@ class Backbone(Plugin):
     pretrained: ClassVar[bool] = True
     reads_pairs: ClassVar[bool] = False
     lr: ClassVar[float] = 1e-4
+    frozen_below: ClassVar[int] = 0
 
     @property
     def english_only(self) -> bool:
@@ -266,7 +271,9 @@ class FreezeStrategy(Plugin):
         """
         return 1
 
-    def decide(self, *, rows: float, per: str, pretrained: bool, stage: str) -> Decision:
+    def decide(
+        self, *, rows: float, per: str, pretrained: bool, stage: str, frozen_below: int = 0
+    ) -> Decision:
         """Settle on a strategy once the data is known; by default, on this one.
 
         Parameters
@@ -279,6 +286,8 @@ class FreezeStrategy(Plugin):
             Whether the backbone's weights are worth keeping.
         stage : {"source", "target"}
             What the training is for.
+        frozen_below : int, default=0
+            What the backbone says of itself.
 
         Returns
         -------

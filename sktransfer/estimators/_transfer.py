@@ -176,6 +176,7 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
             per=targets.per,
             pretrained=parts.backbone.pretrained,
             stage=stage,
+            frozen_below=parts.backbone.frozen_below,
         )
         with isolated_rng(seed, device):
             made = assemble(

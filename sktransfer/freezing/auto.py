@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sktransfer.freezing.strategies import Full, LinearProbeFineTune
+from sktransfer.freezing.strategies import Frozen, Full, LinearProbeFineTune
 from sktransfer.plugins import Decision, FreezeStrategy
 
 __all__ = ["Auto"]
@@ -30,11 +30,19 @@ class Auto(FreezeStrategy):
         """Name all blocks."""
         return frozenset(blocks)
 
-    def decide(self, *, rows: float, per: str, pretrained: bool, stage: str) -> Decision:
+    def decide(
+        self, *, rows: float, per: str, pretrained: bool, stage: str, frozen_below: int = 0
+    ) -> Decision:
         """Settle on a strategy."""
         found = f"{rows:.3g} labelled rows per {per} on average"
         if not pretrained:
             return Decision(Full(), "the backbone has no pretrained weights to keep")
+        if rows < frozen_below:
+            return Decision(
+                Frozen(),
+                f"{found}, fewer than {frozen_below}: below that, this backbone's features do "
+                "better as they are",
+            )
         if rows < _FEW:
             return Decision(
                 LinearProbeFineTune(),

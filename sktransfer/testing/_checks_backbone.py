@@ -48,6 +48,12 @@ def check_class_attributes(plugin: Backbone) -> None:
         change="Set the attribute, or make it a property.",
     )
     expect(
+        isinstance(plugin.frozen_below, int) and plugin.frozen_below >= 0,
+        got=f"frozen_below = {plugin.frozen_below!r}",
+        expected="a whole number of rows per class, 0 where training is never worse",
+        change="Set the class attribute to what was measured.",
+    )
+    expect(
         isinstance(plugin.lr, float | int) and plugin.lr > 0,
         got=f"lr = {plugin.lr!r}",
         expected="a number above 0",

@@ -153,11 +153,13 @@ def check_min_epochs_unfreeze_all(plugin: FreezeStrategy) -> None:
 
 def check_decide_settles(plugin: FreezeStrategy) -> None:
     """Check that a decision holds a strategy that answers, and a reason for people."""
-    for rows, pretrained, stage in itertools.product(
-        (0.5, 1.0, 8.0, 64.0, 1e3, 1e6), (True, False), STAGES
+    for rows, pretrained, stage, frozen_below in itertools.product(
+        (0.5, 1.0, 8.0, 64.0, 1e3, 1e6), (True, False), STAGES, (0, 100)
     ):
-        asked = f"decide(rows={rows}, per='class', pretrained={pretrained}, stage={stage!r})"
-        decision = plugin.decide(rows=rows, per="class", pretrained=pretrained, stage=stage)
+        given: dict[str, Any] = {"rows": rows, "per": "class", "pretrained": pretrained}
+        given |= {"stage": stage, "frozen_below": frozen_below}
+        asked = f"decide({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+        decision = plugin.decide(**given)
         expect(
             isinstance(decision, Decision) and isinstance(decision.strategy, FreezeStrategy),
             got=f"{decision!r} from {asked}",
@@ -170,7 +172,7 @@ def check_decide_settles(plugin: FreezeStrategy) -> None:
             expected="a sentence",
             change="Say which numbers led to the choice.",
         )
-        again = plugin.decide(rows=rows, per="class", pretrained=pretrained, stage=stage)
+        again = plugin.decide(**given)
         expect(
             repr(again) == repr(decision),
             got=f"{decision!r} and {again!r} from {asked}",

@@ -13,6 +13,7 @@ import torch
 from skorch.callbacks import Callback, EarlyStopping
 
 from sktransfer import TrainingDivergedError, TransferTextClassifier
+from sktransfer.backbones.transformer import TransformerBackbone
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +244,20 @@ def test_auto_decides_by_rows_per_class_and_says_why(data, tiny_model):
     assert "no pretrained weights" in quick().fit(*data).decision_["reason"]
 
 
+class AsItIs(TransformerBackbone):
+    """One whose features were found to do better below so many rows."""
+
+    frozen_below = 11
+
+
+def test_auto_trains_the_head_alone_below_what_the_backbone_says(data, tiny_model):
+    few = quick(backbone=AsItIs(tiny_model)).fit(data[0][:20], data[1][:20])
+    more = quick(backbone=AsItIs(tiny_model)).fit(data[0][:22], data[1][:22])
+    assert few.decision_["freeze"] == "Frozen()"
+    assert "10 labelled rows per class on average, fewer than 11" in few.decision_["reason"]
+    assert more.decision_["freeze"] == "LinearProbeFineTune()"
+
+
 @pytest.mark.parametrize(
     ("freeze", "trained"),
     [
@@ -254,8 +269,6 @@ def test_auto_decides_by_rows_per_class_and_says_why(data, tiny_model):
     ],
 )
 def test_only_the_parameters_that_the_strategy_names_change(data, tiny_model, freeze, trained):
-    from sktransfer.backbones.transformer import TransformerBackbone
-
     clf = quick(backbone=tiny_model, freeze=freeze, max_epochs=2, lr=1e-3).fit(*data)
     before = TransformerBackbone(tiny_model).load(device="cpu", random_state=0).module
     after = dict(clf.net_.module_.body.named_parameters())

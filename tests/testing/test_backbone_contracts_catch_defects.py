@@ -111,6 +111,11 @@ class NamesItsLanguage(Words):
 
 
 @breaks("check_class_attributes")
+class FrozenForFewerThanNone(Words):
+    frozen_below = -1
+
+
+@breaks("check_class_attributes")
 class LearnsNothing(Words):
     lr = 0.0
 

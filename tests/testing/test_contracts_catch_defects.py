@@ -303,7 +303,7 @@ class UnfreezesLate(TopBlocks):
 
 @breaks("check_decide_settles")
 class DecidesByTuple(TopBlocks):
-    def decide(self, *, rows, per, pretrained, stage):
+    def decide(self, *, rows, per, pretrained, stage, frozen_below=0):
         class Pair(tuple):
             strategy = self
 
@@ -312,13 +312,13 @@ class DecidesByTuple(TopBlocks):
 
 @breaks("check_decide_settles")
 class GivesNoReason(TopBlocks):
-    def decide(self, *, rows, per, pretrained, stage):
+    def decide(self, *, rows, per, pretrained, stage, frozen_below=0):
         return Decision(self, " ")
 
 
 @breaks("check_decide_settles")
 class DecidesForTheBroken(TopBlocks):
-    def decide(self, *, rows, per, pretrained, stage):
+    def decide(self, *, rows, per, pretrained, stage, frozen_below=0):
         return Decision(AssumesNames(), "it is there")
 
 

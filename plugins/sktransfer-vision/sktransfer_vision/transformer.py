@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sktransfer.plugins import Backbone, Encoder, ModelFiles
+from sktransfer_vision.base import FROZEN_BELOW
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -68,6 +69,7 @@ class ImageTransformer(Backbone):
     """
 
     modality: ClassVar[str] = "image"
+    frozen_below: ClassVar[int] = FROZEN_BELOW
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "model": [str, os.PathLike, dict],
         "pooling": [StrOptions({"auto", "cls", "mean"})],
