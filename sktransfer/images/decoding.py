@@ -50,7 +50,8 @@ def import_pillow() -> Any:
         from PIL import Image
     except ImportError as error:
         raise ImportError(
-            "Reading images needs Pillow: pip install sktransfer-vision, or pip install pillow."
+            "Reading images needs Pillow: pip install pillow, or, with the networks that read "
+            "them, pip install ./plugins/sktransfer-vision."
         ) from error
     return Image
 
@@ -246,8 +247,13 @@ def _rgb(image: Any, Image: Any) -> np.ndarray:
         image = image.transpose(Image.Transpose[turn])
     if image.mode.startswith("I"):
         # 16 bits a pixel, also where Pillow keeps them in 32; `convert` would cut them off at 255.
-        grey = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
-        return np.repeat((grey >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
+        exact = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
+        grey = (exact >> 8).astype(np.uint8)
+        # A PNG may name one grey that is transparent.
+        clear = image.info.get("transparency")
+        if isinstance(clear, int):
+            grey[exact == clear] = 255
+        return np.repeat(grey[:, :, None], 3, axis=2)
     if image.mode == "F":
         return from_array(np.asarray(image))
     if 0 in image.size:

@@ -105,6 +105,12 @@ def test_sixteen_bits_are_scaled_and_not_cut_off():
         assert (found == found[:, :, :1]).all()
 
 
+def test_a_grey_of_sixteen_bits_that_is_transparent_is_put_on_white():
+    values = np.array([[0, 1000, 1001, 1023, 65535]], dtype=np.uint16)
+    found = from_file(written(Image.fromarray(values), "PNG", transparency=1000))
+    assert found[0, :, 0].tolist() == [0, 255, 3, 3, 255]
+
+
 def test_of_several_frames_the_first_is_read():
     frames = [Image.new("RGB", (4, 4), color) for color in ("red", "blue")]
     data = written(frames[0], "GIF", save_all=True, append_images=frames[1:])
