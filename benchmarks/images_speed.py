@@ -4,7 +4,8 @@ The loop opens each file with Pillow, makes it red, green and blue, cuts and res
 backbone does, stacks 32 of them, and runs the same network in evaluation mode without gradients, in
 single precision. Both run in turn in one process. Pictures are ants and bees, of 224 pixels, and
 drawn JPEG files of 12 megapixels. "folding" leaves the reading out: the same pixels through the
-network as it stands and as it is when nothing trains, and then batches of 32 and of 16.
+network as it stands and as it is when nothing trains, and then batches of 32 and of 16. Of
+augmentations the time is compared with that of decoding the same files.
 
 A search over five strengths of a head's penalty in three folds is run in processes of its own, with
 and without features that are kept; so is a second fit on features that the first one left. Seconds
@@ -33,11 +34,12 @@ from sklearn.model_selection import GridSearchCV
 from sktransfer_vision import EfficientNetLite
 from sktransfer_vision.networks import folded
 
-from sktransfer import TransferImageClassifier, TransferImageEncoder
+from sktransfer import ImageAugmentation, TransferImageClassifier, TransferImageEncoder
 from sktransfer.heads.linear import LinearHead
 from sktransfer.images.lazy import Picture
 
 BATCH = 32
+PARTS = ["kept", "features", "network", "augmentation"]
 STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
 
 
@@ -132,6 +134,32 @@ def networks(paths: list[str], rounds: int) -> dict[str, Any]:
     return results
 
 
+def augmentations(paths: list[str], rounds: int) -> dict[str, Any]:
+    """Compare what an augmentation takes with the decoding of the same files."""
+    pictures = [Picture(path, i) for i, path in enumerate(paths[:96])]
+    arrays = [picture.decoded() for picture in pictures]
+    results: dict[str, Any] = {}
+    for name, augmentation in (
+        ("flip and crop, the defaults", ImageAugmentation()),
+        (
+            "all changes",
+            ImageAugmentation(rotation=15, shear=10, zoom=0.2, crop=0.2, color=0.3, erasing=0.5),
+        ),
+    ):
+
+        def apply(augmentation: ImageAugmentation = augmentation) -> None:
+            rng = np.random.default_rng(0)
+            for array in arrays:
+                augmentation.apply(array, rng)
+
+        measured = alternate(lambda: [p.decoded() for p in pictures], apply, rounds)
+        each = 1000 * float(np.median(measured["our_seconds"])) / len(arrays)
+        results[f"augmentation, {name}"] = measured | {"our_ms_per_picture": each}
+        report(f"decoding beside {name}", measured)
+        print(f"  {each:.2f} ms a picture", flush=True)
+    return results
+
+
 def task(kind: str, folder: str, cache: str | None) -> dict[str, Any]:
     """Do in a process of its own what is timed as a whole."""
     frame = unpack("img_hymenoptera", folder)
@@ -192,7 +220,7 @@ def kept_features(folder: str, threads: int | None) -> dict[str, Any]:
 def main() -> None:
     parser = arguments(__doc__, rounds=5)
     parser.add_argument("--large", type=int, default=24, help="How many large files are drawn.")
-    parser.add_argument("--parts", nargs="*", default=["kept", "features", "network"])
+    parser.add_argument("--parts", nargs="*", default=PARTS)
     parser.add_argument("--task", help="What a process that this one starts is to do.")
     parser.add_argument("--folder")
     parser.add_argument("--cache")
@@ -213,6 +241,8 @@ def main() -> None:
             write(args.json, features(paths, args.rounds, 1.5), ("pillow",))
         if "network" in args.parts:
             write(args.json, networks(paths["small"], args.rounds), ("pillow",))
+        if "augmentation" in args.parts:
+            write(args.json, augmentations(paths["small"], args.rounds), ("pillow",))
 
 
 if __name__ == "__main__":
