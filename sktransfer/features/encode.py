@@ -124,6 +124,8 @@ def encode(
     for chunk in chunks:
         features[start : start + len(chunk)] = chunk
         start += len(chunk)
+    if len(position) == len(X):
+        return features
     return features[torch.tensor([position[x] for x in X], dtype=torch.int64)]
 
 

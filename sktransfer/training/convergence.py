@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,9 @@ _MAX_ITER = 2000
 # has many solutions, and digits that predict nothing would take thousands.
 _LINEAR = {"gtol": 1e-8, "ftol": 1e-15}
 _HIDDEN = {"gtol": 1e-5, "ftol": 1e-7}
+# Numbers of which a copy in double precision is kept: 64 MB. Of more, parts are made double, again
+# in each iteration, so that they take the memory of single precision.
+_MOST_KEPT = 2**23
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,9 @@ def fit_to_convergence(
     """
     if not float(C) > 0:
         raise ValueError(f"The head's C has to be positive, got {C!r}.")
-    bad = ~torch.isfinite(features).all(dim=1)
+    # Both are NaN where one of them is; to ask each of them would take copies of all.
+    least, most = torch.aminmax(features, dim=1)
+    bad = ~(torch.isfinite(least) & torch.isfinite(most))
     if bad.any():
         raise TrainingDivergedError(
             f"The encoder gives features that are not finite for {int(bad.sum())} of {len(bad)} "
@@ -106,15 +112,17 @@ def fit_to_convergence(
     if anchor is None:
         anchor = [torch.zeros_like(parameter) for parameter in parameters]
     centre = [value.double() for value in anchor]
-    x, w = features.to(torch.float64, copy=True), weight.double()
+    w = weight.double()
     total = float(w.sum())
     n_outputs = parameters[-1].shape[0]
     penalty = objective.penalty(n_outputs) / (2.0 * float(C) * total)
     # A linear head is found around the mean of the features: activations that are never negative
     # have one that is large, along which the loss is far steeper than along all others.
-    mean = w @ x / total if type(module) is nn.Linear else None
-    if mean is not None:
-        x -= mean
+    x = _Doubled(features)
+    mean = None
+    if type(module) is nn.Linear:
+        mean = torch.stack([w[part] @ rows for part, rows in x.parts()]).sum(dim=0) / total
+        x.centre(mean)
 
     def assign(flat: np.ndarray) -> None:
         start = 0
@@ -124,21 +132,29 @@ def fit_to_convergence(
                 parameter.copy_(torch.from_numpy(flat[start : start + size]).view(shape))
                 start += size
 
+    def loss_of(part: slice, rows: torch.Tensor) -> torch.Tensor:
+        return (w[part] * objective.loss(module(rows), target[part])).sum()
+
     def value_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
         assign(flat)
         for parameter in parameters:
             parameter.grad = None
+        found = 0.0
         with torch.enable_grad():
-            value = (w * objective.loss(module(x), target)).sum() / total
+            value = torch.zeros((), dtype=torch.float64)
             for parameter, mid in zip(parameters, centre, strict=True):
                 if parameter.ndim > 1:
                     value = value + penalty * (parameter - mid).square().sum()
                 elif hold_biases:
                     own = parameter if mean is None else parameter - parameters[0] @ mean
                     value = value + penalty * (own - mid).square().sum()
-            value.backward()
+            for part, rows in x.parts():
+                value = value + loss_of(part, rows) / total
+                value.backward()
+                found += float(value.detach())
+                value = torch.zeros((), dtype=torch.float64)
         gradient = torch.cat([parameter.grad.reshape(-1) for parameter in parameters])  # type: ignore[union-attr]
-        return float(value.detach()), gradient.numpy()
+        return found, gradient.numpy()
 
     if mean is not None:
         _shift(module, mean)
@@ -166,13 +182,43 @@ def fit_to_convergence(
         )
     assign(result.x)
     with torch.no_grad():
-        loss = float((w * objective.loss(module(x), target)).sum() / total)
+        loss = sum(float(loss_of(part, rows)) for part, rows in x.parts()) / total
     if mean is not None:
         _shift(module, -mean)
     for parameter in parameters:
         parameter.grad = None
     module.float()
     return Convergence(n_iter=int(result.nit), loss=loss)
+
+
+class _Doubled:
+    """Features in double precision, all at once or part by part."""
+
+    def __init__(self, features: torch.Tensor) -> None:
+        n, dim = features.shape
+        self._single = features
+        self._mean: torch.Tensor | None = None
+        self._size = n if n * dim <= _MOST_KEPT else max(1, _MOST_KEPT // (8 * dim))
+        self._kept = features.to(torch.float64, copy=True) if self._size == n else None
+
+    def centre(self, mean: torch.Tensor) -> None:
+        """Take their mean away."""
+        self._mean = mean
+        if self._kept is not None:
+            self._kept -= mean
+
+    def parts(self) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Give rows, and where they are; they are valid until the next ones."""
+        if self._kept is not None:
+            yield slice(None), self._kept
+            return
+        # One place for all, since what is freed is not given back at once.
+        place = self._single.new_empty((self._size, self._single.shape[1]), dtype=torch.float64)
+        for start in range(0, len(self._single), self._size):
+            part = slice(start, start + self._size)
+            single = self._single[part]
+            rows = place[: len(single)].copy_(single)
+            yield part, rows if self._mean is None else rows.sub_(self._mean)
 
 
 def _shift(linear: Any, by: torch.Tensor) -> None:

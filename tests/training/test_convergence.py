@@ -263,6 +263,23 @@ def test_running_out_of_iterations_warns(monkeypatch):
         fit(*digits())
 
 
+@pytest.mark.parametrize("head", [LinearHead(), MLPHead(hidden=4)], ids=["linear", "mlp"])
+def test_features_that_are_made_double_part_by_part_have_the_same_solution(monkeypatch, head):
+    X, y = digits()
+    weight = np.linspace(0.5, 1.5, len(y))
+    whole, found = fit(X, y, weight=weight, head=head)
+    monkeypatch.setattr(convergence, "_MOST_KEPT", 8 * 64 * 30)
+    x = convergence._Doubled(torch.tensor(X, dtype=torch.float32))
+    assert [len(rows) for _, rows in x.parts()] == [30] * 16 + [20]
+    parts, again = fit(X, y, weight=weight, head=head)
+    # Of a hidden layer the last digits lead elsewhere.
+    linear = isinstance(head, LinearHead)
+    assert again.loss == pytest.approx(found.loss, rel=1e-6 if linear else 0.05)
+    if linear:
+        for one, other in zip(whole.parameters(), parts.parameters(), strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+
+
 def test_convergence_is_silent():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
