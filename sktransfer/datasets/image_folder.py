@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.utils import Bunch
 
+from sktransfer.images.formats import is_read
+
 __all__ = ["is_image", "list_images", "read_image_folder"]
 
-_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".jp2", ".png", ".gif", ".bmp", ".webp"}
-_SUFFIXES |= {".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".avif"}
 _ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
 # What folders are called that hold parts of a data set, each with folders of classes of its own.
 _PARTS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
@@ -205,7 +205,7 @@ def is_image(name: str | os.PathLike[str]) -> bool:
     (True, False)
     """
     name = os.path.basename(os.fspath(name))
-    return _is_shown(name) and os.path.splitext(name)[1].lower() in _SUFFIXES
+    return _is_shown(name) and is_read(name)
 
 
 def _folder(path: str | os.PathLike[str], expected: str) -> str:

@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from sktransfer.images.formats import READ
+
 __all__ = ["from_array", "from_file", "from_image", "import_pillow", "reduced"]
 
-# Pillow would hand PostScript over to another program, and has readers that hardly anybody looks
-# at. These are what cameras, browsers and scanners write.
-_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000")
 _WITH_OPACITY = {"RGBA", "RGBa", "LA", "La", "PA"}
 _ORIENTATION = 0x0112
 # What turns a picture upright that is stored as its EXIF data says. Pillow's own function writes
@@ -212,9 +211,7 @@ def _refusing(Image: Any) -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(f"{error} PIL.Image.MAX_IMAGE_PIXELS is the limit.") from error
     except Image.UnidentifiedImageError as error:
-        raise ValueError(
-            f"it is no image of a format that is read ({', '.join(_FORMATS)})"
-        ) from error
+        raise ValueError(f"it is no image of a format that is read ({', '.join(READ)})") from error
     except MemoryError:
         raise
     except Exception as error:  # decoders raise whatever they meet
@@ -237,7 +234,7 @@ def _check_size(image: Any, Image: Any) -> None:
 def _known(Image: Any) -> list[str]:
     """Name the formats that this Pillow was built with."""
     Image.init()
-    return [name for name in _FORMATS if name in Image.OPEN]
+    return [name for name in READ if name in Image.OPEN]
 
 
 def _rgb(image: Any, Image: Any) -> np.ndarray:

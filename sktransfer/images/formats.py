@@ -1,0 +1,86 @@
+"""Which files are images, by their suffixes, and which of them are read."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ["READ", "is_of_image", "is_read", "suffix_of"]
+
+# Pillow would hand PostScript over to another program, and has readers that hardly anybody looks
+# at. These are what cameras, browsers and scanners write; by Pillow's names, in the order in which
+# they are tried.
+READ = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "MPO": (".mpo",),
+    "PNG": (".png",),
+    "GIF": (".gif",),
+    "BMP": (".bmp",),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+    "AVIF": (".avif",),
+    "JPEG2000": (".jp2",),
+}
+_SUFFIXES = {suffix for suffixes in READ.values() for suffix in suffixes}
+# Drawings, what cameras store before they make a picture of it, and what editors keep.
+_NOT_READ = {".svg", ".svgz", ".eps", ".psd", ".xcf", ".ico", ".tga", ".jxl", ".exr", ".dcm"}
+_NOT_READ |= {".heic", ".heif", ".hif", ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw"}
+_NOT_READ |= {".srf", ".sr2", ".raf", ".orf", ".rw2", ".pef", ".srw", ".x3f", ".3fr", ".iiq"}
+
+
+def suffix_of(name: str | os.PathLike[str]) -> str:
+    """Give the suffix of a file, in small letters.
+
+    Parameters
+    ----------
+    name : str or path-like
+        Of the file, which need not exist.
+
+    Returns
+    -------
+    suffix : str
+        With its dot; empty if there is none.
+    """
+    return os.path.splitext(os.path.basename(os.fspath(name)))[1].lower()
+
+
+def is_read(name: str | os.PathLike[str]) -> bool:
+    """Tell by its suffix whether a file is an image of a format that is read.
+
+    Parameters
+    ----------
+    name : str or path-like
+        Of the file, which need not exist.
+
+    Returns
+    -------
+    is_read : bool
+
+    Examples
+    --------
+    >>> from sktransfer.images.formats import is_read
+    >>> is_read("holiday.JPG"), is_read("holiday.svg")
+    (True, False)
+    """
+    return suffix_of(name) in _SUFFIXES
+
+
+def is_of_image(name: str | os.PathLike[str]) -> bool:
+    """Tell by its suffix whether a file is an image, be its format read or not.
+
+    Parameters
+    ----------
+    name : str or path-like
+        Of the file, which need not exist.
+
+    Returns
+    -------
+    is_of_image : bool
+
+    Examples
+    --------
+    >>> from sktransfer.images.formats import is_of_image
+    >>> is_of_image("holiday.JPG"), is_of_image("holiday.svg"), is_of_image("holiday.txt")
+    (True, True, False)
+    """
+    return suffix_of(name) in _SUFFIXES | _NOT_READ
