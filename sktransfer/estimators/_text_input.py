@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sktransfer._warnings import warn_user
+from sktransfer.estimators._mistaken import warn_of_image_paths
 from sktransfer.estimators._modality import hand_on
 from sktransfer.estimators._scripts import share_not_latin
 from sktransfer.estimators._texts import Pairs, check_texts
@@ -47,6 +48,7 @@ class TextInput:
     def _read_new(self, X: Any, backbone: Backbone) -> list[Any]:
         """Check texts to be trained on."""
         texts = check_texts(X, fitting=True, pairs=backbone.reads_pairs)
+        warn_of_image_paths(texts)
         if backbone.english_only and (share := share_not_latin(texts)) > _MANY_NOT_LATIN:
             warn_user(
                 f"{share:.0%} of the letters of the training texts are not Latin, but the "

@@ -317,3 +317,11 @@ def test_a_table_without_texts_says_how_columns_are_named(
 def test_a_column_of_images_that_is_not_there(tmp_path, table, train_on_images, error_of):
     said = error_of(train_on_images(table, tmp_path / "m", "--image", "fiel"))
     assert "has no column 'fiel'. Did you mean 'file'? It has: 'id', 'file', 'label'." in said
+
+
+def test_a_column_of_paths_that_is_trained_on_as_texts_is_warned_of(tmp_path, table, train_quickly):
+    done = train_quickly(table, tmp_path / "m", "--text", "file")
+    assert done.exit_code == 0, done.output
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("warning: X looks like paths of images ('photos/lying/0.png')")
+    assert line.endswith("name the column of paths with --image COLUMN.")
