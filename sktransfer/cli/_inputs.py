@@ -52,7 +52,7 @@ class Inputs:
         What a model reads of it.
     table : Table
         A row for each. Images that came in folders have columns of their own: ``path``, and
-        ``label`` where the folder they lie in is their class.
+        ``label`` where each class has a folder.
     column : str
         The column of texts or of paths.
     label : str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -25,6 +25,8 @@ def read_image_folder(
     path: str | os.PathLike[str], *, return_X_y: bool = False
 ) -> Bunch | tuple[list[str], np.ndarray]:
     """List images of which each class has a folder, in the manner of scikit-learn's load_files.
+
+    The folders directly in ``path`` are the classes.
 
     .. code-block:: text
 
@@ -71,7 +73,8 @@ def read_image_folder(
     Warns
     -----
     UserWarning
-        If a folder has no images, or images lie beside the folders. They are left out.
+        If a folder has no images, or images lie beside the folders: they are left out. If no class
+        has images of its own, and the folders in them have the same names, such as those of years.
 
     Notes
     -----
@@ -119,8 +122,19 @@ def read_image_folder(
     if lying:
         warnings.warn(
             f"{_counted(len(lying))} directly in {root!r}, such as {lying[0]!r}, and "
-            f"{'has' if len(lying) == 1 else 'have'} no class: left out. The folder that an image "
-            "lies in is its class.",
+            f"{'has' if len(lying) == 1 else 'have'} no class: left out. The folders directly in "
+            f"{root!r} are the classes.",
+            UserWarning,
+            stacklevel=2,
+        )
+    repeated = _repeated({name: found[name] for name in names}, root)
+    if repeated:
+        warnings.warn(
+            f"The folders directly in {root!r} are the classes: {_listed(names)}. None has images "
+            f"of its own, and {_listed(repeated)} lie in several of them. If those are the "
+            f"classes, give one folder, such as {os.path.join(root, names[0])!r}, or labels of "
+            f"your own: [pathlib.Path(path).relative_to({root!r}).parts[1] for path in X]; on the "
+            "command line, a table of paths and labels with --image COLUMN.",
             UserWarning,
             stacklevel=2,
         )
@@ -252,7 +266,7 @@ def _check_classes(
                 f"{_counted(len(lying))} directly in {root!r}, and there are none in folders of it"
             )
         raise ValueError(
-            f"{got}. The folder that an image lies in is its class, as in {_layout(root)}."
+            f"{got}. The folders directly in {root!r} are the classes, as in {_layout(root)}."
         )
     only = os.path.join(root, names[0])
     deeper = _entries(only)[0]
@@ -263,6 +277,23 @@ def _check_classes(
         f"All images in folders of {root!r} are of one class, {names[0]!r}; expected two folders "
         f"with images at least, as in {_layout(root)}.{hint}"
     )
+
+
+def _repeated(images: Mapping[str, Sequence[str]], root: str) -> list[str]:
+    """Give names of folders within classes that may be the classes themselves."""
+    counts: Counter[str] = Counter()
+    for name, paths in images.items():
+        start = os.path.join(root, name, "")
+        below = [path.removeprefix(start).split(os.sep) for path in paths]
+        if any(len(parts) == 1 for parts in below):
+            return []
+        counts.update({parts[0] for parts in below})
+    repeated = sorted(name for name, n in counts.items() if n > 1)
+    # One name says what is the same everywhere, such as "images"; and if few of many are repeated,
+    # that is by chance.
+    if len(repeated) < 2 or 2 * len(repeated) < len(counts):
+        return []
+    return [] if {name.lower() for name in repeated} <= _PARTS else repeated
 
 
 def _layout(root: str) -> str:

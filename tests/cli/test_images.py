@@ -134,7 +134,7 @@ def test_what_train_refuses(tmp_path, photos, train_on_images, error_of, option,
     ("names", "message"),
     [
         (["a.csv"], "There are no images in folders of"),
-        (["1.png", "2.png"], "The folder that an image lies in is its class"),
+        (["1.png", "2.png"], "are the classes, as in "),
         (["cats/1.png"], "are of one class, 'cats'"),
         (["train/a/1.png", "train/b/1.png", "test/a/2.png", "test/b/2.png"], "Give one of them"),
     ],

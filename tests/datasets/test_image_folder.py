@@ -183,7 +183,10 @@ def test_a_folder_without_images_is_no_class_and_a_warning_names_it(make):
 
 def test_images_beside_the_folders_are_left_out_with_a_warning(make):
     folder = make("cats/1.jpg", "dogs/2.jpg", "b.png", "a.png")
-    with pytest.warns(UserWarning, match=r"2 images lie directly in .*, such as 'a\.png'"):
+    with pytest.warns(
+        UserWarning,
+        match=r"2 images lie directly in .*, such as 'a\.png'.*folders directly in .* the classes",
+    ):
         found = read_image_folder(folder)
     assert names_below(folder, found.data) == ["cats/1.jpg", "dogs/2.jpg"]
 
@@ -241,6 +244,40 @@ def test_parts_of_the_data_are_no_classes(make):
 def test_what_only_sounds_like_parts_may_be_classes(make):
     folder = make("training/1.jpg", "testing/2.jpg")
     assert read_image_folder(folder).target_names == ["testing", "training"]
+
+
+NESTED = ["2023/ants/1.jpg", "2023/bees/2.jpg", "2024/ants/3.jpg", "2024/bees/deep/4.jpg"]
+
+
+def test_folders_whose_folders_may_be_the_classes_are_warned_of_once(make):
+    folder = make(*NESTED, "2024/wasps/5.jpg")
+    with pytest.warns(UserWarning, match="are the classes") as caught:
+        X, y = read_image_folder(folder, return_X_y=True)
+    assert y.tolist() == ["2023", "2023", "2024", "2024", "2024"]
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    said = str(caught[0].message)
+    assert said.startswith(f"The folders directly in {str(folder)!r} are the classes: '2023', '20")
+    assert "'ants', 'bees' lie in several of them" in said
+    assert f"give one folder, such as {str(folder / '2023')!r}" in said
+    assert f"[pathlib.Path(path).relative_to({str(folder)!r}).parts[1] for path in X]" in said
+    labels = [Path(path).relative_to(folder).parts[1] for path in X]
+    assert labels == ["ants", "bees", "ants", "bees", "wasps"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [*NESTED, "2023/6.jpg"],
+        ["cats/images/1.jpg", "dogs/images/2.jpg"],
+        ["cats/train/1.jpg", "cats/test/2.jpg", "dogs/train/3.jpg", "dogs/test/4.jpg"],
+        ["cats/tom/1.jpg", "cats/tim/2.jpg", "dogs/rex/3.jpg", "dogs/tim/4.jpg"],
+        ["a/1/1.jpg", "a/2/1.jpg", "b/1/1.jpg", "b/2/1.jpg", *(f"b/x{i}/1.jpg" for i in range(3))],
+    ],
+    ids=["images of its own", "one name", "parts", "one by chance", "few by chance"],
+)
+def test_folders_in_classes_are_not_warned_of_otherwise(make, names):
+    assert len(read_image_folder(make(*names)).data) == len(names)
 
 
 # --- without classes -----------------------------------------------------------------------------
