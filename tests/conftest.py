@@ -122,3 +122,25 @@ def tiny_model(tmp_path_factory) -> Path:
         )
         BertModel(config).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def heif(monkeypatch) -> bytes:
+    """A file in HEIF, and an opener in Pillow as pillow_heif registers it: a PPM lies within."""
+    import io
+
+    from PIL import Image, PpmImagePlugin
+
+    Image.init()
+    start = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+
+    class HeifImageFile(PpmImagePlugin.PpmImageFile):
+        format = "HEIF"
+
+        def __init__(self, fp, filename=None):
+            super().__init__(io.BytesIO(fp.read().removeprefix(start)))
+
+    monkeypatch.setattr(Image, "ID", [*Image.ID])
+    monkeypatch.setattr(Image, "OPEN", {**Image.OPEN})
+    Image.register_open("HEIF", HeifImageFile, lambda prefix: prefix[4:12] == b"ftypheic")
+    return start + b"P6 2 1 255\n" + bytes([9, 8, 7, 200, 100, 50])

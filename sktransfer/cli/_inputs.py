@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from sktransfer._warnings import warn_user
 from sktransfer.cli._image_paths import paths_of_images
 from sktransfer.cli._kinds import described, form_of
 from sktransfer.cli.tables import KINDS_OF_TABLES, Table, read_table
@@ -237,19 +238,26 @@ def read_inputs(data: Sequence[Path], columns: Columns) -> Inputs:
         )
     if tables:
         return _in_table(tables[0], columns)
-    from sktransfer.datasets.image_folder import list_images
+    from sktransfer.datasets._image_files import files_below, not_read
 
     paths: list[str] = []
+    unread: list[str] = []
     for each in data:
         if each.is_dir():
-            found = list_images(each)
-            if not found:
-                raise ValueError(f"There are no images in {each}, nor in the folders in it.")
-            paths += found
+            found = files_below(each)
+            if not found.images:
+                others = f" {not_read(found.unread)}" if found.unread else ""
+                raise ValueError(
+                    f"There are no images in {each}, nor in the folders in it.{others}"
+                )
+            paths += found.images
+            unread += found.unread
         elif each.exists():
             paths.append(os.fspath(each))
         else:
             raise FileNotFoundError(f"There is no {each}; expected an image.")
+    if unread:
+        warn_user(not_read(unread))
     table = Table({_PATH: list(dict.fromkeys(paths))}, str(data[0]))
     return Inputs("image", table, _PATH, _LABEL)
 

@@ -55,12 +55,17 @@ def form_of(data: Path, image: str | None = None) -> Form:
     if is_table(data):
         return "texts" if image is None else "listed images"
     from sktransfer.datasets.image_folder import is_image
+    from sktransfer.images.formats import is_of_image, suffix_of
 
     if is_image(data):
         return "images"
     if not data.exists():
         raise FileNotFoundError(
             f"There is no {data}; expected a folder of images, or a table ({KINDS_OF_TABLES})."
+        )
+    if is_of_image(data):
+        raise ValueError(
+            f"{data} is of a format that is not read ({suffix_of(data)}): convert it to JPEG."
         )
     unpack = " Unpack it first." if data.suffix.lower() in _ARCHIVES else ""
     raise ValueError(

@@ -10,15 +10,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from sklearn.utils import Bunch
 
+from sktransfer.datasets._image_files import Found, files_below, folder_at, is_shown, not_read
 from sktransfer.images.formats import is_read
 
 __all__ = ["is_image", "list_images", "read_image_folder"]
 
-_ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
 # What folders are called that hold parts of a data set, each with folders of classes of its own.
 _PARTS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
-# Beside hidden ones: what a Mac adds to zip files, and storage of one make to every folder.
-_NO_CLASSES = {"__MACOSX", "@eaDir"}
 
 
 def read_image_folder(
@@ -35,8 +33,9 @@ def read_image_folder(
         animals/dogs/3.jpg
 
     Images are those files whose suffix says so: jpg, jpeg, png, gif, bmp, webp, tif, tiff, ppm,
-    pgm, pbm, avif, jp2 and their variants, in capital letters or small ones. They are not opened.
-    Other files are passed over, and so are hidden files and folders.
+    pgm, pbm, avif, jp2 and their variants, in capital letters or small ones; heic and heif as well
+    where an opener of them is registered with Pillow, as ``pillow_heif.register_heif_opener()``
+    does. They are not opened. Other files are passed over, and so are hidden files and folders.
 
     Parameters
     ----------
@@ -73,8 +72,9 @@ def read_image_folder(
     Warns
     -----
     UserWarning
-        If a folder has no images, or images lie beside the folders: they are left out. If no class
-        has images of its own, and the folders in them have the same names, such as those of years.
+        If a folder has no images, images lie beside the folders, or files are images of a format
+        that is not read, such as heic, svg or dng: they are left out. If no class has images of
+        its own, and the folders in them have the same names, as where the classes are years.
 
     Notes
     -----
@@ -101,16 +101,20 @@ def read_image_folder(
     >>> animals.target.tolist(), animals.target_names
     (['cats', 'cats', 'dogs'], ['cats', 'dogs'])
     """
-    root = _folder(path, "a folder with one folder a class")
-    folders, lying = _entries(root)
+    root = folder_at(path, "a folder with one folder a class")
+    folders, beside = _entries(root)
     if len(folders) > 1 and _are_parts(root, folders):
         raise ValueError(
             f"The folders in {root!r} are {_listed(folders)}: parts of the data, not classes. "
             f"Give one of them, such as {os.path.join(root, _first_part(folders))!r}."
         )
-    found = {name: list_images(os.path.join(root, name)) for name in folders}
+    below = {name: files_below(os.path.join(root, name)) for name in folders}
+    found = {name: below[name].images for name in folders}
+    unread = [path for name in folders for path in below[name].unread]
     names = [name for name in folders if found[name]]
-    _check_classes(root, folders, names, lying)
+    _check_classes(root, names, beside.images, [*unread, *beside.unread])
+    if unread:
+        warnings.warn(f"In {root!r}, {not_read(unread)}", UserWarning, stacklevel=2)
     empty = [name for name in folders if not found[name]]
     if empty:
         warnings.warn(
@@ -119,6 +123,7 @@ def read_image_folder(
             UserWarning,
             stacklevel=2,
         )
+    lying = beside.images
     if lying:
         warnings.warn(
             f"{_counted(len(lying))} directly in {root!r}, such as {lying[0]!r}, and "
@@ -175,28 +180,7 @@ def list_images(path: str | os.PathLike[str]) -> list[str]:
     ...     list_images(folder)
     []
     """
-    root = _folder(path, "a folder of images")
-    # What lies above counts as read: a link to it would bring the images of other classes in.
-    above = os.path.realpath(root)
-    seen = {_identity(above)}
-    while os.path.dirname(above) != above:
-        above = os.path.dirname(above)
-        seen.add(_identity(above))
-    if os.path.islink(root):
-        seen.add(_identity(os.path.dirname(os.path.abspath(root))))
-    images = []
-    for folder, below, files in os.walk(root, followlinks=True, onerror=_fail):
-        kept = []
-        for name in sorted(below):
-            identity = _identity(os.path.join(folder, name))
-            if _is_shown(name) and identity not in seen:
-                seen.add(identity)
-                kept.append(name)
-        below[:] = kept  # where os.walk goes on
-        paths = [os.path.join(folder, name) for name in files if is_image(name)]
-        # A pipe would be waited for, for ever; a link that leads nowhere is an error later on.
-        images += [path for path in paths if os.path.isfile(path) or not os.path.exists(path)]
-    return sorted(images)
+    return files_below(path).images
 
 
 def is_image(name: str | os.PathLike[str]) -> bool:
@@ -219,28 +203,16 @@ def is_image(name: str | os.PathLike[str]) -> bool:
     (True, False)
     """
     name = os.path.basename(os.fspath(name))
-    return _is_shown(name) and is_read(name)
+    return is_shown(name) and is_read(name)
 
 
-def _folder(path: str | os.PathLike[str], expected: str) -> str:
-    """Give the folder's name, if there is such a folder."""
-    root = os.path.expanduser(os.fsdecode(path))
-    if not os.path.exists(root):
-        here = "" if os.path.isabs(root) else f" in {os.getcwd()!r}"
-        raise FileNotFoundError(f"There is no {root!r}{here}; expected {expected}.")
-    if not os.path.isdir(root):
-        unpack = " Unpack it first." if root.lower().endswith(_ARCHIVES) else ""
-        raise NotADirectoryError(f"{root!r} is a file; expected {expected}.{unpack}")
-    return root
-
-
-def _entries(root: str) -> tuple[list[str], list[str]]:
+def _entries(root: str) -> tuple[list[str], Found]:
     """Give the names of folders that may be classes, and of images that lie beside them."""
     with os.scandir(root) as entries:
-        shown = [entry for entry in entries if _is_shown(entry.name)]
+        shown = [entry for entry in entries if is_shown(entry.name)]
         folders = sorted(entry.name for entry in shown if entry.is_dir())
-        files = sorted(entry.name for entry in shown if not entry.is_dir())
-    return folders, [name for name in files if is_image(name)]
+        files = [entry.name for entry in shown if not entry.is_dir()]
+    return folders, Found.among(files)
 
 
 def _are_parts(root: str, folders: Sequence[str]) -> bool:
@@ -254,11 +226,12 @@ def _first_part(folders: Sequence[str]) -> str:
 
 
 def _check_classes(
-    root: str, folders: Sequence[str], names: Sequence[str], lying: Sequence[str]
+    root: str, names: Sequence[str], lying: Sequence[str], unread: Sequence[str]
 ) -> None:
     """Refuse what leaves nothing to tell apart."""
     if len(names) > 1:
         return
+    others = f" {not_read(unread)}" if unread else ""
     if not names:
         got = f"There are no images in folders of {root!r}"
         if lying:
@@ -266,7 +239,8 @@ def _check_classes(
                 f"{_counted(len(lying))} directly in {root!r}, and there are none in folders of it"
             )
         raise ValueError(
-            f"{got}. The folders directly in {root!r} are the classes, as in {_layout(root)}."
+            f"{got}.{others} The folders directly in {root!r} are the classes, as in "
+            f"{_layout(root)}."
         )
     only = os.path.join(root, names[0])
     deeper = _entries(only)[0]
@@ -275,7 +249,7 @@ def _check_classes(
         hint = f" It has folders of its own: for those as classes, give {only!r}."
     raise ValueError(
         f"All images in folders of {root!r} are of one class, {names[0]!r}; expected two folders "
-        f"with images at least, as in {_layout(root)}.{hint}"
+        f"with images at least, as in {_layout(root)}.{hint}{others}"
     )
 
 
@@ -307,17 +281,3 @@ def _counted(n: int) -> str:
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(map(repr, names[:5]))
     return shown if len(names) <= 5 else f"{shown} and {len(names) - 5:,} more"
-
-
-def _is_shown(name: str) -> bool:
-    return not name.startswith(".") and name not in _NO_CLASSES
-
-
-def _identity(folder: str) -> tuple[int, int]:
-    status = os.stat(folder)
-    return status.st_dev, status.st_ino
-
-
-def _fail(error: OSError) -> None:
-    """Stop os.walk, which would leave out a folder that it may not read."""
-    raise error

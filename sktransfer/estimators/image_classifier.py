@@ -149,11 +149,11 @@ class TransferImageClassifier(ImageInput, BaseTransferClassifier):
 
     Notes
     -----
-    Images are what Pillow decodes of JPEG, PNG, GIF, BMP, WebP, TIFF, PPM, AVIF and JPEG 2000, put
-    upright as their EXIF data says. What is transparent is put on white; grey, palette and 16-bit
-    images become red, green and blue of 8 bits. Large JPEG files are decoded at a fraction of their
-    size by EfficientNet-Lite and VGG16, at least twice what they read. Files of more pixels than
-    ``PIL.Image.MAX_IMAGE_PIXELS`` are refused.
+    Images are what Pillow decodes of JPEG, PNG, GIF, BMP, WebP, TIFF, PPM, AVIF and JPEG 2000, and
+    of HEIF where an opener is registered, put upright as their EXIF data says. What is transparent
+    is put on white; grey, palette and 16-bit images become red, green and blue of 8 bits. Large
+    JPEG files are decoded at a fraction of their size by EfficientNet-Lite and VGG16, at least
+    twice what they read. Files of more pixels than ``PIL.Image.MAX_IMAGE_PIXELS`` are refused.
 
     Examples
     --------

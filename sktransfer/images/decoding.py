@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sktransfer.images.formats import READ
+from sktransfer.images.formats import names_of_read
 
 __all__ = ["from_array", "from_file", "from_image", "import_pillow", "reduced"]
 
@@ -211,7 +211,9 @@ def _refusing(Image: Any) -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(f"{error} PIL.Image.MAX_IMAGE_PIXELS is the limit.") from error
     except Image.UnidentifiedImageError as error:
-        raise ValueError(f"it is no image of a format that is read ({', '.join(READ)})") from error
+        raise ValueError(
+            f"it is no image of a format that is read ({', '.join(names_of_read())})"
+        ) from error
     except MemoryError:
         raise
     except Exception as error:  # decoders raise whatever they meet
@@ -234,7 +236,7 @@ def _check_size(image: Any, Image: Any) -> None:
 def _known(Image: Any) -> list[str]:
     """Name the formats that this Pillow was built with."""
     Image.init()
-    return [name for name in READ if name in Image.OPEN]
+    return [name for name in names_of_read() if name in Image.OPEN]
 
 
 def _rgb(image: Any, Image: Any) -> np.ndarray:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 
-__all__ = ["READ", "is_of_image", "is_read", "suffix_of"]
+__all__ = ["is_of_image", "is_read", "names_of_read", "suffix_of"]
 
 # Pillow would hand PostScript over to another program, and has readers that hardly anybody looks
 # at. These are what cameras, browsers and scanners write; by Pillow's names, in the order in which
 # they are tried.
-READ = {
+_READ = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "MPO": (".mpo",),
     "PNG": (".png",),
@@ -21,11 +22,26 @@ READ = {
     "AVIF": (".avif",),
     "JPEG2000": (".jp2",),
 }
-_SUFFIXES = {suffix for suffixes in READ.values() for suffix in suffixes}
+# Those that a user adds to Pillow, as pillow_heif.register_heif_opener() does.
+_IF_REGISTERED = {"HEIF": (".heic", ".heif", ".hif")}
+_SUFFIXES = {
+    suffix: name for name, suffixes in {**_READ, **_IF_REGISTERED}.items() for suffix in suffixes
+}
 # Drawings, what cameras store before they make a picture of it, and what editors keep.
 _NOT_READ = {".svg", ".svgz", ".eps", ".psd", ".xcf", ".ico", ".tga", ".jxl", ".exr", ".dcm"}
-_NOT_READ |= {".heic", ".heif", ".hif", ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw"}
-_NOT_READ |= {".srf", ".sr2", ".raf", ".orf", ".rw2", ".pef", ".srw", ".x3f", ".3fr", ".iiq"}
+_NOT_READ |= {".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".raf"}
+_NOT_READ |= {".orf", ".rw2", ".pef", ".srw", ".x3f", ".3fr", ".iiq"}
+
+
+def names_of_read() -> list[str]:
+    """Name the formats that are read, as Pillow does.
+
+    Returns
+    -------
+    names : list of str
+        In the order in which they are tried. Pillow may have been built without some of them.
+    """
+    return [*_READ, *_registered()]
 
 
 def suffix_of(name: str | os.PathLike[str]) -> str:
@@ -62,7 +78,8 @@ def is_read(name: str | os.PathLike[str]) -> bool:
     >>> is_read("holiday.JPG"), is_read("holiday.svg")
     (True, False)
     """
-    return suffix_of(name) in _SUFFIXES
+    called = _SUFFIXES.get(suffix_of(name))
+    return called in _READ or called in _registered()
 
 
 def is_of_image(name: str | os.PathLike[str]) -> bool:
@@ -83,4 +100,11 @@ def is_of_image(name: str | os.PathLike[str]) -> bool:
     >>> is_of_image("holiday.JPG"), is_of_image("holiday.svg"), is_of_image("holiday.txt")
     (True, True, False)
     """
-    return suffix_of(name) in _SUFFIXES | _NOT_READ
+    suffix = suffix_of(name)
+    return suffix in _SUFFIXES or suffix in _NOT_READ
+
+
+def _registered() -> list[str]:
+    # Whoever registers an opener has imported Pillow, so that it need not be imported here.
+    openers = getattr(sys.modules.get("PIL.Image"), "OPEN", {})
+    return [name for name in _IF_REGISTERED if name in openers]

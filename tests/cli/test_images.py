@@ -277,6 +277,31 @@ def test_predicting_nothing_is_an_error(tmp_path, of_images, sktransfer, error_o
         assert message in error_of(sktransfer("predict", of_images, given))
 
 
+def test_files_of_formats_that_are_not_read_are_named(
+    tmp_path, photos, of_images, sktransfer, train_on_images, error_of
+):
+    (tmp_path / "only").mkdir()
+    for file in (tmp_path / "IMG_1.HEIC", tmp_path / "only" / "1.dng", photos / "lying" / "2.heic"):
+        file.write_bytes(b"x")
+    said = error_of(sktransfer("predict", of_images, tmp_path / "IMG_1.HEIC"))
+    assert said.endswith("IMG_1.HEIC is of a format that is not read (.heic): convert it to JPEG.")
+    said = error_of(sktransfer("predict", of_images, tmp_path / "none.HEIC"))
+    assert said.startswith(f"There is no {tmp_path / 'none.HEIC'}")
+    said = error_of(sktransfer("predict", of_images, tmp_path / "only"))
+    assert "There are no images in" in said
+    assert said.endswith(
+        "1 file of a format that is not read (.dng) is left out: convert it to JPEG."
+    )
+    for done in (
+        sktransfer("predict", of_images, photos),
+        train_on_images(photos, tmp_path / "m"),
+    ):
+        assert done.exit_code == 0, done.output
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("warning: ")
+        assert "1 file of a format that is not read (.heic) is left out" in line
+
+
 def test_a_table_stands_alone(photos, data, trained, sktransfer, error_of):
     for given in ((photos, data), (data, data)):
         said = error_of(sktransfer("predict", trained, *given))

@@ -280,6 +280,51 @@ def test_folders_in_classes_are_not_warned_of_otherwise(make, names):
     assert len(read_image_folder(make(*names)).data) == len(names)
 
 
+# --- formats that are not read -------------------------------------------------------------------
+
+
+def test_files_of_formats_that_are_not_read_are_counted_and_named_once(make):
+    folder = make("cats/1.jpg", "cats/2.HEIC", "dogs/3.jpg", "dogs/4.svg", "dogs/deep/5.heic")
+    make("dogs/._6.heic", "dogs/notes.txt", "@eaDir/7.heic")
+    with pytest.warns(UserWarning, match="not read") as caught:
+        found = read_image_folder(folder)
+    assert names_below(folder, found.data) == ["cats/1.jpg", "dogs/3.jpg"]
+    (warning,) = caught
+    assert warning.filename == __file__
+    assert str(warning.message) == (
+        f"In {str(folder)!r}, 3 files of formats that are not read (.heic, .svg) are left out: "
+        "convert them to JPEG."
+    )
+
+
+@pytest.mark.parametrize(
+    "suffix", ["heic", "heif", "svg", "dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2", "psd"]
+)
+def test_a_file_of_a_format_that_is_not_read_is_named(make, suffix):
+    with pytest.warns(UserWarning, match=rf"1 file of a format .*\(\.{suffix}\) is left out"):
+        read_image_folder(make("a/1.jpg", f"a/2.{suffix}", "b/1.jpg"))
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["a/1.heic", "b/2.heic"], r"no images in folders of .*: convert them.*are the classes"),
+        (["1.heic", "2.heic"], r"no images in folders of .*2 files of formats .*\(\.heic\)"),
+        (["a/1.jpg", "b/2.heic"], r"one class, 'a'.* 1 file of a format .*\(\.heic\)"),
+    ],
+)
+def test_where_nothing_else_is_left_the_error_says_so(make, names, message):
+    with pytest.raises(ValueError, match=message):
+        read_image_folder(make(*names))
+
+
+def test_heif_is_read_where_an_opener_is_registered(make, heif):
+    folder = make("cats/1.HEIC", "dogs/2.heif", "dogs/3.hif")
+    assert len(read_image_folder(folder).data) == 3
+    with pytest.warns(UserWarning, match=r"\(\.svg\)"):
+        read_image_folder(make("dogs/4.svg"))
+
+
 # --- without classes -----------------------------------------------------------------------------
 
 

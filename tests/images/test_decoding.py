@@ -36,6 +36,17 @@ def test_formats_are_read_as_what_was_written(kind, tmp_path):
         assert np.abs(found.astype(int) - photo()).max() <= tolerance
 
 
+def test_heif_is_decoded_where_an_opener_is_registered(heif, tmp_path, monkeypatch):
+    (tmp_path / "photo.heic").write_bytes(heif)
+    for file in (heif, tmp_path / "photo.heic"):
+        np.testing.assert_array_equal(from_file(file), [[[9, 8, 7], [200, 100, 50]]])
+    with pytest.raises(ValueError, match=r"\(JPEG, .*, HEIF\)"):
+        from_file(b"something else")
+    monkeypatch.delitem(Image.OPEN, "HEIF")
+    with pytest.raises(ValueError, match=r"format that is (not )?read"):
+        from_file(heif)
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_of_exif_is_put_upright(orientation):
     exif = Image.Exif()
