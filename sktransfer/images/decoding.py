@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import threading
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sktransfer.images.formats import names_of_read
+from sktransfer.images.opening import check_size, load, opened, too_large
 
 __all__ = ["from_array", "from_file", "from_image", "import_pillow", "reduced"]
 
@@ -78,15 +77,13 @@ def from_file(file: Any, at_least: int | None = None) -> np.ndarray:
         If it is no image of a known format, is damaged, or has too many pixels.
     """
     Image = import_pillow()
-    stream = io.BytesIO(file) if isinstance(file, bytes) else file
-    with _refusing(Image), Image.open(stream, formats=_known(Image)) as image:
-        _check_size(image, Image)
+    with _refusing(Image), opened(file, Image) as image:
         if at_least is not None and image.format in ("JPEG", "MPO"):
             scale = _SPARE * at_least / min(image.size)
             if scale < 1:
                 # Decoded as RGB or grey, as it is; the orientation does not matter to a minimum.
                 image.draft(None, (ceil(scale * image.width), ceil(scale * image.height)))
-        image.load()
+        load(image, Image)
         return _rgb(image, Image)
 
 
@@ -110,7 +107,7 @@ def from_image(image: Any) -> np.ndarray:
     """
     Image = import_pillow()
     with _refusing(Image), _LOADING:
-        _check_size(image, Image)
+        check_size(image, Image)
         image.load()
         return _rgb(image, Image)
 
@@ -209,34 +206,13 @@ def _refusing(Image: Any) -> Iterator[None]:
     try:
         yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ValueError(f"{error} PIL.Image.MAX_IMAGE_PIXELS is the limit.") from error
-    except Image.UnidentifiedImageError as error:
-        raise ValueError(
-            f"it is no image of a format that is read ({', '.join(names_of_read())})"
-        ) from error
+        raise ValueError(too_large("too many pixels", Image)) from error
     except MemoryError:
         raise
     except Exception as error:  # decoders raise whatever they meet
         # Of what the system says, the path is known already.
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise ValueError(reason) from error
-
-
-def _check_size(image: Any, Image: Any) -> None:
-    """Refuse what is small as a file and fills the memory, at the size at which Pillow warns."""
-    limit = Image.MAX_IMAGE_PIXELS
-    n_pixels = image.width * image.height
-    if limit is not None and n_pixels > limit:
-        raise ValueError(
-            f"it has {image.width} x {image.height} pixels, more than the {limit} that "
-            "PIL.Image.MAX_IMAGE_PIXELS allows; set that higher if you trust the file"
-        )
-
-
-def _known(Image: Any) -> list[str]:
-    """Name the formats that this Pillow was built with."""
-    Image.init()
-    return [name for name in names_of_read() if name in Image.OPEN]
 
 
 def _rgb(image: Any, Image: Any) -> np.ndarray:
