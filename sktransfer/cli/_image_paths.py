@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sktransfer.images.urls import is_url
+
 __all__ = ["paths_of_images"]
 
 
@@ -28,14 +30,14 @@ def paths_of_images(cells: Sequence[Any], folder: Path, origin: str, column: str
     Returns
     -------
     paths : list of n str
-        Absolute ones as they are.
+        Absolute ones as they are. A ``~`` is the home folder.
 
     Raises
     ------
     TypeError
         If a cell is no text.
     ValueError
-        If a cell is blank.
+        If a cell is blank or a URL.
     FileNotFoundError
         If there is not one of the images; says what was looked for where. One that is missing among
         others is left to whoever reads it.
@@ -50,7 +52,12 @@ def paths_of_images(cells: Sequence[Any], folder: Path, origin: str, column: str
             raise ValueError(
                 f"{origin} has a blank {column!r} in row {row}; expected the path of an image."
             )
-    paths = [str(folder / cell) for cell in cells]
+        if is_url(cell):
+            raise ValueError(
+                f"{origin} has a URL as {column!r} in row {row}: {cell!r}. URLs are not fetched: "
+                "download the images first, and name their paths."
+            )
+    paths = [str(folder / os.path.expanduser(cell)) for cell in cells]
     if not any(map(os.path.exists, paths)):
         raise FileNotFoundError(
             f"There is none of the {len(paths):,} images that {origin} names as {column!r}. "
@@ -61,8 +68,8 @@ def paths_of_images(cells: Sequence[Any], folder: Path, origin: str, column: str
 
 def _where(cell: str, path: str, folder: Path) -> str:
     """Say where the first one was looked for, and what may help."""
-    if os.path.isabs(cell):
-        return f"The first is {cell}."
+    if os.path.isabs(os.path.expanduser(cell)):
+        return f"The first is {path}."
     said = f"The first, {cell}, was looked for in {folder.absolute()}: there is no {path}."
     if os.path.exists(cell):
         return f"{said} It is there from the current folder: type --image-folder ."

@@ -239,6 +239,7 @@ def read_inputs(data: Sequence[Path], columns: Columns) -> Inputs:
     if tables:
         return _in_table(tables[0], columns)
     from sktransfer.datasets._image_files import files_below, not_read
+    from sktransfer.images.urls import is_url
 
     paths: list[str] = []
     unread: list[str] = []
@@ -255,7 +256,8 @@ def read_inputs(data: Sequence[Path], columns: Columns) -> Inputs:
         elif each.exists():
             paths.append(os.fspath(each))
         else:
-            raise FileNotFoundError(f"There is no {each}; expected an image.")
+            fetch = " URLs are not fetched: download it first." if is_url(os.fspath(each)) else ""
+            raise FileNotFoundError(f"There is no {each}; expected an image.{fetch}")
     if unread:
         warn_user(not_read(unread))
     table = Table({_PATH: list(dict.fromkeys(paths))}, str(data[0]))

@@ -10,6 +10,7 @@ import numpy as np
 
 from sktransfer._missing import is_missing
 from sktransfer.images.lazy import Picture
+from sktransfer.images.urls import is_url
 
 __all__ = ["Pictures", "check_pictures"]
 
@@ -17,6 +18,8 @@ _EXPECTED = (
     "a list, Series or one-column frame of paths, Pillow images or arrays, or an array of shape "
     "(n, height, width) or (n, height, width, 3)"
 )
+# Characters of a URL that a message has.
+_SHOWN = 80
 
 
 class Pictures(list):
@@ -40,7 +43,8 @@ def check_pictures(X: Any, *, start: int = 0) -> Pictures:
     ----------
     X : list, tuple, ndarray, Series, one-column frame or other iterable of n pictures
         Each a path (str or path-like), the bytes of a file, an image of Pillow, or an array; pandas
-        and polars are understood. An array of three dimensions holds grey pictures.
+        and polars are understood. An array of three dimensions holds grey pictures. In a path, a
+        ``~`` is the home folder.
     start : int, default=0
         Number of the first picture, for messages.
 
@@ -51,7 +55,7 @@ def check_pictures(X: Any, *, start: int = 0) -> Pictures:
     Raises
     ------
     ValueError
-        If X is one picture, is empty, has several columns or missing values.
+        If X is one picture, is empty, has several columns, missing values or URLs.
     TypeError
         If X is no collection, or something in it is no picture.
 
@@ -67,7 +71,9 @@ def check_pictures(X: Any, *, start: int = 0) -> Pictures:
         raise ValueError("X is empty: found 0 images while a minimum of 1 is required.")
     pictures = []
     for i, value in enumerate(values, start=start):
-        if isinstance(value, str | os.PathLike | bytes | np.ndarray) or _is_image(value):
+        if isinstance(value, str | os.PathLike):
+            pictures.append(Picture(_path(value, i), i))
+        elif isinstance(value, bytes | np.ndarray) or _is_image(value):
             pictures.append(Picture(value, i))
         elif isinstance(value, Picture):
             pictures.append(value)
@@ -146,6 +152,20 @@ def _of_array(X: np.ndarray) -> list[Any]:
             "3)."
         )
     return list(X)
+
+
+def _path(value: Any, index: int) -> Any:
+    path = os.fspath(value)
+    if isinstance(path, str) and is_url(path):
+        shown = path if len(path) <= _SHOWN else f"{path[:_SHOWN]}..."
+        decode = ""
+        if path.startswith("data:"):
+            decode = " Of a data URL, base64.b64decode(url.partition(',')[2]) gives the bytes."
+        raise ValueError(
+            f"X has a URL at index {index}: {shown!r}. URLs are not fetched: download the file "
+            f"first, and give its path.{decode}"
+        )
+    return os.path.expanduser(path)
 
 
 def _is_image(value: Any) -> bool:

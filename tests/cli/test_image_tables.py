@@ -158,6 +158,15 @@ def test_images_that_are_not_beside_the_table_are_not_taken_from_the_current_fol
     assert {row["error"] for row in predictions(done)} == {""}
 
 
+def test_a_tilde_is_the_home_folder(tmp_path, photos, of_images, sktransfer, monkeypatch):
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(photos))
+    table = write(tmp_path / "t.csv", [("~/lying/0.png",)], names=("file",))
+    (row,) = predictions(sktransfer("predict", of_images, table, *COLUMN))
+    assert row["error"] == ""
+    assert row["prediction"]
+
+
 def test_images_that_are_nowhere(tmp_path, of_images, sktransfer, error_of):
     table = write(tmp_path / "t.csv", [("a.png",)], names=("file",))
     said = error_of(sktransfer("predict", of_images, table, *COLUMN))
@@ -178,10 +187,14 @@ def test_images_that_are_nowhere(tmp_path, of_images, sktransfer, error_of):
     [
         ("", "lacks 'file' in 1 of 3 rows (first in row 2)"),
         (" ", "has a blank 'file' in row 2; expected the path of an image."),
+        (
+            "https://b.org/1.jpg",
+            "has a URL as 'file' in row 2: 'https://b.org/1.jpg'. URLs are not",
+        ),
     ],
 )
 @pytest.mark.parametrize("command", ["train", "predict", "evaluate", "tune"])
-def test_blank_paths_are_refused_whatever_is_skipped(
+def test_blank_paths_and_urls_are_refused_whatever_is_skipped(
     tmp_path, of_images, sktransfer, error_of, command, cell, message
 ):
     (tmp_path / "a.png").touch()

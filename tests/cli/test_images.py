@@ -273,6 +273,7 @@ def test_predicting_nothing_is_an_error(tmp_path, of_images, sktransfer, error_o
         (tmp_path / "bad.png", f"None of 1 images can be read. {tmp_path / 'bad.png'} {DAMAGED}"),
         (tmp_path / "none.png", f"There is no {tmp_path / 'none.png'}; expected an image."),
         (tmp_path / "none", f"There is no {tmp_path / 'none'}; expected a folder of images"),
+        ("https://b.org/1.jpg", "expected an image. URLs are not fetched: download it first."),
     ]:
         assert message in error_of(sktransfer("predict", of_images, given))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -89,12 +90,24 @@ def test_an_array_of_three_dimensions_holds_grey_pictures():
         (["a.jpg", None], ValueError, "missing value at index 1"),
         (["a.jpg", float("nan")], ValueError, "missing value at index 1"),
         (["a.jpg", 3], TypeError, "int at index 1"),
+        (["a.jpg", "https://b.org/c.jpg"], ValueError, r"URL at index 1: 'https://b.org/c.jpg'"),
+        ([Path("http://b.org/c.jpg")], ValueError, "URLs are not fetched: download the file first"),
+        (["data:image/png;base64," + "A" * 500], ValueError, r"AAA\.\.\.'.*base64\.b64decode"),
         ([[[1, 2], [3, 4]]], TypeError, "numpy.asarray"),
     ],
 )
 def test_what_is_no_collection_of_pictures_is_refused(X, error, message):
     with pytest.raises(error, match=message):
         check_pictures(X)
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch, paths):
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    home = [f"~/{os.path.relpath(path, tmp_path)}" for path in paths]
+    for X in (home, [Path(path) for path in home]):
+        found = check_pictures(X)
+        assert [picture.path for picture in found] == [str(path) for path in paths]
 
 
 def test_two_columns_are_refused_by_name():
