@@ -19,6 +19,7 @@ from sktransfer.plugins import Backbone
 
 # Of the images that are left out, so many are named in the warning.
 _NAMED = 3
+_ADVICE = "Mend or remove it, or leave such images out of the training: on_bad_image='skip'."
 
 
 class ImageInput:
@@ -44,13 +45,14 @@ class ImageInput:
 
     def _read_new(self, X: Any, backbone: Backbone) -> Pictures:
         """Check images to be trained on."""
+        if self.on_bad_image == "raise":
+            return check_pictures(X, advice=_ADVICE)
         pictures = check_pictures(X)
-        if self.on_bad_image == "skip":
-            pictures.bad = unreadable(pictures)
-            if len(pictures.bad) == len(pictures):
-                raise ValueError(f"X has no image that can be read. {pictures.bad[0]}")
-            if pictures.bad:
-                warn_of_unreadable(pictures.bad, len(pictures), "left out")
+        pictures.bad = unreadable(pictures)
+        if len(pictures.bad) == len(pictures):
+            raise ValueError(f"X has no image that can be read. {pictures.bad[0]}")
+        if pictures.bad:
+            warn_of_unreadable(pictures.bad, len(pictures), "left out")
         return pictures
 
     def _leave_out(self, inputs: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:

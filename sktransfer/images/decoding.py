@@ -192,7 +192,12 @@ def _as_bytes(array: np.ndarray) -> np.ndarray:
     low, high = float(array.min()), float(array.max())
     if np.isnan(low):
         raise ValueError("it is an array that has NaN, expected numbers from 0 to 1 (or uint8).")
-    if not (low >= 1.0 - _ABOUT_ONE and high <= _ABOUT_ONE):
+    if low < 1.0 - _ABOUT_ONE:
+        raise ValueError(
+            f"it is an array of {array.dtype} from {low:.4g} to {high:.4g}, expected 0 to 1 (or "
+            "uint8). Give pixels as they are before a normalisation, which is a part of the network"
+        )
+    if high > _ABOUT_ONE:
         raise ValueError(
             f"it is an array of {array.dtype} from {low:.4g} to {high:.4g}, expected 0 to 1 (or "
             "uint8). Divide it by the largest number that is possible, such as 255."

@@ -44,6 +44,8 @@ class Picture(_Decoded):
         Where its pixels are.
     index : int
         Its position among the inputs.
+    advice : str, default=""
+        What to do where it cannot be read, as a sentence.
 
     Attributes
     ----------
@@ -64,11 +66,12 @@ class Picture(_Decoded):
     'X[17], photo.jpg,'
     """
 
-    __slots__ = ("_digest", "_index", "_key", "source")
+    __slots__ = ("_advice", "_digest", "_index", "_key", "source")
 
-    def __init__(self, source: Any, index: int) -> None:
+    def __init__(self, source: Any, index: int, advice: str = "") -> None:
         self.source = os.fspath(source) if isinstance(source, os.PathLike) else source
         self._index = index
+        self._advice = advice
         self._key: Any = None
         self._digest: bytes | None = None
 
@@ -116,7 +119,11 @@ class Picture(_Decoded):
                 return from_array(self.source)
             return from_image(self.source)
         except ValueError as error:
-            raise ValueError(f"{self.name} cannot be read as an image: {error}") from error
+            raise ValueError(self._unreadable(error)) from error
+
+    def _unreadable(self, error: Exception) -> str:
+        said = f"{self.name} cannot be read as an image: {error}"
+        return f"{said.rstrip('.')}. {self._advice}" if self._advice else said
 
     @property
     def digest(self) -> bytes:
@@ -134,7 +141,7 @@ class Picture(_Decoded):
                 with open(self.source, "rb") as file:
                     return [b"file", file.read()]
             except (OSError, ValueError) as error:
-                raise ValueError(f"{self.name} cannot be read as an image: {error}") from error
+                raise ValueError(self._unreadable(error)) from error
         if isinstance(self.source, bytes):
             return [b"file", self.source]
         pixels = self.source if isinstance(self.source, np.ndarray) else self.decoded()

@@ -18,7 +18,8 @@ _EXPECTED = (
     "a list, Series or one-column frame of paths, Pillow images or arrays, or an array of shape "
     "(n, height, width) or (n, height, width, 3)"
 )
-# Characters of a URL that a message has.
+_CHANNELS = (1, 3, 4)
+# Characters of a path or URL that a message has.
 _SHOWN = 80
 
 
@@ -36,7 +37,7 @@ class Pictures(list):
         self.bad: dict[int, str] = {}
 
 
-def check_pictures(X: Any, *, start: int = 0) -> Pictures:
+def check_pictures(X: Any, *, start: int = 0, advice: str = "") -> Pictures:
     """Check what stands where pictures are expected; nothing is decoded.
 
     Parameters
@@ -47,6 +48,8 @@ def check_pictures(X: Any, *, start: int = 0) -> Pictures:
         ``~`` is the home folder.
     start : int, default=0
         Number of the first picture, for messages.
+    advice : str, default=""
+        What to do about a file that cannot be read, for messages; arrays have their own.
 
     Returns
     -------
@@ -72,8 +75,10 @@ def check_pictures(X: Any, *, start: int = 0) -> Pictures:
     pictures = []
     for i, value in enumerate(values, start=start):
         if isinstance(value, str | os.PathLike):
-            pictures.append(Picture(_path(value, i), i))
-        elif isinstance(value, bytes | np.ndarray) or _is_image(value):
+            pictures.append(Picture(_path(value, i), i, advice))
+        elif isinstance(value, bytes) or _is_image(value):
+            pictures.append(Picture(value, i, advice))
+        elif isinstance(value, np.ndarray):
             pictures.append(Picture(value, i))
         elif isinstance(value, Picture):
             pictures.append(value)
@@ -97,9 +102,10 @@ def _listed(X: Any) -> list[Any]:
     from scipy.sparse import issparse
 
     if isinstance(X, str | bytes | os.PathLike) or _is_image(X):
+        named = f", {_shortened(os.fspath(X))!r}" if isinstance(X, str | os.PathLike) else ""
         raise ValueError(
-            f"X has to be a collection of images, got one {type(X).__name__}. For a single image "
-            "pass [image]; sktransfer.datasets.read_image_folder reads a folder."
+            f"X has to be a collection of images, got one {type(X).__name__}{named}. For a single "
+            "image pass [image]; sktransfer.datasets.read_image_folder reads a folder."
         )
     if X is None or issparse(X) or isinstance(X, dict | set | frozenset):
         raise TypeError(f"X has to be {_EXPECTED}, got {type(X).__name__}.")
@@ -151,21 +157,29 @@ def _of_array(X: np.ndarray) -> list[Any]:
             f"X is an array of shape {X.shape}, expected (n, height, width) or (n, height, width, "
             "3)."
         )
+    if X.ndim == 4 and X.shape[1] in _CHANNELS and X.shape[3] not in _CHANNELS:
+        raise ValueError(
+            f"X is an array of shape {X.shape}, expected (n, height, width, 3). Channels come "
+            "last: X.transpose(0, 2, 3, 1)."
+        )
     return list(X)
 
 
 def _path(value: Any, index: int) -> Any:
     path = os.fspath(value)
     if isinstance(path, str) and is_url(path):
-        shown = path if len(path) <= _SHOWN else f"{path[:_SHOWN]}..."
         decode = ""
         if path.startswith("data:"):
             decode = " Of a data URL, base64.b64decode(url.partition(',')[2]) gives the bytes."
         raise ValueError(
-            f"X has a URL at index {index}: {shown!r}. URLs are not fetched: download the file "
-            f"first, and give its path.{decode}"
+            f"X has a URL at index {index}: {_shortened(path)!r}. URLs are not fetched: download "
+            f"the file first, and give its path.{decode}"
         )
     return os.path.expanduser(path)
+
+
+def _shortened(path: Any) -> Any:
+    return path if len(path) <= _SHOWN else f"{path[:_SHOWN]}..."
 
 
 def _is_image(value: Any) -> bool:

@@ -222,8 +222,17 @@ def test_a_broken_image_is_named_with_its_position(data, broken, freeze):
     with pytest.raises(ValueError, match=r"X\[(7|9)\], .*[79]\.png, cannot be read as an image"):
         classifier(freeze=freeze, max_epochs=1).fit(broken, data[1])
     clf = classifier().fit(*data)
-    with pytest.raises(ValueError, match=r"X\[1\], .*7\.png, cannot be read"):
+    with pytest.raises(ValueError, match=r"X\[1\], .*7\.png, cannot be read") as caught:
         clf.predict(broken[6:9])
+    assert "on_bad_image" not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("freeze", ["frozen", "full"])
+def test_training_names_the_parameter_that_leaves_broken_images_out(data, broken, freeze, method):
+    clf = classifier(freeze=freeze, max_epochs=1).fit(*data)
+    with pytest.raises(ValueError, match=r"leave such images out .*: on_bad_image='skip'\.$"):
+        getattr(clf, method)(broken, data[1])
 
 
 def test_a_file_that_is_not_there_is_named(data, files):

@@ -73,7 +73,10 @@ def test_an_array_of_three_dimensions_holds_grey_pictures():
 @pytest.mark.parametrize(
     ("X", "error", "message"),
     [
-        ("photo.jpg", ValueError, r"one str.*pass \[image\].*read_image_folder"),
+        ("photo.jpg", ValueError, r"one str, 'photo\.jpg'\. .*pass \[image\].*read_image_folder"),
+        (Path("photo.jpg"), ValueError, r"one \w+Path, 'photo\.jpg'\. "),
+        ("A" * 500, ValueError, r"one str, 'A{80}\.\.\.'\. "),
+        (np.zeros((9, 3, 32, 40)), ValueError, r"\(9, 3, 32, 40\).*X\.transpose\(0, 2, 3, 1\)\.$"),
         (b"\xff\xd8", ValueError, "one bytes"),
         (Image.new("L", (2, 2)), ValueError, "one Image"),
         (PIXELS[0], ValueError, r"shape \(20, 30, 3\).*X\[None\]"),
@@ -131,6 +134,25 @@ def test_an_error_names_position_and_file(paths):
         np.asarray(pictures[2])
     with pytest.raises(ValueError, match=r"X\[1\] cannot be read as an image: it is an array"):
         check_pictures([PIXELS[0], np.zeros((2, 2, 7))])[1].decoded()
+
+
+def test_channels_that_may_be_the_last_are(tmp_path):
+    assert len(check_pictures(np.zeros((2, 3, 4, 3)))) == 2
+    assert check_pictures(np.zeros((2, 3, 8, 1)))[0].decoded().shape == (3, 8, 3)
+
+
+def test_advice_about_files_is_none_about_arrays():
+    (picture,) = check_pictures([np.full((2, 2), -1.0)], advice="Remove it.")
+    with pytest.raises(ValueError, match=r"part of the network$"):
+        picture.decoded()
+
+
+@pytest.mark.parametrize("advised", ["decoded", "digest"])
+def test_advice_follows_the_reason(tmp_path, advised):
+    (tmp_path / "a.jpg").mkdir()
+    (picture,) = check_pictures([tmp_path / "a.jpg"], advice="Remove it.")
+    with pytest.raises(ValueError, match=r"read as an image: .*directory.*\. Remove it\.$"):
+        picture.decoded() if advised == "decoded" else picture.digest
 
 
 def test_an_error_helps_to_find_what_is_no_path(tmp_path, paths):
