@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils import _safe_indexing
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 from sklearn.utils.validation import _num_samples
 
 from sktransfer._warnings import warn_user
@@ -35,6 +35,16 @@ class ImageInput:
         "image_size": [Interval(Integral, 1, None, closed="left"), None],
         "on_bad_image": [StrOptions({"raise", "skip"})],
     }
+
+    def _validate_params(self) -> None:
+        """Check parameters, with a hint for those who take the augmentation for a switch."""
+        if not isinstance(self.augmentation, ImageAugmentation | None):
+            raise InvalidParameterError(
+                f"The 'augmentation' parameter of {type(self).__name__} must be an "
+                "ImageAugmentation, such as ImageAugmentation(), or None. Got "
+                f"{self.augmentation!r} instead."
+            )
+        super()._validate_params()  # type: ignore[misc]
 
     def _set_up_inputs(self, backbone: Backbone) -> None:
         """Hand on the size, and check what does not need the backbone."""

@@ -448,8 +448,9 @@ def test_backbones_of_texts_and_of_images_are_not_mistaken_for_one_another(data)
 @pytest.mark.parametrize(
     ("params", "error", "message"),
     [
-        ({"augmentation": "strong"}, ValueError, "augmentation"),
-        ({"augmentation": ImageAugmentation}, ValueError, "augmentation"),
+        ({"augmentation": True}, ValueError, r"such as ImageAugmentation\(\), .* Got True instead"),
+        ({"augmentation": "flip"}, ValueError, r"such as ImageAugmentation\(\), .* Got 'flip'"),
+        ({"augmentation": ImageAugmentation}, ValueError, r"such as ImageAugmentation\(\)"),
         ({"augmentation": ImageAugmentation(crop=1.5)}, ValueError, "crop"),
         ({"on_bad_image": "ignore"}, ValueError, "on_bad_image"),
         ({"image_size": 0}, ValueError, "image_size"),
