@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from os import PathLike, fspath
+from os import PathLike
 from typing import Any
 
 from sktransfer.images.contents import described
@@ -21,9 +21,7 @@ _START = 256
 
 @contextmanager
 def opened(file: str | PathLike[str] | bytes, Image: Any) -> Iterator[Any]:
-    """Open a file as `PIL.Image.open` does, but without its warning of many pixels.
-
-    They are an error here, and a filter of warnings would be one of all threads.
+    """Open a file, and say what it is where that does not succeed.
 
     Parameters
     ----------
@@ -43,11 +41,46 @@ def opened(file: str | PathLike[str] | bytes, Image: Any) -> Iterator[Any]:
         If it is no image of a known format, or has too many pixels.
     """
     Image.init()
-    name = "" if isinstance(file, bytes) else fspath(file)
-    with io.BytesIO(file) if isinstance(file, bytes) else open(file, "rb") as stream:
-        image = _identified(stream, name, Image)
+    known = [name for name in names_of_read() if name in Image.OPEN]  # as Pillow was built
+    try:
+        image = Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=known)
+    except (MemoryError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise
+    except Exception as error:  # decoders raise whatever they meet
+        if getattr(error, "errno", None) is not None:  # the system's, as of a file that is missing
+            raise
+        raise ValueError(_what_else(_start_of(file), known, Image, error)) from error
+    with image:
         check_size(image, Image)
         yield image
+
+
+def _start_of(file: str | PathLike[str] | bytes) -> bytes:
+    if isinstance(file, bytes):
+        return file[:_START]
+    with open(file, "rb") as stream:
+        return stream.read(_START)
+
+
+def _what_else(start: bytes, known: list[str], Image: Any, error: Exception) -> str:
+    """Say what a file is that could not be opened."""
+    what = described(start)
+    if what is not None:
+        return what
+    for name in known:
+        accept = Image.OPEN[name][1]
+        if accept and accept(start[:_PREFIX]) is True:
+            unknown = isinstance(error, Image.UnidentifiedImageError)
+            return _damaged(name, None if unknown else error)
+    return f"it is no image of a format that is read ({', '.join(names_of_read())})"
+
+
+def _damaged(name: str, error: Exception | None) -> str:
+    reason = "" if error is None else f" ({str(error) or type(error).__name__})"
+    return (
+        f"it begins like {name}, but is damaged or cut off, as by a download that was not "
+        f"completed{reason}"
+    )
 
 
 def check_size(image: Any, Image: Any) -> None:
@@ -119,31 +152,4 @@ def _naming(known: str, Image: Any) -> Iterator[None]:
     except Exception as error:  # decoders raise whatever they meet
         if getattr(error, "errno", None) is not None:  # the system's, as of a disk that fails
             raise
-        raise ValueError(
-            f"it begins like {known}, but is damaged or cut off, as by a download that was not "
-            f"completed ({str(error) or type(error).__name__})"
-        ) from error
-
-
-def _identified(stream: Any, name: str, Image: Any) -> Any:
-    start = stream.read(_START)
-    failed = None
-    for known in names_of_read():
-        if known not in Image.OPEN:  # Pillow was built without it
-            continue
-        factory, accept = Image.OPEN[known]
-        accepted = not accept or accept(start[:_PREFIX])
-        if isinstance(accepted, str):  # why it cannot be read here
-            failed = failed or ValueError(accepted)
-        elif accepted:
-            stream.seek(0)
-            try:
-                with _naming(known, Image):
-                    return factory(stream, name)
-            except ValueError as error:
-                failed = failed or error
-    what = described(start)
-    if what is None and failed is not None:
-        raise failed
-    formats = ", ".join(names_of_read())
-    raise ValueError(what or f"it is no image of a format that is read ({formats})")
+        raise ValueError(_damaged(known, error)) from error

@@ -178,9 +178,7 @@ def test_files_that_are_cut_off_anywhere_are_said_to_be(kind):
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF", "WEBP"])
 @pytest.mark.parametrize("times", [1.5, 4])
-def test_files_of_too_many_pixels_are_refused_in_one_way_and_without_a_warning(
-    kind, times, monkeypatch
-):
+def test_files_of_too_many_pixels_are_refused_in_one_way(kind, times, monkeypatch):
     data = written(Image.new("RGB", (100, 100)), kind)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", int(10_000 / times))
     with pytest.raises(ValueError, match=r"^it has (100 x 100|too many) pixels, more than the"):
@@ -190,7 +188,7 @@ def test_files_of_too_many_pixels_are_refused_in_one_way_and_without_a_warning(
 def test_a_small_file_of_too_many_pixels_is_refused_before_it_is_decoded():
     bomb = written(Image.new("1", (20_000, 20_000)), "PNG")
     assert len(bomb) < 100_000
-    with pytest.raises(ValueError, match=r"20000 x 20000 pixels, more than the .*MAX_IMAGE_PIXELS"):
+    with pytest.raises(ValueError, match=r"too many pixels, more than the .*MAX_IMAGE_PIXELS"):
         from_file(bomb)
 
 
