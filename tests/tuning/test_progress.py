@@ -6,9 +6,10 @@ import os
 import pty
 import re
 import threading
+import time
 
 import pytest
-from optuna.distributions import FloatDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.pruners import NopPruner, ThresholdPruner
 from sklearn.base import clone
 from sklearn.datasets import make_classification
@@ -17,6 +18,7 @@ from sklearn.model_selection import cross_validate
 
 from sktransfer import TransferSearchCV
 from sktransfer.tuning import SearchProgress, progress
+from sktransfer.tuning.progress import seconds_left, trials_needed
 
 X, Y = make_classification(120, 6, random_state=0)
 
@@ -110,17 +112,76 @@ def test_other_estimators_may_be_given_it(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_terminal_shows_the_time_that_is_left(monkeypatch):
+def shown_by(monkeypatch, **params):
+    """Search on a terminal; give what it shows."""
     ours, theirs = pty.openpty()
     with os.fdopen(theirs, "w") as terminal:
         monkeypatch.setattr("sys.stderr", terminal)
         monkeypatch.setenv("TERM", "xterm")
-        monkeypatch.setenv("COLUMNS", "100")
-        watched(timeout=3600, n_jobs=1).fit(X, Y)
+        monkeypatch.setenv("COLUMNS", "120")
+        watched(**params).fit(X, Y)
         terminal.flush()
         shown = os.read(ours, 1 << 16).decode()
     os.close(ours)
-    lefts = re.findall(r"(\d+):(\d\d):\d\d left", shown)
-    # Before a trial has ended, the timeout is all that is known.
-    assert lefts[0] in {("1", "00"), ("0", "59")}
-    assert lefts[-1] == ("0", "00")
+    return shown
+
+
+def test_a_terminal_shows_the_time_that_is_left(monkeypatch):
+    shown = shown_by(monkeypatch, timeout=3600, n_jobs=1)
+    lefts = re.findall(r"(at most )?(\d+):(\d\d):\d\d left", shown)
+    # Before enough trials have ended, the timeout is all that is known.
+    assert lefts[0] in {("at most ", "1", "00"), ("at most ", "0", "59")}
+    assert lefts[-1] == ("", "0", "00")
+
+
+def test_no_time_is_shown_before_each_choice_of_a_name_may_have_been_tried(monkeypatch):
+    space = {"solver": ["lbfgs", "liblinear", "newton-cg", "newton-cholesky"]}
+    assert "left" not in shown_by(monkeypatch, space=space, n_trials=4, n_jobs=1)
+
+
+def test_a_terminal_shows_the_fold_that_is_being_fitted(monkeypatch):
+    class Slow(LogisticRegression):
+        def fit(self, X, y):
+            time.sleep(0.6)  # the line is drawn twice a second
+            return super().fit(X, y)
+
+    shown = shown_by(monkeypatch, estimator=Slow(), n_trials=1, n_jobs=1, pruner=NopPruner())
+    assert "fold 1/2" in shown
+    assert "fold 2/2" in shown
+
+
+@pytest.mark.parametrize(
+    ("space", "n"),
+    [
+        ({"C": FloatDistribution(1e-3, 1e3)}, 3),
+        ({"C": CategoricalDistribution([0.1, 1.0, 10.0, 100.0])}, 3),
+        ({"freeze": CategoricalDistribution(list("abcde")), "k": IntDistribution(1, 9)}, 5),
+    ],
+)
+def test_a_choice_of_names_says_how_many_trials_an_estimate_needs(space, n):
+    assert trials_needed(space) == n
+
+
+def test_the_time_that_is_left_counts_down_as_long_as_a_trial_takes_no_longer_than_others():
+    lefts = [
+        seconds_left(40, waited, n_done=4, n_running=1, n_left=6) for waited in (0.0, 4.0, 10.0)
+    ]
+    assert lefts == [60, 56, 50]
+
+
+def test_a_trial_that_takes_longer_than_others_raises_the_time_that_is_left():
+    lefts = [
+        seconds_left(40, waited, n_done=4, n_running=1, n_left=6) for waited in (10, 11, 60, 600)
+    ]
+    assert lefts == sorted(set(lefts))
+    # As if it ended now.
+    assert lefts[-1] == pytest.approx((40 + 600) / 5 * 5)
+
+
+def test_trials_that_run_at_once_may_take_as_long_together_as_one_after_the_other():
+    assert seconds_left(40, 20, n_done=4, n_running=2, n_left=6) == 40
+    assert seconds_left(40, 26, n_done=4, n_running=2, n_left=6) == pytest.approx(44)
+
+
+def test_no_time_is_left_when_nothing_is():
+    assert seconds_left(40, 0.0, n_done=4, n_running=0, n_left=0) == 0
