@@ -14,7 +14,8 @@ from rich.text import Text as Plain
 from sktransfer.cli._inputs import Columns
 from sktransfer.cli._kinds import check_options
 from sktransfer.cli._training import check_folder, new_classifier, number, read_examples
-from sktransfer.cli.console import results, status
+from sktransfer.cli._watching import TrainingStatus
+from sktransfer.cli.console import results
 from sktransfer.cli.options import (
     Augment,
     Backbone,
@@ -109,8 +110,8 @@ def train(
         verbose=int(verbose),
     )
     started = time.perf_counter()
-    with status().status(f"training on {inputs.counted}"):
-        clf.fit(values, labels)
+    with TrainingStatus(f"training on {inputs.counted}") as watching:
+        clf.set_callbacks(watching).fit(values, labels)
     seconds = time.perf_counter() - started
     clf.save(model, embed_backbone=embed_backbone)
     results().print(_summary(clf, labels, seconds, model))

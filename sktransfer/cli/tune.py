@@ -12,6 +12,7 @@ from rich.text import Text as Plain
 from sktransfer.cli._inputs import Columns
 from sktransfer.cli._kinds import check_options
 from sktransfer.cli._training import check_folder, new_classifier, number, read_examples
+from sktransfer.cli._watching import RefitStatus
 from sktransfer.cli.console import results, status
 from sktransfer.cli.options import (
     Augment,
@@ -131,7 +132,8 @@ def tune(
         refit=model is not None,
         random_state=seed,
     )
-    search.set_callbacks(SearchProgress()).fit(values, labels)
+    refit = RefitStatus(f"training with the best settings on {inputs.counted}")
+    search.set_callbacks(SearchProgress(), refit).fit(values, labels)
     results().print(_summary(search, scoring))
     if model is not None:
         search.best_estimator_.save(model, embed_backbone=embed_backbone)

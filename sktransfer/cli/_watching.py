@@ -1,0 +1,108 @@
+"""What a training does, said on a terminal while it runs: callbacks of scikit-learn's kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sktransfer.cli.console import status
+
+__all__ = ["RefitStatus", "TrainingStatus"]
+
+
+class _Silent:
+    """Hooks that do nothing."""
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Do nothing; a command says itself when it begins."""
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """Do nothing."""
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """Do nothing."""
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> None:
+        """Do nothing."""
+
+
+class TrainingStatus(_Silent):
+    """Say which epoch a training has come to, for as long as the context lasts.
+
+    Nothing is written where the standard error is no terminal.
+
+    Parameters
+    ----------
+    doing : str
+        What is being done, such as ``"training on 16 rows"``.
+    """
+
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
+        self._status = status().status(doing)
+
+    def __enter__(self) -> TrainingStatus:
+        self._status.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._status.stop()
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """Say which epoch begins.
+
+        Parameters
+        ----------
+        estimator : estimator of sktransfer
+            That is fitted.
+        context : sklearn.callback.CallbackContext
+            Of the training, or of an epoch.
+        """
+        n_epochs = context.parent.max_subtasks if context.task_name == "epoch" else 0
+        # A single one may be the fit of a head to convergence, which is none.
+        if n_epochs > 1:
+            self._status.update(f"{self._doing}, epoch {context.task_id + 1} of {n_epochs}")
+
+
+class RefitStatus(_Silent):
+    """Say that a search fits the best settings on all data.
+
+    Nothing is written where the standard error is no terminal.
+
+    Parameters
+    ----------
+    doing : str
+        What is said of it.
+    """
+
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
+        # Callbacks travel to workers, and what draws does not; there is nothing before the refit.
+        self._status: Any = None
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """Begin with the refit.
+
+        Parameters
+        ----------
+        estimator : TransferSearchCV
+            That searches.
+        context : sklearn.callback.CallbackContext
+            Of any of its tasks.
+        """
+        if context.task_name == "refit-with-best-params":
+            self._status = status().status(self._doing)
+            self._status.start()
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """End with the search, also after an error.
+
+        Parameters
+        ----------
+        estimator : TransferSearchCV
+            That has searched.
+        context : sklearn.callback.CallbackContext
+            Of the search.
+        """
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
