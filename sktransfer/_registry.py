@@ -7,7 +7,6 @@ list it, so one that is broken disables only itself.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -15,6 +14,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from sklearn.base import clone
+
+from sktransfer._unknown import installation, unknown_name
 
 ENTRY_POINT_GROUPS = {
     "backbone": "sktransfer.backbones",
@@ -126,25 +127,6 @@ _BUILT_IN = [
 
 _RUNTIME: dict[tuple[str, str], PluginInfo] = {}
 
-# Names of plugins that we know of but that may not be installed, and what installs them.
-_KNOWN_ELSEWHERE = {
-    ("backbone", "letters"): "pip install ./plugins/sktransfer-example",
-    **{
-        ("backbone", name): "pip install ./plugins/sktransfer-wordvectors"
-        for name in ("bilstm", "conv1d", "fasttext", "gru", "textcnn")
-    },
-    **{
-        ("backbone", name): "pip install ./plugins/sktransfer-vision"
-        for name in (
-            "efficientnet-lite0",
-            "efficientnet-lite1",
-            "efficientnet-lite2",
-            "image-transformer",
-            "vgg16",
-        )
-    },
-}
-
 
 def register(
     kind: str,
@@ -241,7 +223,7 @@ def find(kind: str, name: str) -> PluginInfo | None:
     return next((info for info in _candidates(kind) if info.name == name), None)
 
 
-def resolve(kind: str, spec: Any, *, modality: str = "text") -> Any:
+def resolve(kind: str, spec: Any, *, modality: str | None = None) -> Any:
     """Turn a name, or a parameter object, into a parameter object of its own.
 
     Parameters
@@ -251,8 +233,9 @@ def resolve(kind: str, spec: Any, *, modality: str = "text") -> Any:
     spec : str or Plugin
         A registered name, or an instance, which is cloned. For backbones also what
         `sktransfer.weights.models.parse_model` accepts: a hub id, or a path to a folder.
-    modality : {"text", "image"}, default="text"
-        What a model of the hub, or of a folder, is to read. Names and instances say it themselves.
+    modality : {"text", "image"} or None, default=None
+        What a model of the hub, or of a folder, is to read; texts for None. Names and instances say
+        it themselves. Where nobody has a name, only what reads this is suggested; None is any.
 
     Returns
     -------
@@ -286,9 +269,10 @@ def resolve(kind: str, spec: Any, *, modality: str = "text") -> Any:
             )
         return plugin
     if kind == "backbone" and (model := _named(_PARSER)(spec)) is not None:
-        return _backbone_of(model, modality)
+        return _backbone_of(model, "text" if modality is None else modality)
     if isinstance(spec, str):
-        raise ValueError(_unknown_name(kind, spec))
+        installed = [info for info in available(kind) if not info.shadowed_by]
+        raise ValueError(unknown_name(kind, spec, installed, modality))
     raise TypeError(
         f"{kind} has to be a name or a {contract.__name__} instance, got {spec!r}"
         + (f" (an instance is wanted: {spec.__name__}())." if isinstance(spec, type) else ".")
@@ -305,8 +289,7 @@ def _backbone_of(model: Any, modality: str) -> Any:
     if info is None:
         raise ValueError(
             f"{str(model)!r} names a model of transformers, which reads images by the backbone "
-            f"{_IMAGE_TRANSFORMER!r}. A known plugin has it: "
-            f"{_KNOWN_ELSEWHERE['backbone', _IMAGE_TRANSFORMER]}."
+            f"{_IMAGE_TRANSFORMER!r}. {installation('backbone', _IMAGE_TRANSFORMER)}"
         )
     return info.load().set_params(model=model)
 
@@ -332,20 +315,3 @@ def _candidates(kind: str) -> Iterator[PluginInfo]:
 
 def _distribution_of(point: EntryPoint) -> str:
     return point.dist.name if point.dist is not None else "an unknown distribution"
-
-
-def _unknown_name(kind: str, name: str) -> str:
-    names = [info.name for info in available(kind) if not info.shadowed_by]
-    message = f"There is no {kind} named {name!r}."
-    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
-    within = [known for known in names if len(known) > 3 and known in name.lower()]
-    if near or within:
-        message += f" Did you mean {(near or within)[0]!r}?"
-    if (kind, name) in _KNOWN_ELSEWHERE:
-        message += f" A known plugin has it: {_KNOWN_ELSEWHERE[kind, name]}."
-    message += f" Installed: {', '.join(names) or 'none'}."
-    if kind == "backbone":
-        message += (
-            " A model of the hub is written 'owner/name'; a folder as pathlib.Path(...) or './...'."
-        )
-    return message

@@ -32,7 +32,7 @@ FLOORS = [
     {"plugins"},
     {"weights"},
     {"_artifacts"},
-    {"_registry", "_cache", "_encoder", "_missing", "_process", "_warnings"},
+    {"_registry", "_cache", "_encoder", "_missing", "_process", "_unknown", "_warnings"},
 ]
 # Beside the house: used by none of the rooms above, and knows only the contracts.
 ALONE = {"testing": {"plugins"}}
@@ -115,9 +115,10 @@ def may_import(room, other):
         return other in ALONE[room]
     if other in ALONE or floor_of(other) is None:
         return False
-    # The registry hands out plugins, so it has to name the contract and the reader of paths.
+    # The registry hands out plugins, so it has to name the contract and the reader of paths; and it
+    # says what to type where there is none.
     if room == "_registry":
-        return other in ("plugins", "backbones", "_cache")
+        return other in ("plugins", "backbones", "_cache", "_unknown")
     return floor_of(other) > floor_of(room)
 
 

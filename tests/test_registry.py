@@ -7,6 +7,7 @@ import pytest
 from sklearn.base import BaseEstimator
 
 import sktransfer._registry as registry
+from sktransfer import _unknown
 from sktransfer.plugins import FreezeStrategy, available, register, resolve
 
 
@@ -40,6 +41,13 @@ def install(tmp_path, monkeypatch):
 
     return make
 
+
+NETWORK = """
+from sktransfer.plugins import Backbone
+
+class Net(Backbone):
+    modality = "image"
+"""
 
 STRATEGY = """
 from sktransfer.plugins import FreezeStrategy
@@ -80,9 +88,8 @@ def test_unknown_name_gives_the_nearest(kind, wrong, right):
 
 
 def test_unknown_name_of_a_known_plugin_gives_its_pip_line(monkeypatch):
-    monkeypatch.setitem(
-        registry._KNOWN_ELSEWHERE, ("head", "spline"), "pip install sktransfer-spline"
-    )
+    known = _unknown.Elsewhere("pip install sktransfer-spline")
+    monkeypatch.setitem(_unknown.KNOWN_ELSEWHERE, ("head", "spline"), known)
     with pytest.raises(ValueError, match="has it: pip install sktransfer-spline"):
         resolve("head", "spline")
     # The name is known as a head and as nothing else.
@@ -105,6 +112,67 @@ def test_our_plugins_are_known_where_they_are_not_installed(name, distribution, 
     monkeypatch.setattr(registry, "entry_points", lambda group: ())
     with pytest.raises(ValueError, match=f"pip install ./plugins/{distribution}"):
         resolve("backbone", name)
+
+
+def installed_in(message):
+    return message.partition("Installed: ")[2].partition(".")[0].split(", ")
+
+
+@pytest.fixture
+def networks(install):
+    """Install networks of images of three sizes, and one that cannot be imported."""
+    names = ("big-net-a", "big-net-b", "big-net-c")
+    points = dict.fromkeys(names, "networks_of_images:Net") | {"big-broken": "nowhere:Net"}
+    source = (
+        "from sktransfer.plugins import Backbone\nclass Net(Backbone):\n    modality = 'image'\n"
+    )
+    install("sktransfer-nets", "sktransfer.backbones", points, "networks_of_images", source)
+    return names
+
+
+def test_only_backbones_that_read_what_is_wanted_are_suggested(networks):
+    with pytest.raises(ValueError, match="no backbone named 'big-ne'") as caught:
+        resolve("backbone", "big-ne", modality="image")
+    assert "minilm" not in str(caught.value)
+    # What cannot be imported cannot be asked what it reads.
+    assert {*networks, "big-broken"} <= set(installed_in(str(caught.value)))
+    with pytest.raises(ValueError, match="no backbone named 'big-ne'") as caught:
+        resolve("backbone", "big-ne", modality="text")
+    assert "minilm" in installed_in(str(caught.value))
+    assert not set(networks) & set(installed_in(str(caught.value)))
+
+
+def test_of_names_that_are_as_near_the_first_is_suggested(networks):
+    with pytest.raises(ValueError, match="Did you mean 'big-net-a'"):
+        resolve("backbone", "big-net", modality="image")
+
+
+def test_a_name_of_images_says_how_models_of_transformers_are_written():
+    with pytest.raises(ValueError, match="'owner/name', such as 'microsoft/resnet-50'; a folder"):
+        resolve("backbone", "resnet50", modality="image")
+
+
+def test_the_nearest_may_be_of_a_known_plugin_that_is_not_installed(monkeypatch):
+    monkeypatch.setattr(registry, "entry_points", lambda group: ())
+    said = "Did you mean 'efficientnet-lite0'.*pip install ./plugins/sktransfer-vision"
+    with pytest.raises(ValueError, match=said):
+        resolve("backbone", "efficientnet-lite", modality="image")
+
+
+@pytest.mark.parametrize(
+    ("name", "modality", "words"),
+    [
+        ("textcnn", "image", "it reads texts, not images"),
+        ("vgg16", "text", "it reads images, not texts"),
+    ],
+)
+def test_a_known_plugin_that_reads_something_else_is_not_to_be_installed(
+    name, modality, words, monkeypatch
+):
+    monkeypatch.setattr(registry, "entry_points", lambda group: ())
+    with pytest.raises(ValueError, match=words) as caught:
+        resolve("backbone", name, modality=modality)
+    assert "pip install" not in str(caught.value)
 
 
 def test_unknown_backbone_says_how_hub_and_folders_are_written():

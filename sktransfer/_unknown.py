@@ -1,0 +1,148 @@
+"""What is said of a name that nobody has: which one was meant, and what would install it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from typing import Any, NamedTuple
+
+
+class Elsewhere(NamedTuple):
+    """What is known of a plugin that may not be installed.
+
+    Attributes
+    ----------
+    install : str
+        What installs it.
+    reads : str
+        The modality of a backbone; empty for others.
+    """
+
+    install: str
+    reads: str = ""
+
+
+_WORDS = Elsewhere("pip install ./plugins/sktransfer-wordvectors", "text")
+_VISION = Elsewhere("pip install ./plugins/sktransfer-vision", "image")
+# Kind and name of the plugins of this repository, and of the weights that come with them.
+KNOWN_ELSEWHERE = {
+    ("backbone", "letters"): Elsewhere("pip install ./plugins/sktransfer-example", "text"),
+    **{("backbone", name): _WORDS for name in ("bilstm", "conv1d", "fasttext", "gru", "textcnn")},
+    ("weights", "glove-6b-50d"): _WORDS,
+    **{
+        (kind, name): _VISION
+        for name in ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2", "vgg16")
+        for kind in ("backbone", "weights")
+    },
+    ("backbone", "image-transformer"): _VISION,
+}
+_READ = {"text": "texts", "image": "images", "tokens": "lists of words"}
+# Names that are less alike are no slip of the hand.
+_ALIKE = 0.6
+# A shorter name is part of others by chance.
+_SHORTEST_PART = 4
+_HUB = {
+    "image": "Any model of transformers that reads images is written 'owner/name', such as "
+    "'microsoft/resnet-50'",
+}
+
+
+def installation(kind: str, name: str) -> str:
+    """Say which plugin has a name that is not installed.
+
+    Parameters
+    ----------
+    kind : {"backbone", "freeze", "head", "alignment", "weights"}
+        What the name was given for.
+    name : str
+        What was typed.
+
+    Returns
+    -------
+    sentence : str
+        Empty where no plugin is known to have it.
+    """
+    known = KNOWN_ELSEWHERE.get((kind, name))
+    return "" if known is None else f"A known plugin has it: {known.install}."
+
+
+def nearest(name: str, names: Sequence[str]) -> str | None:
+    """Find the name that was meant, if any is near.
+
+    Parameters
+    ----------
+    name : str
+        What was typed.
+    names : sequence of str
+        What there is; of those that are as near, the first one.
+
+    Returns
+    -------
+    nearest : str or None
+    """
+    typed = name.lower()
+    # Not difflib.get_close_matches, which gives the last of those that are as near.
+    alike = {each: SequenceMatcher(None, each.lower(), typed).ratio() for each in names}
+    best = max(alike, key=lambda each: alike[each], default=None)
+    if best is not None and alike[best] >= _ALIKE:
+        return best
+    parts = (each for each in names if len(each) >= _SHORTEST_PART and each.lower() in typed)
+    return next(parts, None)
+
+
+def unknown_name(kind: str, name: str, installed: Sequence[Any], reads: str | None) -> str:
+    """Say that nobody has registered a name, and what to type instead.
+
+    Parameters
+    ----------
+    kind : {"backbone", "freeze", "head", "alignment"}
+        What the name was given for.
+    name : str
+        What was typed.
+    installed : sequence of PluginInfo
+        All of the kind that have a name of their own.
+    reads : str or None
+        The modality that a backbone has to read. To find out what the others read they are
+        imported, which an error may take the time for. None is any.
+
+    Returns
+    -------
+    message : str
+    """
+    names = [info.name for info in installed if _may_read(info, reads)]
+    message = f"There is no {kind} named {name!r}."
+    elsewhere = KNOWN_ELSEWHERE.get((kind, name))
+    if elsewhere is not None and _differ(elsewhere.reads, reads):
+        it, wanted = (_READ.get(each or "", each) for each in (elsewhere.reads, reads))
+        message += f" A known plugin has it, but it reads {it}, not {wanted}."
+    elif elsewhere is not None:
+        message += f" {installation(kind, name)}"
+    else:
+        others = [
+            other
+            for (of_kind, other), known in KNOWN_ELSEWHERE.items()
+            if of_kind == kind and not _differ(known.reads, reads) and other not in names
+        ]
+        near = nearest(name, [*names, *others])
+        if near is not None:
+            message += f" Did you mean {near!r}?"
+            message += f" {installation(kind, near)}" if near in others else ""
+    message += f" Installed: {', '.join(names) or 'none'}."
+    if kind == "backbone":
+        hub = _HUB.get(reads or "", "A model of the hub is written 'owner/name'")
+        message += f" {hub}; a folder as pathlib.Path(...) or './...'."
+    return message
+
+
+def _may_read(info: Any, reads: str | None) -> bool:
+    """Say whether a plugin reads something, or cannot be asked."""
+    if info.kind != "backbone" or reads is None:
+        return True
+    try:
+        return not _differ(getattr(info.load(), "modality", ""), reads)
+    except ImportError:
+        return True
+
+
+def _differ(reads: str, wanted: str | None) -> bool:
+    return bool(reads) and wanted is not None and reads != wanted
