@@ -15,7 +15,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from sktransfer._warnings import warn_user
-from sktransfer.persistence.codec import decode, encode
+from sktransfer.persistence.codec import NotInstalledError, decode, encode
 from sktransfer.persistence.folder import (
     MANIFEST,
     identity,
@@ -91,7 +91,8 @@ def load(path: str | os.PathLike[str], *, trust_remote_code: bool = False) -> An
     FileNotFoundError
         If there is no such folder, or a file of it is missing.
     ValueError
-        If the folder is no saved model, or a file is damaged; names the file.
+        If the folder is no saved model, or a file is damaged; names the file. Or if a plugin that
+        the model uses is not installed.
 
     Examples
     --------
@@ -271,6 +272,8 @@ def _read(folder: Path, trust_remote_code: bool) -> Any:
         for key, value in tensors.items():
             part, _, name = key.partition(".")
             parts[part][name] = value
+    except NotInstalledError:
+        raise  # nothing is wrong with the file
     except (
         KeyError,
         TypeError,

@@ -12,8 +12,13 @@ from typing import Any
 import numpy as np
 
 from sktransfer._registry import ENTRY_POINT_GROUPS, available, find
+from sktransfer._unknown import installation
 from sktransfer.images.augmentation import ImageAugmentation
 from sktransfer.plugins import Plugin
+
+
+class NotInstalledError(ValueError):
+    """A plugin that a value names is not installed; the value itself is as it should be."""
 
 
 def encode(value: Any) -> Any:
@@ -75,6 +80,8 @@ def decode(value: Any) -> Any:
 
     Raises
     ------
+    NotInstalledError
+        If it names a plugin that is not installed here.
     ValueError
         If it is not of the form that `encode` writes.
     """
@@ -135,11 +142,13 @@ def _encoded_params(plugin: Plugin) -> dict[str, Any]:
 
 def _decode_plugin(value: dict[str, Any]) -> Plugin:
     kind, name = str(value["kind"]), str(value["name"])
-    info = find(kind, name) if kind in ENTRY_POINT_GROUPS else None
+    if kind not in ENTRY_POINT_GROUPS:
+        raise ValueError(f"The manifest has a plugin of an unknown kind: {kind!r}.")
+    info = find(kind, name)
     if info is None:
-        raise ValueError(
-            f"The model uses the {kind} {name!r}, which is not installed here: install the plugin "
-            "that has it."
+        plugin = installation(kind, name) or "Install the plugin that has it."
+        raise NotInstalledError(
+            f"The model uses the {kind} {name!r}, which is not installed here. {plugin}"
         )
     params = {str(k): _decode(v) for k, v in value["params"].items()}
     return type(info.load())(**params)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shutil
 import zipfile
 from importlib.metadata import PackageNotFoundError, distribution
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from sktransfer._artifacts import read_artifact
 from sktransfer._cache import cache_dir
+from sktransfer._unknown import installation, nearest
 from sktransfer._warnings import warn_user
 from sktransfer.weights import hub
 from sktransfer.weights.converted import check_needs, convert, converted_copy
@@ -144,14 +144,18 @@ def _known(name: str) -> KnownWeights:
     known = named(name)
     if known is None:
         names = list(known_weights())
-        near = difflib.get_close_matches(name.lower(), names, n=1)
-        near += [known for known in names if name and known.startswith(name.lower())]
-        raise ValueError(
-            f"No weights are known as {name!r}."
-            + (f" Did you mean {near[0]!r}?" if near else "")
-            + f" Known: {', '.join(names)}."
-        )
+        said = [f"No weights are known as {name!r}."]
+        if plugin := installation("weights", name):
+            said.append(plugin)
+        elif near := _nearest(name, names):
+            said.append(f"Did you mean {near!r}?")
+        raise ValueError(" ".join([*said, f"Known: {', '.join(names)}."]))
     return known
+
+
+def _nearest(name: str, names: list[str]) -> str | None:
+    begun = (known for known in names if name and known.startswith(name.lower()))
+    return nearest(name, names) or next(begun, None)
 
 
 def _home(known: KnownWeights) -> Path:

@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from skorch.callbacks import EarlyStopping
 
-from sktransfer import TransferTextClassifier, load
+from sktransfer import TransferTextClassifier, _registry, load
 from sktransfer.backbones.transformer import TransformerBackbone
 from sktransfer.persistence.folder import write_manifest
 from sktransfer.plugins import FreezeStrategy
@@ -332,6 +332,26 @@ def test_a_manifest_that_asks_for_something_else_is_refused_by_name(small, tmp_p
     forge(tmp_path / "model", FORGERIES[forgery])
     with pytest.raises(ValueError, match=r"manifest\.json cannot be read"):
         load(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("efficientnet-lite0", "here. A known plugin has it: pip install ./plugins/sktransfer-vis"),
+        ("nobody-has-it", "here. Install the plugin that has it."),
+    ],
+)
+def test_a_model_whose_plugin_is_not_installed_says_what_installs_it(
+    small, tmp_path, monkeypatch, name, words
+):
+    small.save(tmp_path / "model")
+    plugin = {"$": "plugin", "kind": "backbone", "name": name, "params": {}}
+    forge(tmp_path / "model", lambda m: m["model"].update(backbone=plugin))
+    monkeypatch.setattr(_registry, "entry_points", lambda group: ())
+    with pytest.raises(ValueError, match=f"the backbone '{name}'.*{words}") as caught:
+        load(tmp_path / "model")
+    # Nothing is wrong with the file.
+    assert "manifest" not in str(caught.value)
 
 
 def test_a_weights_file_that_is_none_is_refused_by_name(small, tmp_path):

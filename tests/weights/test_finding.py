@@ -18,6 +18,7 @@ from sktransfer.weights import (
     file_sha256,
     find_weights,
     hub,
+    known,
     where_weights_are,
 )
 
@@ -128,6 +129,13 @@ def test_equal_files_from_the_hub_are_used_without_a_warning(some, on_hub):
 def test_an_unknown_name_gives_the_nearest_and_all(some):
     with pytest.raises(ValueError, match=r"'Mini-LM'.*mean 'minilm'.*Known: minilm, multi.*some"):
         find_weights("Mini-LM")
+
+
+def test_weights_of_a_known_plugin_that_is_not_installed_say_what_installs_it(monkeypatch):
+    monkeypatch.setattr(known, "entry_points", lambda group: ())
+    said = r"'vgg16'. A known plugin has it: pip install ./plugins/sktransfer-vision. Known: minilm"
+    with pytest.raises(ValueError, match=said):
+        find_weights("vgg16")
 
 
 def test_where_weights_are_is_said_without_reading_them(package, on_hub, monkeypatch):
