@@ -8,14 +8,14 @@ list it, so one that is broken disables only itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from sklearn.base import clone
 
-from sktransfer._unknown import installation, unknown_name
+from sktransfer._unknown import installation, known_to_read, unknown_name
 
 ENTRY_POINT_GROUPS = {
     "backbone": "sktransfer.backbones",
@@ -61,6 +61,8 @@ class PluginInfo:
     shadowed_by : str
         Distribution whose plugin of the same name is used instead of this one; empty if this one
         is used.
+    reads : str
+        The modality of a backbone, where it is known without importing it; else empty.
     """
 
     kind: str
@@ -69,6 +71,7 @@ class PluginInfo:
     distribution: str
     params: dict[str, Any] = field(default_factory=dict)
     shadowed_by: str = ""
+    reads: str = ""
 
     def load(self) -> Any:
         """Import the plugin and build it with its default parameters.
@@ -93,7 +96,8 @@ class PluginInfo:
 
 
 def _built_in(kind: str, name: str, target: str, **params: Any) -> PluginInfo:
-    return PluginInfo(kind, name, target, "sktransfer", params)
+    reads = "text" if kind == "backbone" else ""
+    return PluginInfo(kind, name, target, "sktransfer", params, reads=reads)
 
 
 _BUILT_IN = [
@@ -206,13 +210,8 @@ def available(kind: str | None = None) -> list[PluginInfo]:
         entries: list[PluginInfo] = []
         for info in _candidates(each):
             first = owner.setdefault(info.name, info.distribution)
-            entries.append(
-                info
-                if not any(e.name == info.name for e in entries)
-                else PluginInfo(
-                    info.kind, info.name, info.target, info.distribution, info.params, first
-                )
-            )
+            shadowed = any(e.name == info.name for e in entries)
+            entries.append(replace(info, shadowed_by=first) if shadowed else info)
         found += sorted(entries, key=lambda info: (info.name, bool(info.shadowed_by)))
     return found
 
@@ -310,7 +309,9 @@ def _candidates(kind: str) -> Iterator[PluginInfo]:
     yield from (info for (k, _), info in _RUNTIME.items() if k == kind)
     points = entry_points(group=ENTRY_POINT_GROUPS[kind])
     for point in sorted(points, key=lambda p: (p.name, _distribution_of(p))):
-        yield PluginInfo(kind, point.name, point.value, _distribution_of(point))
+        distribution = _distribution_of(point)
+        reads = known_to_read(kind, point.name, distribution)
+        yield PluginInfo(kind, point.name, point.value, distribution, reads=reads)
 
 
 def _distribution_of(point: EntryPoint) -> str:

@@ -66,6 +66,27 @@ def installation(kind: str, name: str) -> str:
     return "" if known is None else f"A known plugin has it: {known.install}."
 
 
+def known_to_read(kind: str, name: str, distribution: str) -> str:
+    """Say what a backbone of a plugin of ours reads, without importing it.
+
+    Parameters
+    ----------
+    kind : {"backbone", "freeze", "head", "alignment"}
+        Of the name.
+    name : str
+        Registered.
+    distribution : str
+        Who registered it; others may use the name for something else.
+
+    Returns
+    -------
+    modality : str
+        Empty where it is not known.
+    """
+    known = KNOWN_ELSEWHERE.get((kind, name))
+    return known.reads if known and known.install.endswith(f"/{distribution}") else ""
+
+
 def nearest(name: str, names: Sequence[str]) -> str | None:
     """Find the name that was meant, if any is near.
 
@@ -102,8 +123,8 @@ def unknown_name(kind: str, name: str, installed: Sequence[Any], reads: str | No
     installed : sequence of PluginInfo
         All of the kind that have a name of their own.
     reads : str or None
-        The modality that a backbone has to read. To find out what the others read they are
-        imported, which an error may take the time for. None is any.
+        The modality that a backbone has to read; None is any. Where it is not known what one
+        reads, that one is imported, which an error may take the time for.
 
     Returns
     -------
@@ -139,7 +160,7 @@ def _may_read(info: Any, reads: str | None) -> bool:
     if info.kind != "backbone" or reads is None:
         return True
     try:
-        return not _differ(getattr(info.load(), "modality", ""), reads)
+        return not _differ(info.reads or getattr(info.load(), "modality", ""), reads)
     except ImportError:
         return True
 

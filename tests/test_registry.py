@@ -142,6 +142,14 @@ def test_only_backbones_that_read_what_is_wanted_are_suggested(networks):
     assert not set(networks) & set(installed_in(str(caught.value)))
 
 
+def test_what_our_plugins_read_is_known_and_nothing_of_others_that_use_their_names(install):
+    assert {info.reads for info in entries("backbone", "minilm")} == {"text"}
+    assert {info.reads for info in entries("backbone", "vgg16")} <= {"image"}
+    install("someone-elses", "sktransfer.backbones", {"letters": "nowhere:Letters"})
+    reads = {info.distribution: info.reads for info in entries("backbone", "letters")}
+    assert reads["someone-elses"] == ""
+
+
 def test_of_names_that_are_as_near_the_first_is_suggested(networks):
     with pytest.raises(ValueError, match="Did you mean 'big-net-a'"):
         resolve("backbone", "big-net", modality="image")

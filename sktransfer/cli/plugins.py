@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from sktransfer.cli.console import results
+from sktransfer.cli.console import results, status
 from sktransfer.cli.errors import sentence
+
+if TYPE_CHECKING:
+    from sktransfer.plugins import PluginInfo
 
 __all__ = ["plugins"]
 
@@ -19,35 +22,42 @@ def plugins(
         bool, typer.Option("--check", help="Import each one; exit with 1 if one is broken.")
     ] = False,
 ) -> None:
-    """List what can be given for backbone, freeze and head."""
+    """List what can be given for backbone, freeze and head, and what backbones read."""
     from sktransfer.plugins import available
 
-    table = Table("kind", "name", "distribution", "status", box=None, pad_edge=False)
-    n_broken = 0
-    for info in available():
-        status = f"not used: {info.shadowed_by!r} has the name" if info.shadowed_by else "ok"
+    found = available()
+    n_broken, n_unknown = 0, 0
+    rows = []
+    for info in found:
+        reads, said = info.reads, "ok" if check else ""
+        if info.shadowed_by:
+            said = f"not used: {info.shadowed_by!r} has the name"
         if check:
             try:
-                _try(info)
+                reads = getattr(_tried(info), "modality", "")
             except (ImportError, TypeError) as error:
                 n_broken += 1
-                status = f"broken: {sentence(error)}"
-        elif not info.shadowed_by:
-            status = "not checked"
-        table.add_row(*map(Text, (info.kind, info.name, info.distribution, status)))
+                said = f"broken: {sentence(error)}"
+        n_unknown += info.kind == "backbone" and not reads
+        rows.append((info.kind, info.name, reads, info.distribution, said))
+    # A column that says nothing is left out.
+    n_columns = 5 if any(said for *_, said in rows) else 4
+    names = ("kind", "name", "reads", "distribution", "status")
+    table = Table(*names[:n_columns], box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(Text, row[:n_columns]))
     results().print(table)
+    if n_unknown and not check:
+        status().print("`sktransfer plugins --check` imports all, and says what the others read.")
     if n_broken:
         raise ImportError(
             f"{n_broken} plugin{'s' if n_broken > 1 else ''} cannot be used; the table says why."
         )
 
 
-def _try(info: object) -> None:
+def _tried(info: PluginInfo) -> Any:
     """Import a plugin, and hold what the name gives against the kind."""
-    from sktransfer.plugins import PluginInfo, resolve
+    from sktransfer.plugins import resolve
 
-    assert isinstance(info, PluginInfo)
-    if info.shadowed_by:
-        info.load()  # the name would give the other one
-    else:
-        resolve(info.kind, info.name)
+    # The name of one that is shadowed would give the other one.
+    return info.load() if info.shadowed_by else resolve(info.kind, info.name)

@@ -12,22 +12,49 @@ def runtime(monkeypatch):
 
 
 def rows(done):
-    return [line.split(maxsplit=3) for line in done.stdout.splitlines()[1:]]
+    """Read the table; columns begin where their names do."""
+    head, *lines = done.stdout.splitlines()
+    names = head.split()
+    starts = [head.index(name) for name in names]
+    ends = [*starts[1:], None]
+    return [
+        {n: line[a:b].strip() for n, a, b in zip(names, starts, ends, strict=True)}
+        for line in lines
+    ]
 
 
 def test_every_plugin_is_listed(runtime, sktransfer):
     done = sktransfer("plugins")
     assert done.exit_code == 0
-    assert [tuple(row[:3]) for row in rows(done)] == [
-        (info.kind, info.name, info.distribution) for info in available()
+    assert rows(done) == [
+        {
+            "kind": info.kind,
+            "name": info.name,
+            "reads": info.reads,
+            "distribution": info.distribution,
+        }
+        for info in available()
     ]
+    reads = {row["name"]: row["reads"] for row in rows(done)}
+    assert (reads["minilm"], reads["efficientnet-lite0"], reads["linear"]) == ("text", "image", "")
+    assert done.stderr == ""
 
 
 def test_listing_imports_no_plugin(runtime, sktransfer):
     register("head", "broken", "a_module_that_nobody_has:Head", distribution="sktransfer-broken")
     done = sktransfer("plugins")
     assert done.exit_code == 0
-    assert ["head", "broken", "sktransfer-broken"] in [row[:3] for row in rows(done)]
+    assert ("head", "broken") in [(row["kind"], row["name"]) for row in rows(done)]
+
+
+def test_what_a_backbone_of_others_reads_is_said_when_it_is_imported(runtime, sktransfer):
+    register("backbone", "mine", "sktransfer.backbones.hashing:HashingBackbone")
+    done = sktransfer("plugins")
+    assert {row["reads"] for row in rows(done) if row["name"] == "mine"} == {""}
+    assert "--check" in done.stderr
+    done = sktransfer("plugins", "--check")
+    assert {row["reads"] for row in rows(done) if row["name"] == "mine"} == {"text"}
+    assert "--check" not in done.stderr
 
 
 def test_check_says_what_is_broken_and_why(runtime, sktransfer):
@@ -35,7 +62,7 @@ def test_check_says_what_is_broken_and_why(runtime, sktransfer):
     register("head", "other", dict, distribution="sktransfer-other")
     done = sktransfer("plugins", "--check")
     assert done.exit_code == 1
-    status = {row[1]: row[3].strip() for row in rows(done)}
+    status = {row["name"]: row["status"] for row in rows(done)}
     assert status["linear"] == "ok"
     assert status["broken"].startswith("broken: ")
     assert "a_module_that_nobody_has" in done.stdout
@@ -53,5 +80,5 @@ def test_a_shadowed_name_says_by_whom(runtime, sktransfer, monkeypatch, more):
     monkeypatch.setattr(_registry, "_RUNTIME", {("head", "linear"): entry})
     done = sktransfer("plugins", *more)
     assert done.exit_code == 0
-    (row,) = [row for row in rows(done) if row[2] == "sktransfer-late"]
-    assert row[3].strip() == "not used: 'sktransfer' has the name"
+    (row,) = [row for row in rows(done) if row["distribution"] == "sktransfer-late"]
+    assert row["status"] == "not used: 'sktransfer' has the name"
