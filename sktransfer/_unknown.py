@@ -102,6 +102,9 @@ def nearest(name: str, names: Sequence[str]) -> str | None:
     nearest : str or None
     """
     typed = name.lower()
+    begun = [each for each in names if typed and each.lower().startswith(typed)]
+    if begun:
+        return begun[0]
     # Not difflib.get_close_matches, which gives the last of those that are as near.
     alike = {each: SequenceMatcher(None, each.lower(), typed).ratio() for each in names}
     best = max(alike, key=lambda each: alike[each], default=None)

@@ -79,6 +79,7 @@ def test_unknown_name_lists_what_is_installed():
         ("freeze", "lpft", "lp_ft"),
         ("head", "lineer", "linear"),
         ("backbone", "minilmm", "minilm"),
+        ("backbone", "distil", "distilbert-base-uncased"),
         ("backbone", "distilbert-base-uncase", "distilbert-base-uncased"),
     ],
 )

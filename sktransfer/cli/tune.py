@@ -93,6 +93,7 @@ def tune(
     """Search the settings that suit texts or images, and train a model with the best."""
     epochs = number(max_epochs, int, "--max-epochs")
     check_options(context, data, image)
+    _check_scorer(scoring)
     if model is not None:
         check_folder(model, source, force)
     inputs, values, labels = read_examples(
@@ -141,6 +142,21 @@ def tune(
         status().print(said, soft_wrap=True)
     if storage is not None and "://" not in storage:
         status().print(f"sktransfer dashboard {storage} shows all trials", soft_wrap=True)
+
+
+def _check_scorer(name: str) -> None:
+    """Refuse a name that scikit-learn does not know; its own list is long and in no order."""
+    from sklearn.metrics import get_scorer_names
+
+    from sktransfer._unknown import nearest
+
+    names = sorted(get_scorer_names())
+    if name not in names:
+        near = nearest(name, names)
+        meant = f" Did you mean {near!r}?" if near else ""
+        raise ValueError(
+            f"scikit-learn has no scorer named {name!r}.{meant} It has: {', '.join(names)}."
+        )
 
 
 def _summary(search: Any, scoring: str) -> RichTable:

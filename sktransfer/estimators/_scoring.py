@@ -7,9 +7,20 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.metrics import check_scoring
+from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.utils._param_validation import StrOptions
 
 from sktransfer.estimators._reading import NumbersReading, Reading
+
+
+class ScorerNames(StrOptions):
+    """scikit-learn's scorers as values of a parameter, which an error lists in their order."""
+
+    def __init__(self) -> None:
+        super().__init__(set(get_scorer_names()))
+
+    def __str__(self) -> str:
+        return f"a str among {{{', '.join(map(repr, sorted(self.options)))}}}"
 
 
 class _Read(BaseEstimator):

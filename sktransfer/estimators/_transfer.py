@@ -17,7 +17,6 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -27,7 +26,7 @@ from sktransfer.estimators._labels import LabelChange
 from sktransfer.estimators._modality import check_modality
 from sktransfer.estimators._parts import in_parts, joined
 from sktransfer.estimators._reading import Reading
-from sktransfer.estimators._scoring import output_scorer
+from sktransfer.estimators._scoring import ScorerNames, output_scorer
 from sktransfer.estimators._source import Start, start_of_encoder, start_of_source
 from sktransfer.estimators._targets import Targets, check_trainable
 from sktransfer.estimators._tuning import Tunable
@@ -74,7 +73,7 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        "scoring": [ScorerNames(), callable, None],
         "precision": [StrOptions({"auto", "bf16", "fp32"})],
         "compile": ["boolean"],
         "device": [str],

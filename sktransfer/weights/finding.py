@@ -147,15 +147,10 @@ def _known(name: str) -> KnownWeights:
         said = [f"No weights are known as {name!r}."]
         if plugin := installation("weights", name):
             said.append(plugin)
-        elif near := _nearest(name, names):
+        elif near := nearest(name, names):
             said.append(f"Did you mean {near!r}?")
         raise ValueError(" ".join([*said, f"Known: {', '.join(names)}."]))
     return known
-
-
-def _nearest(name: str, names: list[str]) -> str | None:
-    begun = (known for known in names if name and known.startswith(name.lower()))
-    return nearest(name, names) or next(begun, None)
 
 
 def _home(known: KnownWeights) -> Path:

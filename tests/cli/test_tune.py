@@ -83,6 +83,17 @@ def test_what_is_wrong_is_said_in_one_line(rows, sktransfer, options, words):
     assert "Traceback" not in done.stderr
 
 
+def test_a_wrong_scorer_gives_the_nearest_and_all_in_order_before_anything_is_read(
+    rows, sktransfer, error_of
+):
+    rows.write_text("no such column\n1\n")
+    said = error_of(sktransfer("tune", rows, "--scoring", "acc"))
+    assert "no scorer named 'acc'. Did you mean 'accuracy'? It has: " in said
+    names = said.partition("It has: ")[2].rstrip(".").split(", ")
+    assert len(names) > 20
+    assert names == sorted(names)
+
+
 def test_a_model_is_not_replaced_after_a_search_but_refused_before(tmp_path, rows, sktransfer):
     (tmp_path / "model").mkdir()
     done = sktransfer("tune", rows, "--trials", 2, *FAST, "--model", tmp_path / "model")

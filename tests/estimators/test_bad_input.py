@@ -204,6 +204,14 @@ class Untouchable:
         raise AssertionError("touched")
 
 
+def test_a_wrong_scorer_is_answered_with_all_of_them_in_order():
+    with pytest.raises(ValueError, match="Got 'acc' instead") as caught:
+        clf(scoring="acc").fit(X, Y)
+    names = str(caught.value).partition("{")[2].partition("}")[0].split(", ")
+    assert len(names) > 20
+    assert names == sorted(names)
+
+
 def test_wrong_name_fails_before_data_is_touched():
     with pytest.raises(ValueError, match="There is no freeze named"):
         clf(freeze="nothing").fit(Untouchable(), Untouchable())
