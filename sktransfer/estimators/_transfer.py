@@ -413,8 +413,9 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
     def export_onnx(self, path: str | os.PathLike[str]) -> None:
         """Write encoder and head as an ONNX file, with any number of inputs of any length.
 
-        It takes what the tokenizer gives; `sktransfer.serving.with_onnx` and ``sktransfer predict
-        --onnx`` predict through it. Needs the extra ``onnx``.
+        It takes what the tokenizer gives, or pixels, and computes in fp32;
+        `sktransfer.serving.with_onnx` and ``sktransfer predict --onnx`` predict through it. Needs
+        the extra ``onnx``.
 
         Parameters
         ----------

@@ -87,8 +87,9 @@ class TransferImageClassifier(ImageInput, BaseTransferClassifier):
         are. Predictions, which owe a row for each image, always raise.
     precision : {"auto", "bf16", "fp32"}, default="auto"
         In which the encoder runs. ``"auto"`` is bf16 where the hardware has it, and fp32
-        elsewhere; weights are always kept and updated in fp32. In bf16 a probability moves in the
-        third digit with the images that are predicted beside it.
+        elsewhere; weights are always kept and updated in fp32. A probability in bf16 may differ
+        from that in fp32, which an ONNX file gives, in the second digit, and on some hardware moves
+        in the third with the images that are predicted beside it.
     compile : bool, default=False
         Whether torch compiles the encoder for computing features, which takes some seconds once in
         a process. Of MiniLM on a CPU it saves a few per cent in half precision, and nothing else.

@@ -71,8 +71,8 @@ class TransferImageEncoder(ImageInput, BaseTransferEncoder):
         decodes all images once more before; files that stay as they are once a process.
     precision : {"auto", "bf16", "fp32"}, default="auto"
         In which the encoder runs. ``"auto"`` is bf16 where the hardware has it, and fp32
-        elsewhere; weights are always kept and updated in fp32. In bf16 a probability moves in the
-        third digit with the images that are predicted beside it.
+        elsewhere; weights are always kept and updated in fp32. Features in bf16 differ a little
+        from those in fp32, and on some hardware with the images that are encoded beside them.
     compile : bool, default=False
         Whether torch compiles the encoder for computing features, which takes some seconds once in
         a process. Of MiniLM on a CPU it saves a few per cent in half precision, and nothing else.
