@@ -22,6 +22,7 @@ from torch.utils.data import Dataset
 from sktransfer.features.ahead import made_ahead
 from sktransfer.features.batches import shuffled_batches, sorted_batches, training_budget
 from sktransfer.heads.objectives import Objective
+from sktransfer.training._printing import PrintEpochs
 from sktransfer.training.averaging import WeightAverage, averaging
 from sktransfer.training.errors import TrainingDivergedError, is_sane
 from sktransfer.training.varied import Mixed, mixed
@@ -208,6 +209,11 @@ class TransferNet(NeuralNet):
         self.average = average
 
     stop_requested = False
+
+    @property
+    def _default_callbacks(self) -> list[tuple[str, Any]]:
+        own = {"print_log": PrintEpochs()}
+        return [(name, own.get(name, each)) for name, each in super()._default_callbacks]
 
     def initialize_criterion(self) -> TransferNet:
         """Weigh the loss row by row."""

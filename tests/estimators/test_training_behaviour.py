@@ -73,9 +73,22 @@ def test_fit_is_silent_and_writes_no_files(data, capfd, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_verbose_prints_a_line_for_each_epoch(data, capsys):
-    quick(verbose=1).fit(*data)
-    assert "train_loss" in capsys.readouterr().out
+def test_verbose_prints_a_short_line_for_each_epoch(data, capsys):
+    clf = quick(verbose=1, freeze="full", max_epochs=3).fit(*data)
+    head, _, *lines = capsys.readouterr().out.splitlines()
+    assert head.split() == ["epoch", "train_loss", "blocks", "dur"]
+    assert [line.split()[0] for line in lines] == ["1", "2", "3"]
+    n_blocks = len(clf.history_[0]["blocks"])
+    assert {line.split()[2] for line in lines} == {str(n_blocks)}
+
+
+def test_verbose_colours_the_best_epoch_on_a_terminal_alone(data, capsys, monkeypatch):
+    settings = {"verbose": 1, "freeze": "full", "max_epochs": 2}
+    quick(**settings).fit(*data)
+    assert "\x1b" not in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    quick(**settings).fit(*data)
+    assert "\x1b[" in capsys.readouterr().out
 
 
 def test_early_stopping_restores_the_best_weights_by_the_scorer_asked_for(data):
