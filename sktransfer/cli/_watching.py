@@ -34,14 +34,18 @@ class TrainingStatus(_Silent):
     ----------
     doing : str
         What is being done, such as ``"training on 16 rows"``.
+    shown : bool, default=True
+        Whether anything is. While it is, what is printed goes to the standard error.
     """
 
-    def __init__(self, doing: str) -> None:
+    def __init__(self, doing: str, *, shown: bool = True) -> None:
         self._doing = doing
+        self._shown = shown
         self._status = status().status(doing)
 
     def __enter__(self) -> TrainingStatus:
-        self._status.start()
+        if self._shown:
+            self._status.start()
         return self
 
     def __exit__(self, *raised: object) -> None:

@@ -15,7 +15,7 @@ from sktransfer.cli._inputs import Columns
 from sktransfer.cli._kinds import check_options
 from sktransfer.cli._training import check_folder, new_classifier, number, read_examples
 from sktransfer.cli._watching import TrainingStatus
-from sktransfer.cli.console import results
+from sktransfer.cli.console import results, status
 from sktransfer.cli.options import (
     Augment,
     Backbone,
@@ -41,6 +41,7 @@ from sktransfer.cli.options import (
 __all__ = ["train"]
 
 _MANY_LABELS = 20
+_OF_EPOCHS = ("max_epochs", "early_stopping", "validation_fraction", "batch_size", "lr")
 
 
 def train(
@@ -110,10 +111,12 @@ def train(
         verbose=int(verbose),
     )
     started = time.perf_counter()
-    with TrainingStatus(f"training on {inputs.counted}") as watching:
+    with TrainingStatus(f"training on {inputs.counted}", shown=not verbose) as watching:
         clf.set_callbacks(watching).fit(values, labels)
     seconds = time.perf_counter() - started
     clf.save(model, embed_backbone=embed_backbone)
+    if not _epochs_of(clf):
+        _say_what_had_no_effect(context)
     results().print(_summary(clf, labels, seconds, model))
 
 
@@ -130,9 +133,38 @@ def _summary(clf: Any, labels: list[Any], seconds: float, model: Path) -> RichTa
         ("rows", f"{len(labels):,}"),
         ("labels", words),
         ("trained", f"{decision['freeze']}: {decision['reason']}"),
-        ("epochs", f"{len(clf.history_)} on {decision['device']} in {decision['precision']}"),
+        ("epochs", f"{_said_of_epochs(clf)} on {decision['device']} in {decision['precision']}"),
         ("seconds", f"{seconds:.1f}"),
         ("saved to", str(model)),
     ]:
         summary.add_row(name, Plain(value))
     return summary
+
+
+def _epochs_of(clf: Any) -> int:
+    """Count the epochs that were trained, without the fit of a head to convergence."""
+    return sum("solver_iterations" not in epoch for epoch in clf.history_)
+
+
+def _said_of_epochs(clf: Any) -> str:
+    n_epochs = _epochs_of(clf)
+    if n_epochs == len(clf.history_):
+        return str(n_epochs)
+    return f"{n_epochs}, {'after ' if n_epochs else ''}the head fitted to convergence,"
+
+
+def _say_what_had_no_effect(context: typer.Context) -> None:
+    """Name options about epochs that were typed where there was none."""
+    typed = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name in _OF_EPOCHS
+        and (source := context.get_parameter_source(parameter.name)) is not None
+        and source.name == "COMMANDLINE"
+    ]
+    if typed:
+        status().print(
+            f"warning: {' and '.join(typed)} had no effect: the head alone was trained, and that "
+            "to convergence. Another --freeze trains by epochs, such as head_by_epochs.",
+            soft_wrap=True,
+        )

@@ -104,6 +104,31 @@ def test_options_reach_the_estimator(tmp_path, data, train_quickly):
     assert clf.stages_[0]["rows_held_out"] == 4
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--freeze", "frozen"), "0, the head fitted to convergence, on cpu in"),
+        (("--freeze", "lp_ft", "--max-epochs", 3), "2, after the head fitted to convergence, on"),
+        (("--freeze", "full", "--max-epochs", 2), "2 on cpu in"),
+    ],
+)
+def test_the_epochs_that_are_told_are_those_that_were_trained(
+    tmp_path, data, train_quickly, options, words
+):
+    done = train_quickly(data, tmp_path / "m", *options)
+    assert done.exit_code == 0, done.output
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("epochs")]
+    assert line.removeprefix("epochs").strip().startswith(words)
+    assert done.stderr == ""
+
+
+def test_options_about_epochs_that_had_no_effect_are_named(tmp_path, data, train_quickly):
+    done = train_quickly(data, tmp_path / "m", "--max-epochs", 5, "--early-stopping")
+    assert done.exit_code == 0, done.output
+    assert done.stderr.startswith("warning: --max-epochs and --early-stopping had no effect")
+    assert "--freeze" in done.stderr
+
+
 def test_predictions_go_to_the_standard_output(data, trained, sktransfer):
     done = sktransfer("predict", trained, data)
     assert done.exit_code == 0

@@ -51,6 +51,15 @@ def test_a_terminal_shows_the_epoch_of_a_training(tmp_path, data, on_a_terminal)
     assert "training on 16 rows, epoch 3 of 3" in shown
 
 
+def test_lines_of_epochs_go_to_the_standard_output_also_beside_a_terminal(
+    tmp_path, data, on_a_terminal, capsys
+):
+    more = ("--freeze", "full", "--max-epochs", 3, "--verbose")
+    shown = on_a_terminal("train", data, "--model", tmp_path / "model", *QUICK, *more)
+    assert "epoch" not in shown
+    assert "train_loss" in capsys.readouterr().out
+
+
 def test_a_terminal_shows_that_the_best_settings_are_trained(tmp_path, data, on_a_terminal):
     more = ("--freeze", "frozen", "--trials", 2, "--cv", 2)
     shown = on_a_terminal("tune", data, "--model", tmp_path / "model", *QUICK, *more)
