@@ -200,4 +200,10 @@ def _draw_sheet(
     sheet = draw_mistakes(check_pictures(images), true, probabilities, classes)
     with write_file(path) as file:
         sheet.save(file, "PNG")
-    status().print(f"the most confident mistakes drawn in {path}")
+    right = [str(classes[i]) for i in probabilities.argmax(axis=1)] == list(map(str, true))
+    said = (
+        f"no mistakes to draw; {path} says so"
+        if right
+        else f"the most confident mistakes drawn in {path}"
+    )
+    status().print(said, soft_wrap=True)

@@ -46,7 +46,8 @@ def predict(
     """Add a column `prediction` to a table of texts or images, or to the paths of images.
 
     Images that cannot be read have no prediction, and a column `error` says why; the command goes
-    on, warns of them and exits with 0. Where none can be read, it is an error.
+    on, warns of them and exits with 0. Where none can be read, it is an error. The column is there
+    for images without errors, too, so that what reads the table finds the same columns each time.
     """
     for each in data:
         check_options(context, each, image)

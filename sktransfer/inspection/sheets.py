@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -48,7 +49,7 @@ def contact_sheet(
     thumbnail : int, default=160
         Width and height of a picture's place, in pixels.
     title : str or None, default=None
-        One line above all.
+        One line above all. A sheet of few pictures becomes wider for it, up to ``n_columns``.
 
     Returns
     -------
@@ -91,8 +92,11 @@ def contact_sheet(
     for name, value, least in (("n_columns", n_columns, 1), ("thumbnail", thumbnail, _NARROWEST)):
         if value < least:
             raise ValueError(f"{name}={value}; expected {least} at least.")
-    place = _Places.of(captions, n_columns, thumbnail, title)
     font_of_size = font_for(" ".join([title or "", *captions]), stacklevel=2)
+    place = _Places.of(captions, n_columns, thumbnail, title)
+    if title is not None:
+        needed = font_of_size(_TITLE_SIZE).getlength(" ".join(title.split()))
+        place = place.widened(math.ceil(needed), n_columns)
     sheet = Image.new("RGB", place.sheet, _PAPER)
     draw = ImageDraw.Draw(sheet)
     if title is not None:
@@ -127,7 +131,7 @@ def mistakes_sheet(
     """Show the pictures that an estimator is wrong about, the most confident mistakes first.
 
     Those are worth a look: many a one is a wrong label. Captions give the label, what was predicted
-    and its probability, and the name of the file where there is one.
+    and its probability, as the title says, and the name of the file where there is one.
 
     Parameters
     ----------
@@ -266,6 +270,12 @@ class _Places(NamedTuple):
         size = (2 * _MARGIN + across * width - _GAP, top + down * height - _GAP + _MARGIN)
         return cls(size, across, top, width, height)
 
+    def widened(self, needed: int, n_columns: int) -> _Places:
+        """Make room for so many pixels across, but not for more than a full row of pictures has."""
+        most = 2 * _MARGIN + n_columns * self.width - _GAP
+        width = max(self.sheet[0], min(needed + 2 * _MARGIN, most))
+        return self._replace(sheet=(width, self.sheet[1]))
+
     def corner(self, i: int) -> tuple[int, int]:
         row, column = divmod(i, self.n_columns)
         return _MARGIN + column * self.width, self.top + row * self.height
@@ -321,4 +331,4 @@ def _title(n_wrong: int, n_rows: int, n_shown: int) -> str:
         return f"No mistakes in {pictures}"
     mistakes = "1 mistake" if n_wrong == 1 else f"{n_wrong:,} mistakes"
     shown = f", the {n_shown:,} most confident" if n_shown < n_wrong else ""
-    return f"{mistakes} in {pictures}{shown}"
+    return f"{mistakes} in {pictures}{shown}: truth -> prediction, its probability"

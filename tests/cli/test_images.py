@@ -385,6 +385,7 @@ def test_a_sheet_is_drawn_where_all_is_right(tmp_path, photos, of_images, sktran
     done = sktransfer("evaluate", of_images, tmp_path / "right", *outputs)
     assert done.exit_code == 0, done.output
     assert "0 rows written" in done.stderr
+    assert f"no mistakes to draw; {tmp_path / 's.png'} says so" in done.stderr
     with Image.open(tmp_path / "s.png") as sheet:
         assert sheet.height < 120
 

@@ -152,9 +152,21 @@ def test_a_title_stands_above_and_moves_the_pictures_down():
     below = np.asarray(sheet)[M + down - 1 :]
     assert (below == np.asarray(without)[M - 1 :]).all()
     assert ink(np.asarray(sheet)[M : M + 28]) > M
-    long = contact_sheet(pictures, ["a", "b"], thumbnail=100, title="A title " * 50)
+    long = contact_sheet(pictures, ["a", "b"], n_columns=2, thumbnail=100, title="A title " * 50)
     assert long.size == sheet.size
     assert ink(np.asarray(long)[M : M + 28]) <= sheet.width - M
+
+
+def test_a_sheet_of_few_pictures_is_as_wide_as_its_title_up_to_all_columns():
+    narrow, wide, most = (
+        contact_sheet([plain(RED)], ["a"], n_columns=4, thumbnail=100, title=title)
+        for title in ("Hi", "A title that is longer", "A title " * 50)
+    )
+    assert narrow.width == 2 * M + 100
+    assert narrow.width < wide.width < most.width == 2 * M + 4 * 100 + 3 * G
+    assert wide.height == most.height
+    # The picture stands where it did.
+    assert (np.asarray(wide)[M + 28 :, : M + 100] == np.asarray(narrow)[M + 28 :, : M + 100]).all()
 
 
 def test_without_pictures_there_is_the_title():
@@ -278,7 +290,7 @@ def test_the_most_confident_mistakes_come_first(drawn, reading):
         "cat -> dog 0.70\n1.jpg",
         "dog -> cat 0.60\n4.jpg",
     ]
-    assert call["title"] == "3 mistakes in 5 pictures"
+    assert call["title"] == "3 mistakes in 5 pictures: truth -> prediction, its probability"
     assert reading == [X[2], X[1], X[4]]
     assert (place(sheet, 0, 0, 160, top=M + 28 + module._BELOW_TITLE) == RED).all()
 
@@ -290,7 +302,8 @@ def test_no_more_than_n_are_decoded(drawn, reading):
     (call,) = drawn
     assert len(reading) == 4
     assert call["captions"] == [f"b -> a {share}" for share in ("0.80", "0.79", "0.78", "0.77")]
-    assert call["title"] == "30 mistakes in 30 pictures, the 4 most confident"
+    legend = "truth -> prediction, its probability"
+    assert call["title"] == f"30 mistakes in 30 pictures, the 4 most confident: {legend}"
     assert (call["n_columns"], call["thumbnail"]) == (2, 96)
     assert estimator.seen is X
 
