@@ -94,7 +94,7 @@ def make_plan(
         if n_epochs < needed:
             warn_user(
                 f"max_epochs={n_epochs} ends before {strategy!r} has trained all that it would: it "
-                f"needs {needed} epochs for the encoder's {len(blocks)} blocks."
+                f"needs {_epochs_in_words(strategy, blocks, needed, stage)}."
             )
     rate = backbone.lr * strategy.lr_factor if lr == "auto" else float(lr)
     epochs = tuple(strategy.trainable(blocks, epoch, n_epochs, stage) for epoch in range(n_epochs))
@@ -109,6 +109,20 @@ def make_plan(
         head_lr=rate * (head.lr_scale if backbone.pretrained else 1.0),
         fits_head_first=bool(strategy.fits_head_first),
     )
+
+
+def _epochs_in_words(
+    strategy: FreezeStrategy, blocks: Sequence[str], needed: int, stage: str
+) -> str:
+    """Say what so many epochs are for."""
+    said = f"{needed} epoch{'' if needed == 1 else 's'}"
+    plan = [strategy.trainable(blocks, epoch, needed, stage) for epoch in range(needed)]
+    for_head = sum(not names for names in plan)
+    for_encoder = needed - for_head
+    body = "the encoder" if for_encoder == 1 else f"the encoder's {len(blocks)} blocks"
+    if not for_head:
+        return f"{said} for {body}"
+    return f"{said}, {for_head} for the head and {for_encoder} for {body}"
 
 
 def _check_answers(

@@ -401,9 +401,14 @@ def test_each_stage_draws_other_batches(data):
 
 
 def test_too_few_epochs_for_a_strategy_warn(data):
-    with pytest.warns(UserWarning, match=r"max_epochs=1 ends before LinearProbeFineTune\(\)"):
+    said = r"max_epochs=1 ends before LinearProbeFineTune\(\) .* 1 for the head and 1 for the enc"
+    with pytest.warns(UserWarning, match=said):
         clf = quick(freeze="lp_ft", max_epochs=1).fit(*data)
     assert clf.stages_[0]["blocks"] == []
+    n = len(clf.net_.module_.encoder.blocks)
+    said = rf"needs {n + 2} epochs, 1 for the head and {n + 1} for the encoder's {n} blocks\."
+    with pytest.warns(UserWarning, match=said):
+        quick(freeze="chain_thaw", max_epochs=1).fit(*data)
 
 
 def test_warnings_name_the_line_of_the_caller(data):
