@@ -68,7 +68,7 @@ def tuned_by(freeze: str, backbone: Any = "efficientnet-lite0", **params: Any) -
 
 
 # Of which folds of the training rows choose one.
-RATES = (1e-5, 3e-5, 1e-4)
+RATES = (1e-5, 3e-5, 1e-4, 3e-4)
 N_FOLDS = 5
 # From random weights there is a longer way to go.
 DRAWN = {"image_size": 64, "max_epochs": 5, "lr": "auto"}
