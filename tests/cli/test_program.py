@@ -146,8 +146,10 @@ def test_interrupting(sktransfer, monkeypatch):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals differ")
 def test_interrupting_a_process(tmp_path):
+    # What a shell runs in the background is told to ignore interrupts, and tells its children.
     code = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import sktransfer.cli.evaluate as evaluate
 from sktransfer.cli.main import run
 def wait(path, columns):
