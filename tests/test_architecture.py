@@ -32,7 +32,16 @@ FLOORS = [
     {"plugins"},
     {"weights"},
     {"_artifacts"},
-    {"_registry", "_cache", "_encoder", "_missing", "_process", "_unknown", "_warnings"},
+    {
+        "_registry",
+        "_cache",
+        "_encoder",
+        "_missing",
+        "_process",
+        "_unknown",
+        "_version_of",
+        "_warnings",
+    },
 ]
 # Beside the house: used by none of the rooms above, and knows only the contracts.
 ALONE = {"testing": {"plugins"}}

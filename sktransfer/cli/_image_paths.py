@@ -70,7 +70,7 @@ def _where(cell: str, path: str, folder: Path) -> str:
     """Say where the first one was looked for, and what may help."""
     if os.path.isabs(os.path.expanduser(cell)):
         return f"The first is {path}."
-    said = f"The first, {cell}, was looked for in {folder.absolute()}: there is no {path}."
+    said = f"The first, {cell!r}, was looked for in {folder.absolute()}: there is no {path!r}."
     if os.path.exists(cell):
         return f"{said} It is there from the current folder: type --image-folder ."
     return f"{said} Name the folder that the paths are relative to: --image-folder FOLDER."

@@ -115,7 +115,7 @@ def train(
         clf.set_callbacks(watching).fit(values, labels)
     seconds = time.perf_counter() - started
     clf.save(model, embed_backbone=embed_backbone)
-    if not _epochs_of(clf):
+    if not _epochs_of(clf) and clf.freeze != "auto":  # which warns itself
         _say_what_had_no_effect(context)
     results().print(_summary(clf, labels, seconds, model))
 

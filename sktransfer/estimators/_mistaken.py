@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from sktransfer._warnings import warn_user
 from sktransfer.images.formats import is_of_image
@@ -22,8 +25,9 @@ def warn_of_image_paths(texts: Sequence[Any]) -> None:
     texts : sequence of n str, or of n pairs of str
         To be trained on.
     """
-    step = -(-len(texts) // _LOOKED_AT)
-    looked_at = texts[::step]
+    rng = np.random.default_rng(0)
+    which = np.sort(rng.choice(len(texts), min(len(texts), _LOOKED_AT), replace=False))
+    looked_at = [texts[i] for i in which]
     paths = [path for path in map(_path_in, looked_at) if path is not None]
     if 2 * len(paths) <= len(looked_at):
         return
@@ -37,6 +41,10 @@ def warn_of_image_paths(texts: Sequence[Any]) -> None:
 def _path_in(text: Any) -> str | None:
     """Give the text, or the side of a pair, that is the path of an image."""
     for each in text if isinstance(text, tuple) else (text,):
-        if len(each) <= _LONGEST and "\n" not in each.strip() and is_of_image(each.strip()):
+        name = each.strip()
+        if len(name) > _LONGEST or "\n" in name or "://" in name or not is_of_image(name):
+            continue
+        # "fix logo.png" is what somebody writes, unless there is such a file.
+        if not any(map(str.isspace, name)) or os.path.exists(name):
             return each
     return None

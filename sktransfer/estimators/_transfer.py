@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sktransfer._warnings import warn_user
 from sktransfer.estimators._assembly import Assembly, assemble
+from sktransfer.estimators._deciding import decided
 from sktransfer.estimators._labels import LabelChange
 from sktransfer.estimators._modality import check_modality
 from sktransfer.estimators._parts import in_parts, joined
@@ -170,13 +171,7 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
         reading = targets.reading
         alike = start is not None and start.kind == reading.kind
         labels = LabelChange.between(start.names if start and alike else None, reading.names)
-        decision = parts.freeze.decide(
-            rows=targets.rows_each,
-            per=targets.per,
-            pretrained=parts.backbone.pretrained,
-            stage=stage,
-            frozen_below=parts.backbone.frozen_below,
-        )
+        decision = decided(self, parts.freeze, parts.backbone, targets, start, stage)
         with isolated_rng(seed, device):
             made = assemble(
                 parts.backbone,
@@ -228,6 +223,7 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
                     average=self.average,
                     store=store,
                     variation=self._variation(),
+                    views_recur=isinstance(self.random_state, Integral),
                 ),
                 train,
                 C=float(parts.head.C),
@@ -262,7 +258,7 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
                 "freeze": repr(decision.strategy),
                 "reason": decision.reason,
                 f"rows_per_{targets.per}": round(targets.rows_each, 2),
-                "max_epochs": len(plan.epochs),
+                "max_epochs": 0 if plan.n_probe == len(plan.epochs) else len(plan.epochs),
                 "lr": result.lr,
                 "batch_size": int(self.batch_size),
                 "precision": result.precision or precision,

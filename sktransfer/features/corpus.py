@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -179,3 +180,16 @@ def forgetting() -> Iterator[None]:
     finally:
         with _LOCK:
             _CORPORA.clear()
+
+
+def _forget_locks() -> None:
+    """Make locks anew in a process that was forked: another thread may have held them."""
+    global _LOCK
+    _LOCK = threading.Lock()
+    for store in _CORPORA.values():
+        store._lock = threading.Lock()
+        store._filling = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_locks)

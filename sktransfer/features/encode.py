@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from importlib.metadata import packages_distributions, version
 from typing import Any
 
 import numpy as np
 import torch
 
+from sktransfer._version_of import version_of
 from sktransfer.features.ahead import made_ahead
 from sktransfer.features.batches import inference_budget, sorted_batches
 from sktransfer.features.compiled import compiled
@@ -202,19 +200,9 @@ def encode_chunks(
 def _named(encoder: Encoder, identity: str, precision: str) -> str:
     """Name what features depend on beside inputs and our own version."""
     package = type(encoder).__module__.partition(".")[0]
-    return f"{identity}|{precision}|{_version_of(package)}"
-
-
-@functools.cache
-def _version_of(package: str) -> str:
-    """Name the version of a plugin's code, which may read the same inputs in another way."""
-    if package in ("sktransfer", "__main__"):
-        return ""
-    said = getattr(sys.modules.get(package), "__version__", None)
-    if said is not None:
-        return f"{package}={said}"
-    names = sorted(set(packages_distributions().get(package, [])))
-    return ",".join(f"{name}={version(name)}" for name in names)
+    # Another version of a plugin may read the same inputs in another way.
+    own = "" if package in ("sktransfer", "__main__") else version_of(package)
+    return f"{identity}|{precision}|{own}"
 
 
 def _looked_up(

@@ -40,8 +40,8 @@ class Auto(FreezeStrategy):
         if rows < frozen_below:
             return Decision(
                 Frozen(),
-                f"{found}, fewer than {frozen_below}: below that, this backbone's features do "
-                "better as they are",
+                f"{found}, fewer than {frozen_below}, below which this backbone's features are "
+                "used as they are",
             )
         if rows < _FEW:
             return Decision(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
-__all__ = ["is_of_image", "is_read", "names_of_read", "suffix_of"]
+__all__ = ["is_of_image", "is_read", "names_of_read", "packages_of_added", "suffix_of"]
 
 # Pillow would hand PostScript over to another program, and has readers that hardly anybody looks
 # at. These are what cameras, browsers and scanners write; by Pillow's names, in the order in which
@@ -104,7 +105,22 @@ def is_of_image(name: str | os.PathLike[str]) -> bool:
     return suffix in _SUFFIXES or suffix in _NOT_READ
 
 
+def packages_of_added() -> list[str]:
+    """Name the packages that read formats which Pillow does not.
+
+    Returns
+    -------
+    packages : list of str
+        As they are imported.
+    """
+    factories = [_openers()[name][0] for name in _registered()]
+    return sorted({factory.__module__.partition(".")[0] for factory in factories})
+
+
 def _registered() -> list[str]:
+    return [name for name in _IF_REGISTERED if name in _openers()]
+
+
+def _openers() -> dict[str, Any]:
     # Whoever registers an opener has imported Pillow, so that it need not be imported here.
-    openers = getattr(sys.modules.get("PIL.Image"), "OPEN", {})
-    return [name for name in _IF_REGISTERED if name in openers]
+    return getattr(sys.modules.get("PIL.Image"), "OPEN", {})

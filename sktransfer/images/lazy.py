@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sktransfer._version_of import version_of
 from sktransfer.images.decoding import from_array, from_file, from_image, reduced
+from sktransfer.images.formats import packages_of_added
 
 if TYPE_CHECKING:
     from sktransfer.images.augmentation import ImageAugmentation
@@ -239,7 +241,9 @@ class View(_Decoded):
 
 
 def _decoder() -> str:
+    """Name what decodes: Pillow, and what a user has added to it."""
     try:
-        return f"pillow={version('pillow')}"
+        pillow = f"pillow={version('pillow')}"
     except PackageNotFoundError:
-        return "pillow=none"
+        pillow = "pillow=none"
+    return "|".join([pillow, *map(version_of, packages_of_added())])

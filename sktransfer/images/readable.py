@@ -6,6 +6,7 @@ import os
 from collections.abc import Hashable, Iterable
 
 from sktransfer.images.decoding import import_pillow
+from sktransfer.images.formats import packages_of_added
 from sktransfer.images.lazy import Picture
 
 __all__ = ["unreadable"]
@@ -63,4 +64,5 @@ def _key(picture: Picture) -> Hashable:
     from PIL import Image, ImageFile
 
     # A user may set them, and they decide about the same file.
-    return what, Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+    added = tuple(packages_of_added())
+    return what, Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, added

@@ -69,6 +69,8 @@ class StageSettings:
         Where the features of a frozen encoder are looked up, and kept.
     variation : Variation or None
         How the training sees its inputs in different ways.
+    views_recur : bool
+        Whether another training will see the same views, so that they are worth keeping.
     """
 
     batch_size: int = 16
@@ -80,6 +82,7 @@ class StageSettings:
     average: str | None = None
     store: FeatureStore | None = None
     variation: Variation | None = None
+    views_recur: bool = True
 
 
 @dataclass
@@ -174,7 +177,12 @@ def run_stage(
                 module.encoder, seen.rows, module.precision, compile=module.compiled
             )
         else:
-            features = module.features(seen.inputs, settings.store)
+            # Views that nobody will see again would push out what is looked up.
+            n_kept = len(seen) if settings.views_recur else len(train)
+            others = seen.inputs[n_kept:]
+            features = module.features(seen.inputs[:n_kept], settings.store)
+            if others:
+                features = torch.cat([features, module.features(others)])
         stop = _probe(
             module, objective, features, seen, C, anchor, plan, watcher, settings.verbose, result
         )
@@ -314,6 +322,7 @@ def _train(
         valid,
         store=settings.store,
         variation=settings.variation,
+        views_recur=settings.views_recur,
         seed=seed,
     )
     with start as rows:

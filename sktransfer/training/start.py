@@ -49,6 +49,7 @@ def started(
     *,
     store: FeatureStore | None,
     variation: Variation | None,
+    views_recur: bool,
     seed: int,
 ) -> Iterator[Started]:
     """Let a module start with the lowest block that trains, inside.
@@ -67,6 +68,8 @@ def started(
         Where features are looked up.
     variation : Variation or None
         How rows are seen that are trained on.
+    views_recur : bool
+        Whether the store is worth looking into for views other than the inputs as they are.
     seed : int
         Of views.
 
@@ -75,11 +78,11 @@ def started(
     started : Started
     """
     if not plan.blocks:
-        rows = _features(module, train, valid, store, variation, seed)
+        rows = _features(module, train, valid, store, variation, views_recur, seed)
         start = HEAD
     else:
         start = next(block for block in module.encoder.blocks if block in plan.blocks)
-        rows = _states(module, train, valid, start, store, variation, seed)
+        rows = _states(module, train, valid, start, store, variation, views_recur, seed)
         if rows.prefix.startswith("none"):
             yield rows
             return
@@ -121,15 +124,17 @@ def _features(
     valid: Rows | None,
     store: FeatureStore | None,
     variation: Variation | None,
+    views_recur: bool,
     seed: int,
 ) -> Started:
     """Compute all of it, so that the head is left."""
 
-    def compute(inputs: Sequence[Any]) -> list[StateRow]:
-        return [StateRow({FEATURES: row}, 1) for row in module.features(inputs, store)]
+    def compute(inputs: Sequence[Any], recur: bool = True) -> list[StateRow]:
+        found = module.features(inputs, store if recur else None)
+        return [StateRow({FEATURES: row}, 1) for row in found]
 
     seen = [train.inputs] if variation is None else views(train.inputs, variation, seed)
-    computed = [compute(view) for view in seen]
+    computed = [compute(seen[0]), *(compute(view, views_recur) for view in seen[1:])]
     rows = replace(train, rows=computed[0])
     if variation is not None:
         rows = drawn_of(rows, computed, variation)
@@ -144,6 +149,7 @@ def _states(
     start: str,
     store: FeatureStore | None,
     variation: Variation | None,
+    views_recur: bool,
     seed: int,
 ) -> Started:
     """Compute what lies below a block, if that can be done and kept."""
@@ -157,17 +163,21 @@ def _states(
     def compute(rows: Sequence[Any]) -> list[StateRow]:
         return prefix_rows(module.encoder, rows, start, module.precision)
 
-    def states(inputs: Sequence[Any], rows: Sequence[Any]) -> list[StateRow]:
+    def states(inputs: Sequence[Any], rows: Sequence[Any], recur: bool = True) -> list[StateRow]:
         found = None
-        if isinstance(store, CorpusStore):
+        if recur and isinstance(store, CorpusStore):
             key = f"{module.identity()}|{module.precision}|{start}"
-            found = store.states(key, inputs, lambda X: compute(module.encoder.prepare(X)), n_views)
+            together = n_views if views_recur else 1
+            found = store.states(
+                key, inputs, lambda X: compute(module.encoder.prepare(X)), together
+            )
         return compute(rows) if found is None else found
 
     first = replace(train, rows=states(train.inputs, train.rows))
     if variation is not None:
         others = views(train.inputs, variation, seed)[1:]
-        seen = [first.rows, *(states(view, module.encoder.prepare(view)) for view in others)]
+        prepare = module.encoder.prepare
+        seen = [first.rows, *(states(view, prepare(view), views_recur) for view in others)]
         first = drawn_of(first, seen, variation)
     if valid is not None:
         valid = replace(valid, rows=states(valid.inputs, valid.rows))

@@ -107,7 +107,7 @@ def download(repo_id: str, revision: str | None) -> Path:
         raise OSError(
             f"The model {repo_id!r} is not in the local hub cache and cannot be downloaded "
             f"({why_no_hub()}): download it where there is a network with "
-            f"`hf download {repo_id}`, or give a folder as backbone=pathlib.Path(...)."
+            f"`hf download {repo_id}`, or give a folder as pathlib.Path(...)."
         ) from error
     folder = cached(repo_id, revision)
     if folder is None:

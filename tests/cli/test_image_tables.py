@@ -152,7 +152,7 @@ def test_images_that_are_not_beside_the_table_are_not_taken_from_the_current_fol
     said = error_of(sktransfer("predict", of_images, table, *COLUMN))
     first = rows_of(tmp_path)[0][1]
     assert said.startswith(f"There is none of the 12 images that {table} names as 'file'. ")
-    assert f"The first, {first}, was looked for in {tmp_path / 'lists'}: there is no " in said
+    assert f"The first, {first!r}, was looked for in {tmp_path / 'lists'}: there is no " in said
     assert said.endswith("It is there from the current folder: type --image-folder .")
     done = sktransfer("predict", of_images, table, *COLUMN, "--image-folder", ".")
     assert {row["error"] for row in predictions(done)} == {""}
@@ -170,7 +170,7 @@ def test_a_tilde_is_the_home_folder(tmp_path, photos, of_images, sktransfer, mon
 def test_images_that_are_nowhere(tmp_path, of_images, sktransfer, error_of):
     table = write(tmp_path / "t.csv", [("a.png",)], names=("file",))
     said = error_of(sktransfer("predict", of_images, table, *COLUMN))
-    assert said.endswith(f"there is no {tmp_path / 'a.png'}. Name the folder that the paths are "
+    assert said.endswith(f"there is no '{tmp_path / 'a.png'}'. Name the folder that the paths are "
                          "relative to: --image-folder FOLDER.")  # fmt: skip
     table = write(tmp_path / "t.csv", [("/nowhere/a.png",)], names=("file",))
     said = error_of(sktransfer("predict", of_images, table, *COLUMN))

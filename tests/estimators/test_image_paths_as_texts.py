@@ -67,6 +67,8 @@ def test_what_looks_like_paths_warns(texts):
     [
         TEXTS,
         ["see photo.png", "no"],
+        ["fix logo.png", "resize banner.jpg", "crop photo.jpeg", "rename scan.tif"],
+        ["https://example.org/1.jpg", "https://example.org/2.jpg"],
         ["the first line\nand photo.png"] * 4,
         ["a text of many words, " * 100 + "and photo.png"] * 4,
         ["report.txt", "mail.csv"],
@@ -76,6 +78,8 @@ def test_what_looks_like_paths_warns(texts):
     ids=[
         "once",
         "half",
+        "commands",
+        "addresses",
         "several lines",
         "long",
         "other files",

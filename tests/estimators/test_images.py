@@ -144,6 +144,18 @@ def test_a_search_of_ours_decodes_each_view_once_for_all_folds(data, files, deco
     assert freeze == "top_layers" or counts[-1] == expected
 
 
+@pytest.mark.parametrize("freeze", ["frozen", "head_by_epochs"])
+def test_views_that_do_not_recur_are_computed_of_the_fold_alone(data, files, decoded, freeze):
+    augmentation = ImageAugmentation(n_views=3)
+    clf = classifier(freeze=freeze, augmentation=augmentation, random_state=None, max_epochs=2)
+    space = {"augmentation__zoom": [0.1, 0.2]}
+    search = TransferSearchCV(clf, space, n_trials=2, cv=4, refit=False, random_state=0)
+    search.fit(files, data[1])
+    # Both trials have four folds, in each of which a network is drawn and sees all pictures as they
+    # are; two other views of each picture are seen in three of them.
+    assert {decoded.count(name) for name in files} == {2 * (4 + 2 * 3)}
+
+
 @pytest.mark.parametrize("freeze", ["frozen", "top_layers", "full", "lp_ft"])
 def test_augmentation_is_seeded_and_changes_the_training_alone(data, freeze):
     pictures, y = data

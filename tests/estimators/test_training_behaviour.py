@@ -6,10 +6,12 @@ import os
 import random
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
 import torch
+from sklearn.frozen import FrozenEstimator
 from skorch.callbacks import Callback, EarlyStopping
 
 from sktransfer import TrainingDivergedError, TransferTextClassifier
@@ -269,6 +271,34 @@ def test_auto_trains_the_head_alone_below_what_the_backbone_says(data, tiny_mode
     assert few.decision_["freeze"] == "Frozen()"
     assert "10 labelled rows per class on average, fewer than 11" in few.decision_["reason"]
     assert more.decision_["freeze"] == "LinearProbeFineTune()"
+
+
+def test_auto_asks_a_backbone_for_its_own_features_alone(data, tiny_model):
+    texts, labels = data[0][:20], data[1][:20]
+    trained = quick(backbone=AsItIs(tiny_model), freeze="full", max_epochs=1).fit(*data)
+    frozen = quick(backbone=AsItIs(tiny_model), freeze="frozen").fit(*data)
+    for source, strategy in [(trained, "LinearProbeFineTune()"), (frozen, "Frozen()")]:
+        found = quick(backbone=AsItIs(tiny_model), source=FrozenEstimator(source))
+        assert found.fit(texts, labels).decision_["freeze"] == strategy
+        source.set_params(freeze="auto", max_epochs="auto").partial_fit(texts, labels)
+        assert source.decision_["freeze"] == strategy
+
+
+def test_auto_warns_of_parameters_that_a_head_alone_has_no_use_for(data, tiny_model):
+    texts, labels = data[0][:20], data[1][:20]
+    clf = quick(backbone=AsItIs(tiny_model), max_epochs=5, early_stopping=True)
+    said = r"10 labelled rows .*, so that max_epochs=5 and early_stopping=True have no effect"
+    with pytest.warns(UserWarning, match=said):
+        clf.fit(texts, labels)
+    assert clf.decision_["max_epochs"] == 0
+    with pytest.warns(UserWarning, match=r"max_epochs=5 has no effect"):
+        clf.set_params(early_stopping=False).fit(texts, labels)
+    # Who asks for it by name may search over strategies, with one number of epochs for all.
+    for params in ({"max_epochs": "auto"}, {"freeze": "frozen"}, {"freeze": "lp_ft"}):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message=".*no effect")
+            clf.set_params(freeze="auto").set_params(max_epochs=5).set_params(**params)
+            clf.fit(texts, labels)
 
 
 @pytest.mark.parametrize(

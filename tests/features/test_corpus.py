@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import multiprocessing
+import os
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -127,6 +130,37 @@ def test_states_are_computed_once_for_inputs_of_the_corpus(monkeypatch, n_some):
     assert store.states("key", ["unknown"], compute) is None
     monkeypatch.setattr(corpus, "_MAX_STATES", 50)
     assert store.states("larger", TEXTS[:3], compute) is None
+
+
+def _filled(store, answers):
+    store.fill("other", TEXTS, 3, lambda X: np.ones((len(X), 3), np.float32))
+    answers.put(len(store))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_process_that_is_forked_while_a_store_is_filled_does_not_wait_for_it():
+    with forgetting():
+        store = corpus_of(TEXTS)
+        context = multiprocessing.get_context("fork")
+        answers, begun, go_on = context.Queue(), threading.Event(), threading.Event()
+
+        def compute(X):
+            begun.set()
+            go_on.wait(60)
+            return np.ones((len(X), 3), np.float32)
+
+        filling = threading.Thread(target=store.fill, args=("one", TEXTS, 3, compute))
+        filling.start()
+        begun.wait(60)
+        process = context.Process(target=_filled, args=(store, answers))
+        process.start()
+        try:
+            assert answers.get(timeout=30) == len(TEXTS)
+        finally:
+            process.kill()
+            go_on.set()
+            filling.join()
 
 
 def test_one_process_has_one_store_for_the_same_inputs_until_it_is_let_go():

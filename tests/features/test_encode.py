@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from sktransfer._version_of import version_of
 from sktransfer.backbones.hashing import HashingBackbone
 from sktransfer.backbones.transformer import TransformerBackbone
 from sktransfer.features import encode as module
@@ -137,7 +138,7 @@ def test_features_that_an_older_plugin_computed_are_not_found(monkeypatch):
 
     def computed(version):
         monkeypatch.setattr(sys.modules["some_plugin"], "__version__", version, raising=False)
-        module._version_of.cache_clear()  # a process has one version
+        version_of.cache_clear()  # a process has one version
         encoder.prepared.clear()
         encode(encoder, ["a", "b"], "fp32", store=store, identity="weights")
         return list(encoder.prepared)
@@ -148,10 +149,9 @@ def test_features_that_an_older_plugin_computed_are_not_found(monkeypatch):
         ["a", "b"],
         [],
     ]
-    module._version_of.cache_clear()
+    version_of.cache_clear()
 
 
 def test_the_version_of_a_plugin_is_that_of_its_distribution_where_it_does_not_say():
-    assert module._version_of("skorch") == f"skorch={version('skorch')}"
-    assert module._version_of("pytest") == f"pytest={version('pytest')}"
-    assert module._version_of("sktransfer") == ""
+    assert version_of("skorch") == f"skorch={version('skorch')}"
+    assert version_of("pytest") == f"pytest={version('pytest')}"

@@ -64,6 +64,26 @@ def test_a_file_that_was_replaced_is_decoded_again(files, decoded):
     assert decoded == [*files, files[1]]
 
 
+def test_a_file_of_another_size_with_the_old_time_is_decoded_again(files, decoded):
+    assert is_read(files)
+    before = os.stat(files[1])
+    with open(files[1], "wb") as file:
+        file.write(b"no image")
+    os.utime(files[1], ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert list(unreadable(check_pictures(files))) == [1]
+
+
+def test_a_format_whose_opener_is_gone_is_not_read_any_more(heif, tmp_path, decoded, monkeypatch):
+    path = tmp_path / "photo.heic"
+    path.write_bytes(heif)
+    before = check_pictures([str(path)])[0].digest
+    assert is_read([str(path)])
+    monkeypatch.delitem(Image.OPEN, "HEIF")
+    assert not is_read([str(path)])
+    # Features are kept by what decoded the file, too.
+    assert check_pictures([str(path)])[0].digest != before
+
+
 def test_what_could_not_be_read_is_tried_again(tmp_path, files, decoded):
     damaged, gone = str(tmp_path / "3.png"), str(tmp_path / "4.png")
     (tmp_path / "3.png").write_bytes(b"no image")

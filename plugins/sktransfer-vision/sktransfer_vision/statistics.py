@@ -26,9 +26,10 @@ def keep_statistics(network: nn.Module) -> None:
 
 @contextlib.contextmanager
 def of_rows(network: nn.Module, n: int) -> Iterator[None]:
-    """Compute n rows inside; one that is alone, the last one of an epoch, has no statistics.
+    """Compute n rows inside; one that is alone, such as the last one of an epoch, learns none.
 
     Where its maps are one pixel, torch would fail at it; else it would be set off against itself.
+    With batches of one row statistics stay what they were: those of a drawn network are 0 and 1.
 
     Parameters
     ----------

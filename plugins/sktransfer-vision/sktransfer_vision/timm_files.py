@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ from sktransfer_vision.weight_files import Weights, are_colours
 __all__ = ["read_vgg16"]
 
 _ARCHITECTURE = "vgg16"
+_INTERPOLATION = "bilinear"
 
 
 def read_vgg16(folder: Path) -> Weights:
     """Read the convolutions; the dense layers behind them, nine tenths of the file, are left there.
+
+    The size and the crop that ``config.json`` names are parameters of the backbone here.
 
     Parameters
     ----------
@@ -70,7 +74,7 @@ def _colours(path: Path) -> dict[str, list[float]]:
     """Give the mean and the deviation of blue, green and red, in steps of a byte."""
     try:
         said: Any = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON, or is damaged: {error}.") from error
     said = said if isinstance(said, dict) else {}
     if said.get("architecture") != _ARCHITECTURE:
@@ -80,10 +84,25 @@ def _colours(path: Path) -> dict[str, list[float]]:
         )
     trained = said.get("pretrained_cfg")
     trained = trained if isinstance(trained, dict) else {}
-    found = {name: trained.get(name) for name in ("mean", "std")}
+    found = {name: _in_bytes(trained.get(name)) for name in ("mean", "std")}
     if not are_colours(found):
         raise ValueError(
             f"{path} has no pretrained_cfg with three numbers each as mean and std of red, green "
-            "and blue, without which it is not known how the network reads colours."
+            "and blue, from 0 to 1, without which it is not known how the network reads colours."
         )
-    return {name: [255.0 * value for value in reversed(values)] for name, values in found.items()}
+    how = trained.get("interpolation", _INTERPOLATION)
+    if how != _INTERPOLATION:
+        warnings.warn(
+            f"{path} says that pictures were resized by {how!r} interpolation; here it is "
+            f"{_INTERPOLATION!r}, so that features are close to those, but not the same.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return {name: values[::-1] for name, values in found.items()}
+
+
+def _in_bytes(values: Any) -> Any:
+    """Give numbers from 0 to 1 in steps of a byte, and anything else as it is."""
+    if not isinstance(values, list) or any(type(v) not in (int, float) for v in values):
+        return None
+    return [255.0 * value if 0 <= value <= 1 else -1.0 for value in values]

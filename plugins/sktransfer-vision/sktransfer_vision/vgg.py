@@ -120,6 +120,11 @@ class VGG16(ImageBackbone):
         from sktransfer_vision.timm_files import read_vgg16
 
         if is_hub_id(weights):
+            if Path(weights).exists():
+                raise ValueError(
+                    f"weights={str(weights)!r} may be a model of the hub, and is a path here as "
+                    f"well: write './{weights}' for the path, or remove it."
+                )
             return read_vgg16(ModelFiles.find(weights, modality="image").folder)
         if not is_name(weights) and Path(weights).expanduser().is_dir():
             return read_vgg16(Path(weights).expanduser())

@@ -16,6 +16,8 @@ __all__ = ["Weights", "are_colours", "put_weights", "read_weights", "write_weigh
 
 # Of what a file says besides its tensors: how the network reads colours.
 _COLOURS = "colours"
+# In steps of a byte.
+_MOST = {"mean": 255.0, "std": 255.0}
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def read_weights(path: Path, owner: str) -> Weights:
         raise ValueError(f"{path} is no safetensors file, or is damaged: {error}.") from error
     try:
         colours = json.loads(said)
-    except ValueError:
+    except (ValueError, RecursionError):
         colours = None
     if not are_colours(colours):
         raise ValueError(f"{path} says of its colours {said!r}; expected three numbers of each.")
@@ -92,13 +94,20 @@ def are_colours(found: object) -> bool:
     Returns
     -------
     are_colours : bool
-        Whether it is a dict of three numbers each, of which those of ``std`` are positive.
+        Whether it is a dict of three numbers each, in steps of a byte: from 0 to 255, and those of
+        ``std`` not 0.
     """
     return isinstance(found, dict) and all(
-        name in ("mean", "std")
+        name in _MOST
         and isinstance(values, list)
         and len(values) == 3
-        and all(isinstance(v, int | float) and (v > 0 or name == "mean") for v in values)
+        and all(
+            isinstance(v, int | float)
+            and not isinstance(v, bool)
+            and (v >= 0 if name == "mean" else v > 0)
+            and v <= _MOST[name]
+            for v in values
+        )
         for name, values in found.items()
     )
 
@@ -132,8 +141,14 @@ def put_weights(weights: Weights, network: ImageNetwork, owner: str, registered:
         raise ValueError(
             f"{weights.origin} does not hold the weights of this {owner}: {first!r} is "
             f"{_described(found.get(first))}, expected {_described(wanted.get(first))}; "
-            f"{len(wrong)} of {len(wanted)} differ. weights='auto' stands for {registered!r}, "
-            "weights=None draws them."
+            f"{len(wrong)} of {len({**wanted, **found})} differ. weights='auto' stands for "
+            f"{registered!r}, weights=None draws them."
+        )
+    whole = [n for n, value in weights.tensors.items() if not value.is_floating_point()]
+    if whole:
+        raise ValueError(
+            f"{weights.origin} holds {whole[0]!r} as {weights.tensors[whole[0]].dtype}; expected "
+            "floating-point numbers."
         )
     # What was read is the file itself, in memory, which may be written to at any time.
     own = {name: value.to(torch.float32, copy=True) for name, value in weights.tensors.items()}

@@ -184,11 +184,44 @@ def test_a_folder_of_another_network_is_refused(changed):
 
 @pytest.mark.parametrize(
     "said",
-    [None, {}, {"mean": [0.5] * 3}, {"mean": [0.5] * 3, "std": [0.0] * 3}, {"mean": 1, "std": 2}],
+    [
+        None,
+        {},
+        {"mean": [0.5] * 3},
+        {"mean": [0.5] * 3, "std": [0.0] * 3},
+        {"mean": 1, "std": 2},
+        {"mean": [0.5] * 3, "std": [float("inf")] * 3},
+        {"mean": [float("nan")] * 3, "std": [0.2] * 3},
+        {"mean": [123.0] * 3, "std": [1.0] * 3},
+        {"mean": [True] * 3, "std": [0.2] * 3},
+        {"mean": [10**400] * 3, "std": [0.2] * 3},
+    ],
 )
 def test_colours_that_are_not_said_are_not_guessed(changed, said):
     with pytest.raises(ValueError, match="three numbers each as mean and std"):
         load(changed(pretrained_cfg=said))
+
+
+def test_another_interpolation_is_not_passed_over(changed):
+    config = {**CONFIG["pretrained_cfg"], "interpolation": "bicubic"}
+    with pytest.warns(UserWarning, match="'bicubic' interpolation; here it is 'bilinear'"):
+        load(changed(pretrained_cfg=config))
+
+
+def test_a_path_that_looks_like_a_model_of_the_hub_is_asked_about(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent.parent)
+    name = f"{folder.parent.name}/{folder.name}"
+    with pytest.raises(ValueError, match=rf"write '\./{name}' for the path"):
+        load(name)
+    assert load(f"./{name}").fingerprint == load(folder).fingerprint
+
+
+def test_weights_that_are_whole_numbers_are_refused(folder):
+    state = loads((folder / "model.safetensors").read_bytes())
+    state["features.2.bias"] = state["features.2.bias"].to(torch.int8)
+    save_file(state, folder / "model.safetensors")
+    with pytest.raises(ValueError, match=r"'block\.0\.2\.bias' as torch\.int8"):
+        load(folder)
 
 
 def test_files_that_are_missing_or_damaged_are_named(folder):
