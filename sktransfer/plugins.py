@@ -107,9 +107,8 @@ class Backbone(Plugin):
     lr : float
         Learning rate of the body with ``lr="auto"``.
     frozen_below : int
-        Labelled rows per class below which a head on the features as they are does better than a
-        training of the encoder, as far as was measured: ``freeze="auto"`` trains the head alone
-        there. 0 where it never does.
+        Labelled rows per class, on average, below which ``freeze="auto"`` trains the head alone on
+        the features as they are, unless an earlier training has changed the encoder. 0 for never.
     english_only : bool
         Whether the pretrained weights know English alone. Estimators then warn of training texts
         in another script.
@@ -287,7 +286,7 @@ class FreezeStrategy(Plugin):
         stage : {"source", "target"}
             What the training is for.
         frozen_below : int, default=0
-            What the backbone says of itself.
+            What the backbone says of itself; 0 where an earlier training has changed the encoder.
 
         Returns
         -------

@@ -29,8 +29,8 @@ class TransferImageClassifier(ImageInput, BaseTransferClassifier):
         Which blocks of the encoder train when: ``"frozen"`` fits the head alone, to convergence;
         ``"full"``, ``"top_layers"``, ``"bottom_layers"``, ``"lp_ft"``, ``"gradual"``,
         ``"chain_thaw"`` and ``"bias_only"`` train more; ``"auto"`` picks by the labelled images per
-        class and says why in ``decision_``: for pretrained networks ``"frozen"`` for fewer than
-        128, and ``"full"`` for more.
+        class and says why in ``decision_``: for pretrained networks that no source has trained
+        ``"frozen"`` for fewer than 128 on average, and ``"full"`` for more.
     head : str or Head, default="linear"
         ``"linear"``, ``"mlp"`` or a parameter object.
     source : FrozenEstimator, path-like or None, default=None

@@ -27,8 +27,9 @@ AUTO = "auto"
 # which things look larger. Of the pictures of others, which may not be centred, a little more is
 # worth it: see docs/decisions/0016-image-backbones.md.
 CROP = 0.93
-# Labelled pictures of a class: with 122 of ants and of bees no training beats the features as they
-# are, with 200 of each class of CIFAR-10 one does. See docs/images.md.
+# Labelled pictures of a class: with 122 of ants and of bees no training of EfficientNet-Lite beats
+# its features as they are, with 200 of each class of CIFAR-10 one does. What lies between is a
+# guess, and so it is for other networks; see docs/decisions/0016-image-backbones.md.
 FROZEN_BELOW = 128
 # What the first layers make of smaller pictures is a single pixel in the end.
 _LEAST_SIZE = 33
