@@ -27,7 +27,7 @@ from transformers import AutoModel
 from sktransfer import TransferTextClassifier
 from sktransfer.features import encode
 from sktransfer.heads.linear import LinearHead
-from sktransfer.training import stage, start
+from sktransfer.training import start
 from sktransfer.weights import find_weights
 
 PATH = str(find_weights("minilm"))
@@ -97,7 +97,7 @@ def main() -> None:
         encoded.append(len(rows))
         return real(encoder, rows, *more, **how)
 
-    encode.encode_rows = stage.encode_rows = start.encode_rows = counting  # type: ignore[attr-defined]
+    encode.encode_rows = start.encode_rows = counting  # type: ignore[attr-defined]
     pairs: dict[str, list[tuple[float, float]]] = {"cold": [], "warm": []}
     counts: dict[str, list[int]] = {"cold": [], "warm": []}
     found: dict[str, GridSearchCV] = {}

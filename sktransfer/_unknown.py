@@ -36,7 +36,8 @@ KNOWN_ELSEWHERE = {
     },
     ("backbone", "image-transformer"): _VISION,
 }
-_READ = {"text": "texts", "image": "images", "tokens": "lists of words"}
+# What backbones of a modality read, in words.
+READS = {"text": "texts", "image": "images", "tokens": "lists of words"}
 # Names that are less alike are no slip of the hand.
 _ALIKE = 0.6
 # A shorter name is part of others by chance.
@@ -137,7 +138,7 @@ def unknown_name(kind: str, name: str, installed: Sequence[Any], reads: str | No
     message = f"There is no {kind} named {name!r}."
     elsewhere = KNOWN_ELSEWHERE.get((kind, name))
     if elsewhere is not None and _differ(elsewhere.reads, reads):
-        it, wanted = (_READ.get(each or "", each) for each in (elsewhere.reads, reads))
+        it, wanted = (READS.get(each or "", each) for each in (elsewhere.reads, reads))
         message += f" A known plugin has it, but it reads {it}, not {wanted}."
     elif elsewhere is not None:
         message += f" {installation(kind, name)}"

@@ -25,7 +25,6 @@ _LIMITED: tuple[tuple[Collection[str], Collection[Form], str], ...] = (
         "images",
     ),
 )
-_ARCHIVES = {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"}
 
 
 def form_of(data: Path, image: str | None = None) -> Form:
@@ -54,6 +53,7 @@ def form_of(data: Path, image: str | None = None) -> Form:
         return "images"
     if is_table(data):
         return "texts" if image is None else "listed images"
+    from sktransfer.datasets._image_files import unpack_hint
     from sktransfer.datasets.image_folder import is_image
     from sktransfer.images.formats import is_of_image, suffix_of
 
@@ -67,10 +67,9 @@ def form_of(data: Path, image: str | None = None) -> Form:
         raise ValueError(
             f"{data} is of a format that is not read ({suffix_of(data)}): convert it to JPEG."
         )
-    unpack = " Unpack it first." if data.suffix.lower() in _ARCHIVES else ""
     raise ValueError(
         f"{data} has no suffix of an image or a table; expected a folder of images, or a table "
-        f"({KINDS_OF_TABLES}).{unpack}"
+        f"({KINDS_OF_TABLES}).{unpack_hint(data)}"
     )
 
 

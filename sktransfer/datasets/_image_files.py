@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sktransfer.images.formats import is_of_image, is_read, suffix_of
 
-__all__ = ["Found", "files_below", "folder_at", "is_shown", "not_read"]
+__all__ = ["Found", "files_below", "folder_at", "is_shown", "not_read", "unpack_hint"]
 
 _ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
 # Beside hidden ones: what a Mac adds to zip files, and storage of one make to every folder.
@@ -108,9 +108,24 @@ def folder_at(path: str | os.PathLike[str], expected: str) -> str:
         here = "" if os.path.isabs(root) else f" in {os.getcwd()!r}"
         raise FileNotFoundError(f"There is no {root!r}{here}; expected {expected}.")
     if not os.path.isdir(root):
-        unpack = " Unpack it first." if root.lower().endswith(_ARCHIVES) else ""
-        raise NotADirectoryError(f"{root!r} is a file; expected {expected}.{unpack}")
+        raise NotADirectoryError(f"{root!r} is a file; expected {expected}.{unpack_hint(root)}")
     return root
+
+
+def unpack_hint(path: str | os.PathLike[str]) -> str:
+    """Say what to do with an archive that stands where images should.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Of a file.
+
+    Returns
+    -------
+    sentence : str
+        After a space; empty for what is no archive by its suffix.
+    """
+    return " Unpack it first." if os.fspath(path).lower().endswith(_ARCHIVES) else ""
 
 
 def is_shown(name: str) -> bool:

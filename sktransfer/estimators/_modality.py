@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from sktransfer._unknown import READS
 from sktransfer.plugins import Backbone
 
-# What backbones of a modality read, in words; and one of them that a user may take.
-_READS = {"text": "texts", "image": "images", "tokens": "lists of words"}
+# By modality, a backbone that a user may take.
 _DEFAULTS = {"text": "minilm", "image": "efficientnet-lite0"}
 
 
@@ -30,8 +30,8 @@ def check_modality(estimator: Any, backbone: Backbone) -> None:
     if backbone.modality != modality:
         given = estimator.backbone if isinstance(estimator.backbone, str) else backbone
         raise ValueError(
-            f"{type(estimator).__name__} is for {_READS[modality]}, but backbone={given!r} reads "
-            f"{_READS.get(backbone.modality, backbone.modality)}, not {_READS[modality]}: choose "
+            f"{type(estimator).__name__} is for {READS[modality]}, but backbone={given!r} reads "
+            f"{READS.get(backbone.modality, backbone.modality)}, not {READS[modality]}: choose "
             f"another one, such as {_DEFAULTS[modality]!r}."
         )
 
@@ -51,11 +51,11 @@ def check_source(estimator: Any, source: Any) -> None:
     ValueError
         If the source reads something else.
     """
-    wanted = _READS[estimator.modality]
+    wanted = READS[estimator.modality]
     if source.modality != estimator.modality:
         raise ValueError(
             f"{type(estimator).__name__} is for {wanted}, but source is a "
-            f"{type(source).__name__}, which reads {_READS[source.modality]}: start from a model "
+            f"{type(source).__name__}, which reads {READS[source.modality]}: start from a model "
             f"of {wanted}, or leave source out."
         )
 

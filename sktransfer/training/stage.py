@@ -15,7 +15,6 @@ from torch import nn
 
 from sktransfer._process import give_back_memory
 from sktransfer._warnings import warn_user
-from sktransfer.features.encode import encode_rows
 from sktransfer.features.precision import copy_in_bf16
 from sktransfer.features.store import FeatureStore
 from sktransfer.heads.objectives import Objective
@@ -39,7 +38,7 @@ from sktransfer.training.convergence import fit_to_convergence
 from sktransfer.training.module import TransferModule
 from sktransfer.training.net import Rows, TransferNet
 from sktransfer.training.plan import Plan
-from sktransfer.training.start import some_features, started
+from sktransfer.training.start import features_of, some_features, started
 from sktransfer.training.varied import Variation, fixed_views
 
 _CLIP = 1.0
@@ -172,17 +171,8 @@ def run_stage(
         seen = train
         if settings.variation is not None:
             seen = fixed_views(train, settings.variation, module.encoder, seed)
-        if settings.store is None:
-            features = encode_rows(
-                module.encoder, seen.rows, module.precision, compile=module.compiled
-            )
-        else:
-            # Views that nobody will see again would push out what is looked up.
-            n_kept = len(seen) if settings.views_recur else len(train)
-            others = seen.inputs[n_kept:]
-            features = module.features(seen.inputs[:n_kept], settings.store)
-            if others:
-                features = torch.cat([features, module.features(others)])
+        n_kept = len(seen) if settings.views_recur else len(train)
+        features = features_of(module, seen, n_kept, settings.store)
         stop = _probe(
             module, objective, features, seen, C, anchor, plan, watcher, settings.verbose, result
         )

@@ -18,7 +18,7 @@ from sktransfer.training.net import Rows
 from sktransfer.training.plan import Plan
 from sktransfer.training.varied import Variation, drawn_anew, drawn_of, views
 
-__all__ = ["Started", "some_features", "started"]
+__all__ = ["Started", "features_of", "some_features", "started"]
 
 # Rows of which the length of features is estimated.
 _SOME = 64
@@ -91,6 +91,34 @@ def started(
         yield rows
     finally:
         module.start = None
+
+
+def features_of(
+    module: TransferModule, rows: Rows, n_kept: int, store: FeatureStore | None
+) -> torch.Tensor:
+    """Compute the features of rows.
+
+    Parameters
+    ----------
+    module : TransferModule
+        The whole of it is run.
+    rows : Rows
+        With inputs.
+    n_kept : int
+        So many, from the first, are looked up and kept. The others are views that nobody will see
+        again, and would push them out.
+    store : FeatureStore or None
+        Where features are looked up.
+
+    Returns
+    -------
+    features : torch.Tensor of shape (n, dim)
+    """
+    if store is None:
+        return encode_rows(module.encoder, rows.rows, module.precision, compile=module.compiled)
+    features = module.features(rows.inputs[:n_kept], store)
+    others = rows.inputs[n_kept:]
+    return torch.cat([features, module.features(others)]) if others else features
 
 
 def some_features(

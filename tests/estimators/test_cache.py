@@ -34,7 +34,6 @@ def counted(monkeypatch):
         return real(encoder, these, precision, **how)
 
     monkeypatch.setattr(encode, "encode_rows", encode_rows)
-    monkeypatch.setattr("sktransfer.training.stage.encode_rows", encode_rows)
     monkeypatch.setattr("sktransfer.training.start.encode_rows", encode_rows)
     monkeypatch.setattr("sktransfer.features.store._MEMORY", MemoryStore())
     return rows

@@ -102,7 +102,9 @@ def _colours(path: Path) -> dict[str, list[float]]:
 
 
 def _in_bytes(values: Any) -> Any:
-    """Give numbers from 0 to 1 in steps of a byte, and anything else as it is."""
-    if not isinstance(values, list) or any(type(v) not in (int, float) for v in values):
+    """Give numbers from 0 to 1 in steps of a byte; None for anything else."""
+    if not isinstance(values, list):
         return None
-    return [255.0 * value if 0 <= value <= 1 else -1.0 for value in values]
+    if not all(type(value) in (int, float) and 0 <= value <= 1 for value in values):
+        return None
+    return [255.0 * value for value in values]

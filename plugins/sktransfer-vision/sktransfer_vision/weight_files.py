@@ -16,8 +16,6 @@ __all__ = ["Weights", "are_colours", "put_weights", "read_weights", "write_weigh
 
 # Of what a file says besides its tensors: how the network reads colours.
 _COLOURS = "colours"
-# In steps of a byte.
-_MOST = {"mean": 255.0, "std": 255.0}
 
 
 @dataclass(frozen=True)
@@ -98,14 +96,14 @@ def are_colours(found: object) -> bool:
         ``std`` not 0.
     """
     return isinstance(found, dict) and all(
-        name in _MOST
+        name in ("mean", "std")
         and isinstance(values, list)
         and len(values) == 3
         and all(
             isinstance(v, int | float)
             and not isinstance(v, bool)
-            and (v >= 0 if name == "mean" else v > 0)
-            and v <= _MOST[name]
+            and 0 <= v <= 255
+            and (v > 0 or name == "mean")
             for v in values
         )
         for name, values in found.items()
