@@ -32,16 +32,7 @@ FLOORS = [
     {"plugins"},
     {"weights"},
     {"_artifacts"},
-    {
-        "_registry",
-        "_cache",
-        "_encoder",
-        "_missing",
-        "_process",
-        "_unknown",
-        "_version_of",
-        "_warnings",
-    },
+    {"_suggestions", "_warnings"},
 ]
 # Beside the house: used by none of the rooms above, and knows only the contracts.
 ALONE = {"testing": {"plugins"}}
@@ -124,10 +115,6 @@ def may_import(room, other):
         return other in ALONE[room]
     if other in ALONE or floor_of(other) is None:
         return False
-    # The registry hands out plugins, so it has to name the contract and the reader of paths; and it
-    # says what to type where there is none.
-    if room == "_registry":
-        return other in ("plugins", "backbones", "_cache", "_unknown")
     return floor_of(other) > floor_of(room)
 
 

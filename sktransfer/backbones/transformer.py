@@ -210,5 +210,5 @@ def _check_reads_texts(files: ModelFiles, config: Any) -> None:
             f"{files.folder} holds a model of the kind {config.model_type!r}, which reads "
             + ("texts and images" if both else "images")
             + ": an estimator of texts needs an encoder of texts alone. Its images are read by "
-            "ImageTransformer of `pip install ./plugins/sktransfer-vision`."
+            "ImageTransformer of the plugin sktransfer-vision, see Plugins in the README."
         )

@@ -148,7 +148,7 @@ def _check_scorer(name: str) -> None:
     """Refuse a name that scikit-learn does not know; its own list is long and in no order."""
     from sklearn.metrics import get_scorer_names
 
-    from sktransfer._unknown import nearest
+    from sktransfer._suggestions import nearest
 
     names = sorted(get_scorer_names())
     if name not in names:

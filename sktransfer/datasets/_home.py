@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sktransfer._cache import cache_dir
+from sktransfer.weights.cache_dir import cache_dir
 
 
 def dataset_dir(data_home: str | os.PathLike[str] | None) -> Path:

@@ -11,7 +11,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight
 
-from sktransfer._missing import is_missing
+from sktransfer.plugins.validation import is_missing
 
 
 @dataclass(frozen=True)

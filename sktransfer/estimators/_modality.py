@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sktransfer._unknown import READS
 from sktransfer.plugins import Backbone
+from sktransfer.plugins.catalogue import READS
 
 # By modality, a backbone that a user may take.
 _DEFAULTS = {"text": "minilm", "image": "efficientnet-lite0"}

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sktransfer._missing import is_missing
 from sktransfer._warnings import warn_user
+from sktransfer.plugins.validation import is_missing
 
 
 class Pairs(list):

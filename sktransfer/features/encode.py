@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from sktransfer._version_of import version_of
 from sktransfer.features.ahead import made_ahead
 from sktransfer.features.batches import inference_budget, sorted_batches
 from sktransfer.features.compiled import compiled
@@ -17,6 +16,7 @@ from sktransfer.features.corpus import CorpusStore
 from sktransfer.features.precision import autocast, copy_in_bf16
 from sktransfer.features.store import FeatureStore, store_keys
 from sktransfer.plugins import Encoder
+from sktransfer.plugins.versions import version_of
 
 _BATCH_SIZE = 64
 _CHUNK = 4096

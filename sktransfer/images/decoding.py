@@ -48,8 +48,8 @@ def import_pillow() -> Any:
         from PIL import Image
     except ImportError as error:
         raise ImportError(
-            "Reading images needs Pillow: pip install pillow, or, with the networks that read "
-            "them, pip install ./plugins/sktransfer-vision."
+            "Reading images needs Pillow: pip install pillow. The plugin sktransfer-vision brings "
+            "it, see Plugins in the README."
         ) from error
     return Image
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from sktransfer._missing import is_missing
 from sktransfer.images.lazy import Picture
 from sktransfer.images.urls import is_url
+from sktransfer.plugins.validation import is_missing
 
 __all__ = ["Pictures", "check_pictures"]
 

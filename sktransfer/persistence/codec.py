@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from sktransfer._registry import ENTRY_POINT_GROUPS, available, find
-from sktransfer._unknown import installation
 from sktransfer.images.augmentation import ImageAugmentation
 from sktransfer.plugins import Plugin
+from sktransfer.plugins.catalogue import installation
+from sktransfer.plugins.registry import ENTRY_POINT_GROUPS, available, find
 
 
 class NotInstalledError(ValueError):

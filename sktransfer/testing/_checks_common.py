@@ -12,8 +12,8 @@ from typing import Any
 
 from sklearn.base import BaseEstimator, clone
 
-from sktransfer.plugins import Alignment, Backbone, FreezeStrategy, Head, Plugin
-from sktransfer.testing import _checks_alignment, _checks_backbone, _checks_freeze, _checks_head
+from sktransfer.plugins import Alignment, Backbone, FreezeStrategy, Head, Plugin, Regulariser
+from sktransfer.testing import _checks_backbone, _checks_freeze, _checks_head, _checks_losses
 from sktransfer.testing._expect import expect
 from sktransfer.testing._fresh_process import first_use
 
@@ -290,7 +290,8 @@ _USE_OF_KIND = {
     Backbone: _checks_backbone.use,
     FreezeStrategy: _checks_freeze.use,
     Head: _checks_head.use,
-    Alignment: _checks_alignment.use,
+    Alignment: _checks_losses.use,
+    Regulariser: _checks_losses.use,
 }
 
 

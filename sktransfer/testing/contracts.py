@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sktransfer.plugins import Alignment, Backbone, FreezeStrategy, Head, Plugin
+from sktransfer.plugins import Alignment, Backbone, FreezeStrategy, Head, Plugin, Regulariser
 from sktransfer.testing import (
-    _checks_alignment,
     _checks_backbone,
     _checks_common,
     _checks_freeze,
     _checks_head,
+    _checks_losses,
 )
 
 Check = Callable[[Any], None]
@@ -21,7 +21,8 @@ _CHECKS_OF_KIND: dict[type[Plugin], tuple[Check, ...]] = {
     Backbone: _checks_backbone.CHECKS,
     FreezeStrategy: _checks_freeze.CHECKS,
     Head: _checks_head.CHECKS,
-    Alignment: _checks_alignment.CHECKS,
+    Alignment: _checks_losses.OF_ALIGNMENTS,
+    Regulariser: _checks_losses.OF_REGULARISERS,
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sktransfer._process import GLOBAL_STATE
+from sktransfer.weights.global_state import GLOBAL_STATE
 
 
 def draw_seed(random_state: Any, stage: int = 0) -> int:

@@ -13,7 +13,6 @@ import torch
 from skorch.callbacks import GradientNormClipping
 from torch import nn
 
-from sktransfer._process import give_back_memory
 from sktransfer._warnings import warn_user
 from sktransfer.features.precision import copy_in_bf16
 from sktransfer.features.store import FeatureStore
@@ -35,6 +34,7 @@ from sktransfer.training._half import through_half
 from sktransfer.training._table import only_entries
 from sktransfer.training.averaging import WeightAverage
 from sktransfer.training.convergence import fit_to_convergence
+from sktransfer.training.memory import malloc_trim
 from sktransfer.training.module import TransferModule
 from sktransfer.training.net import Rows, TransferNet
 from sktransfer.training.plan import Plan
@@ -212,7 +212,7 @@ def run_stage(
     for parameter in module.parameters():
         parameter.grad = None
     module.eval()
-    give_back_memory()
+    malloc_trim()
     return result
 
 

@@ -9,13 +9,13 @@ from io import BytesIO
 from pathlib import Path
 
 from sktransfer._artifacts import read_artifact
-from sktransfer._cache import cache_dir
-from sktransfer._unknown import installation, nearest
+from sktransfer._suggestions import nearest, of_plugin
 from sktransfer._warnings import warn_user
 from sktransfer.weights import hub
+from sktransfer.weights.cache_dir import cache_dir
 from sktransfer.weights.converted import check_needs, convert, converted_copy
 from sktransfer.weights.files import MISSING, locked, mismatches, replaced
-from sktransfer.weights.known import KnownWeights, known_weights, named
+from sktransfer.weights.known import WEIGHTS_OF_PLUGINS, KnownWeights, known_weights, named
 
 __all__ = ["fetch_weights", "find_weights", "where_weights_are"]
 
@@ -145,8 +145,8 @@ def _known(name: str) -> KnownWeights:
     if known is None:
         names = list(known_weights())
         said = [f"No weights are known as {name!r}."]
-        if plugin := installation("weights", name):
-            said.append(plugin)
+        if plugin := WEIGHTS_OF_PLUGINS.get(name):
+            said.append(of_plugin(plugin))
         elif near := nearest(name, names):
             said.append(f"Did you mean {near!r}?")
         raise ValueError(" ".join([*said, f"Known: {', '.join(names)}."]))

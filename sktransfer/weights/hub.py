@@ -7,8 +7,8 @@ import hashlib
 import os
 from pathlib import Path
 
-from sktransfer._cache import cache_dir
 from sktransfer._warnings import warn_user
+from sktransfer.weights.cache_dir import cache_dir
 from sktransfer.weights.files import read_json
 
 __all__ = ["cached", "download", "find_on_hub", "why_no_hub"]

@@ -182,6 +182,16 @@ KNOWN_WEIGHTS = {
 }
 
 
+# Weights that come with a plugin, and the distribution that it is, for who lacks it.
+WEIGHTS_OF_PLUGINS = {
+    "efficientnet-lite0": "sktransfer-vision",
+    "efficientnet-lite1": "sktransfer-vision",
+    "efficientnet-lite2": "sktransfer-vision",
+    "glove-6b-50d": "sktransfer-wordvectors",
+    "vgg16": "sktransfer-vision",
+}
+
+
 def known_weights() -> dict[str, KnownWeights]:
     """Give all weights that are known by name, those of other distributions included.
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sktransfer._process import GLOBAL_STATE
 from sktransfer._warnings import warn_user
 from sktransfer.weights.files import file_sha256, read_json
+from sktransfer.weights.global_state import GLOBAL_STATE
 from sktransfer.weights.hub import find_on_hub
 
 __all__ = ["ModelFiles", "check_hub_id", "drawing", "is_path", "model_class", "parse_model"]

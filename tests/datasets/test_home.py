@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sktransfer._cache import cache_dir
 from sktransfer.datasets._home import dataset_dir
+from sktransfer.weights.cache_dir import cache_dir
 
 
 def test_the_cache_folder_is_the_users_own_then_xdg_then_the_default(monkeypatch, tmp_path):

@@ -23,10 +23,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from skorch.callbacks import EarlyStopping
 
-from sktransfer import TransferTextClassifier, _registry, load
+from sktransfer import TransferTextClassifier, load
 from sktransfer.backbones.transformer import TransformerBackbone
 from sktransfer.persistence.folder import write_manifest
 from sktransfer.plugins import FreezeStrategy
+from sktransfer.plugins import registry as _registry
 
 NEW_PROCESS = """
 import sys
@@ -337,7 +338,7 @@ def test_a_manifest_that_asks_for_something_else_is_refused_by_name(small, tmp_p
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("efficientnet-lite0", "here. A known plugin has it: pip install ./plugins/sktransfer-vis"),
+        ("efficientnet-lite0", "here. The plugin sktransfer-vision has it"),
         ("nobody-has-it", "here. Install the plugin that has it."),
     ],
 )

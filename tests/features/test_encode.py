@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from sktransfer._version_of import version_of
 from sktransfer.backbones.hashing import HashingBackbone
 from sktransfer.backbones.transformer import TransformerBackbone
 from sktransfer.features import encode as module
 from sktransfer.features.encode import encode, encode_rows
 from sktransfer.features.store import MemoryStore
+from sktransfer.plugins.versions import version_of
 
 # What is slow once, or on a busy machine, is no failure.
 settings.register_profile("unhurried", deadline=None)

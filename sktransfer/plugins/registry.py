@@ -15,26 +15,31 @@ from typing import Any
 
 from sklearn.base import clone
 
-from sktransfer._unknown import installation, known_to_read, unknown_name
+from sktransfer.plugins.backbone import Backbone
+from sktransfer.plugins.base import Plugin
+from sktransfer.plugins.catalogue import installation, known_to_read, unknown_name
+from sktransfer.plugins.freezing import FreezeStrategy
+from sktransfer.plugins.head import Head
+from sktransfer.plugins.losses import Alignment, Regulariser
+from sktransfer.weights.models import parse_model
 
 ENTRY_POINT_GROUPS = {
     "backbone": "sktransfer.backbones",
     "freeze": "sktransfer.freeze_strategies",
     "head": "sktransfer.heads",
     "alignment": "sktransfer.alignments",
+    "regulariser": "sktransfer.regularisers",
 }
 
-# What instances have to be; named by path because the contracts import this module.
-_CONTRACTS = {
-    "backbone": "sktransfer.plugins:Backbone",
-    "freeze": "sktransfer.plugins:FreezeStrategy",
-    "head": "sktransfer.plugins:Head",
-    "alignment": "sktransfer.plugins:Alignment",
+# What an instance of each kind has to be.
+_CONTRACTS: dict[str, type[Plugin]] = {
+    "backbone": Backbone,
+    "freeze": FreezeStrategy,
+    "head": Head,
+    "alignment": Alignment,
+    "regulariser": Regulariser,
 }
 
-# What reads a backbone that is neither a plugin nor a registered name, but a hub id or a folder;
-# None is "not for me".
-_PARSER = "sktransfer.weights.models:parse_model"
 
 _TRANSFORMER = "sktransfer.backbones.transformer:TransformerBackbone"
 # The name of what does the same for images, in a distribution of its own.
@@ -48,7 +53,7 @@ class PluginInfo:
 
     Attributes
     ----------
-    kind : {"backbone", "freeze", "head", "alignment"}
+    kind : {"backbone", "freeze", "head", "alignment", "regulariser"}
         What the name may be given for.
     name : str
         What the user types.
@@ -147,7 +152,7 @@ def register(
 
     Parameters
     ----------
-    kind : {"backbone", "freeze", "head", "alignment"}
+    kind : {"backbone", "freeze", "head", "alignment", "regulariser"}
         What the name may be given for.
     name : str
         What users will type.
@@ -186,7 +191,7 @@ def available(kind: str | None = None) -> list[PluginInfo]:
 
     Parameters
     ----------
-    kind : {"backbone", "freeze", "head", "alignment"} or None, default=None
+    kind : {"backbone", "freeze", "head", "alignment", "regulariser"} or None, default=None
         Which kind; None lists all.
 
     Returns
@@ -227,7 +232,7 @@ def resolve(kind: str, spec: Any, *, modality: str | None = None) -> Any:
 
     Parameters
     ----------
-    kind : {"backbone", "freeze", "head", "alignment"}
+    kind : {"backbone", "freeze", "head", "alignment", "regulariser"}
         What is wanted.
     spec : str or Plugin
         A registered name, or an instance, which is cloned. For backbones also what
@@ -256,7 +261,7 @@ def resolve(kind: str, spec: Any, *, modality: str | None = None) -> Any:
     Gradual()
     """
     _check_kind(kind)
-    contract = _named(_CONTRACTS[kind])
+    contract = _CONTRACTS[kind]
     if isinstance(spec, contract):
         return clone(spec)
     if isinstance(spec, str) and (info := find(kind, spec)) is not None:
@@ -267,7 +272,7 @@ def resolve(kind: str, spec: Any, *, modality: str | None = None) -> Any:
                 f"{type(plugin).__name__}, which is no {contract.__name__}."
             )
         return plugin
-    if kind == "backbone" and (model := _named(_PARSER)(spec)) is not None:
+    if kind == "backbone" and (model := parse_model(spec)) is not None:
         return _backbone_of(model, "text" if modality is None else modality)
     if isinstance(spec, str):
         installed = [info for info in available(kind) if not info.shadowed_by]

@@ -3,45 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
+from sktransfer._suggestions import nearest, of_plugin
 
-class Elsewhere(NamedTuple):
+
+class PluginHint(NamedTuple):
     """What is known of a plugin that may not be installed.
 
     Attributes
     ----------
-    install : str
-        What installs it.
-    reads : str
+    distribution : str
+        Which distribution has it.
+    modality : str
         The modality of a backbone; empty for others.
     """
 
-    install: str
-    reads: str = ""
+    distribution: str
+    modality: str = ""
 
 
-_WORDS = Elsewhere("pip install ./plugins/sktransfer-wordvectors", "text")
-_VISION = Elsewhere("pip install ./plugins/sktransfer-vision", "image")
-# Kind and name of the plugins of this repository, and of the weights that come with them.
-KNOWN_ELSEWHERE = {
-    ("backbone", "letters"): Elsewhere("pip install ./plugins/sktransfer-example", "text"),
+_WORDS = PluginHint("sktransfer-wordvectors", "text")
+_VISION = PluginHint("sktransfer-vision", "image")
+# Kind and name of the plugins of this repository.
+PLUGIN_CATALOGUE = {
+    ("backbone", "letters"): PluginHint("sktransfer-example", "text"),
     **{("backbone", name): _WORDS for name in ("bilstm", "conv1d", "fasttext", "gru", "textcnn")},
-    ("weights", "glove-6b-50d"): _WORDS,
     **{
-        (kind, name): _VISION
-        for name in ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2", "vgg16")
-        for kind in ("backbone", "weights")
+        ("backbone", name): _VISION
+        for name in (
+            "efficientnet-lite0",
+            "efficientnet-lite1",
+            "efficientnet-lite2",
+            "image-transformer",
+            "vgg16",
+        )
     },
-    ("backbone", "image-transformer"): _VISION,
 }
 # What backbones of a modality read, in words.
 READS = {"text": "texts", "image": "images", "tokens": "lists of words"}
-# Names that are less alike are no slip of the hand.
-_ALIKE = 0.6
-# A shorter name is part of others by chance.
-_SHORTEST_PART = 4
 _HUB = {
     "image": "Any model of transformers that reads images is written 'owner/name', such as "
     "'microsoft/resnet-50'",
@@ -63,8 +63,8 @@ def installation(kind: str, name: str) -> str:
     sentence : str
         Empty where no plugin is known to have it.
     """
-    known = KNOWN_ELSEWHERE.get((kind, name))
-    return "" if known is None else f"A known plugin has it: {known.install}."
+    known = PLUGIN_CATALOGUE.get((kind, name))
+    return "" if known is None else of_plugin(known.distribution)
 
 
 def known_to_read(kind: str, name: str, distribution: str) -> str:
@@ -84,35 +84,8 @@ def known_to_read(kind: str, name: str, distribution: str) -> str:
     modality : str
         Empty where it is not known.
     """
-    known = KNOWN_ELSEWHERE.get((kind, name))
-    return known.reads if known and known.install.endswith(f"/{distribution}") else ""
-
-
-def nearest(name: str, names: Sequence[str]) -> str | None:
-    """Find the name that was meant, if any is near.
-
-    Parameters
-    ----------
-    name : str
-        What was typed.
-    names : sequence of str
-        What there is; of those that are as near, the first one.
-
-    Returns
-    -------
-    nearest : str or None
-    """
-    typed = name.lower()
-    begun = [each for each in names if typed and each.lower().startswith(typed)]
-    if begun:
-        return begun[0]
-    # Not difflib.get_close_matches, which gives the last of those that are as near.
-    alike = {each: SequenceMatcher(None, each.lower(), typed).ratio() for each in names}
-    best = max(alike, key=lambda each: alike[each], default=None)
-    if best is not None and alike[best] >= _ALIKE:
-        return best
-    parts = (each for each in names if len(each) >= _SHORTEST_PART and each.lower() in typed)
-    return next(parts, None)
+    known = PLUGIN_CATALOGUE.get((kind, name))
+    return known.modality if known and known.distribution == distribution else ""
 
 
 def unknown_name(kind: str, name: str, installed: Sequence[Any], reads: str | None) -> str:
@@ -136,17 +109,17 @@ def unknown_name(kind: str, name: str, installed: Sequence[Any], reads: str | No
     """
     names = [info.name for info in installed if _may_read(info, reads)]
     message = f"There is no {kind} named {name!r}."
-    elsewhere = KNOWN_ELSEWHERE.get((kind, name))
-    if elsewhere is not None and _differ(elsewhere.reads, reads):
-        it, wanted = (READS.get(each or "", each) for each in (elsewhere.reads, reads))
-        message += f" A known plugin has it, but it reads {it}, not {wanted}."
+    elsewhere = PLUGIN_CATALOGUE.get((kind, name))
+    if elsewhere is not None and _differ(elsewhere.modality, reads):
+        it, wanted = (READS.get(each or "", each) for each in (elsewhere.modality, reads))
+        message += f" The plugin {elsewhere.distribution} has it, but it reads {it}, not {wanted}."
     elif elsewhere is not None:
         message += f" {installation(kind, name)}"
     else:
         others = [
             other
-            for (of_kind, other), known in KNOWN_ELSEWHERE.items()
-            if of_kind == kind and not _differ(known.reads, reads) and other not in names
+            for (of_kind, other), known in PLUGIN_CATALOGUE.items()
+            if of_kind == kind and not _differ(known.modality, reads) and other not in names
         ]
         near = nearest(name, [*names, *others])
         if near is not None:

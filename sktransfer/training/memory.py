@@ -1,31 +1,29 @@
-"""What threads of one process share, and who may change it."""
+"""Memory that the C library keeps after it was freed."""
 
 from __future__ import annotations
 
 import ctypes
-import threading
 from functools import cache
 from typing import Any
 
-# Held by whoever seeds torch's global generator or changes settings of a library, until it is
-# restored. Dropout and initialisation draw from that generator, so trainings in threads take turns.
-GLOBAL_STATE = threading.RLock()
+__all__ = ["malloc_trim"]
 
 
-def give_back_memory() -> None:
+def malloc_trim() -> None:
     """Return to the system what a training has freed, where the C library would keep it.
 
     joblib takes a worker that has grown by 300 MB for one that leaks, and starts another in its
     place, which has everything to import and load again.
     """
-    trim = _trim()
+    trim = _glibc_trim()
     if trim is not None:
         trim(0)
 
 
 @cache
-def _trim() -> Any:
+def _glibc_trim() -> Any:
+    """Look up glibc's ``malloc_trim``; None where another C library is in use."""
     try:
         return ctypes.CDLL(None).malloc_trim
-    except (AttributeError, OSError, TypeError):  # not glibc
+    except (AttributeError, OSError, TypeError):
         return None

@@ -19,7 +19,7 @@ def cache_dir() -> Path:
 
     Examples
     --------
-    >>> from sktransfer._cache import cache_dir
+    >>> from sktransfer.weights.cache_dir import cache_dir
     >>> cache_dir().is_absolute()
     True
     """

@@ -1,10 +1,10 @@
-"""The checks of heads and alignments, each with a plugin that fails it and no other check."""
+"""The checks of heads and losses, each with a plugin that fails it and no other check."""
 
 import functools
 
 import pytest
 
-from sktransfer.plugins import Alignment, Head
+from sktransfer.plugins import Alignment, Head, Regulariser
 from sktransfer.testing import contract_checks
 from sktransfer.testing._checks_common import CHECKS
 
@@ -176,64 +176,107 @@ class Overflows(Linear):
 class Moments(Alignment):
     """Compare means and covariances."""
 
-    def loss(self, source, target):
-        mean = (source.mean(dim=0) - target.mean(dim=0)).square().sum()
-        return mean + (source.T.cov() - target.T.cov()).square().sum()
+    def loss(self, source, target, progress, module=None):
+        mean = (source.features.mean(dim=0) - target.features.mean(dim=0)).square().sum()
+        return mean + (covariance(source.features) - covariance(target.features)).square().sum()
+
+
+def covariance(features):
+    return features.T.cov(correction=0)
 
 
 @breaks("check_build_gives_module_or_none")
 class BuildsWord(Moments):
-    def build(self, dim, n_classes):
+    def build(self, dim, n_outputs):
         return "module"
+
+
+@breaks("check_weight_and_schedule_are_numbers")
+class NegativeSchedule(Moments):
+    def schedule(self, progress):
+        return -1.0
 
 
 @breaks("check_loss_is_finite_number")
 class KeepsAxis(Moments):
-    def loss(self, source, target):
-        return super().loss(source, target).reshape(1)
+    def loss(self, source, target, progress, module=None):
+        return super().loss(source, target, progress).reshape(1)
+
+
+@breaks("check_loss_is_finite_number")
+class NeedsTwoRows(Moments):
+    def loss(self, source, target, progress, module=None):
+        alone = min(len(source), len(target)) < 2
+        return super().loss(source, target, progress) + (float("nan") if alone else 0.0)
 
 
 @breaks("check_loss_is_not_negative")
 class BelowZeroWhenNear(Moments):
-    def loss(self, source, target):
-        loss = super().loss(source, target)
-        return loss * (loss - 100)
+    def loss(self, source, target, progress, module=None):
+        near = super().loss(source, target, progress)
+        return near * (near - 100)
 
 
 @breaks("check_loss_vanishes_for_equal_samples")
 class NeverZero(Moments):
-    def loss(self, source, target):
-        return super().loss(source, target) + 1
+    def loss(self, source, target, progress, module=None):
+        return super().loss(source, target, progress) + 1
 
 
 @breaks("check_loss_grows_with_distance")
 class TooFlat(Moments):
-    def loss(self, source, target):
-        return 1e-12 * super().loss(source, target)
+    def loss(self, source, target, progress, module=None):
+        return 1e-12 * super().loss(source, target, progress)
 
 
 @breaks("check_loss_is_differentiable")
 class DetachesFeatures(Moments):
-    def loss(self, source, target):
-        return super().loss(source.detach(), target.detach())
+    def loss(self, source, target, progress, module=None):
+        return super().loss(source, target, progress).detach()
 
 
 @breaks("check_loss_is_differentiable")
 class RootOfZero(Moments):
-    def loss(self, source, target):
-        return super().loss(source, target).sqrt()
+    def loss(self, source, target, progress, module=None):
+        return super().loss(source, target, progress).sqrt()
 
 
 class SaysSo(Moments):
     """Compare means and covariances; negative for samples that are closer than by chance."""
 
-    def loss(self, source, target):
-        return BelowZeroWhenNear().loss(source, target)
+    def loss(self, source, target, progress, module=None):
+        return BelowZeroWhenNear().loss(source, target, progress)
+
+
+class Confidence(Alignment):
+    """Make outputs of target rows certain: no distance, and it sees outputs alone."""
+
+    is_distance = False
+
+    def loss(self, source, target, progress, module=None):
+        proba = target.outputs.softmax(dim=1)
+        return -(proba * proba.log()).sum(dim=1).mean()
+
+
+class StayNear(Regulariser):
+    """Keep weights near where they started, and two views of a row near each other."""
+
+    second_view = True
+
+    def loss(self, batch, progress, change, second=None, module=None):
+        moved = sum((now - change.start[n]).square().sum() for n, now in change.current.items())
+        return moved + (batch.outputs.mean(dim=0) - second.outputs.mean(dim=0)).square().sum()
+
+
+@breaks("check_loss_is_finite_number")
+class MeanOfNothing(StayNear):
+    def loss(self, batch, progress, change, second=None, module=None):
+        return super().loss(batch, progress, change, second) + 0 * batch.features[1:].mean()
 
 
 # --- the tests ----------------------------------------------------------------------------------
 
-SOUND = [Linear(), Moments(), SaysSo()]
+SOUND = [Linear(), Moments(), SaysSo(), Confidence(), StayNear()]
 
 
 @pytest.mark.parametrize("plugin", SOUND, ids=repr)
