@@ -32,7 +32,7 @@ from transformers import AutoModel, AutoTokenizer
 from sktransfer import TransferTextClassifier
 from sktransfer.features.precision import resolve_precision
 from sktransfer.plugins import resolve
-from sktransfer.training.plan import default_epochs
+from sktransfer.training.schedule import default_epochs
 from sktransfer.weights import find_weights
 
 DATA = ("cr", "ag_news", "sst2")

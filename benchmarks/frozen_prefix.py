@@ -20,7 +20,7 @@ from _pairs import arguments, write
 from skorch.callbacks import Callback
 
 from sktransfer import TransferTextClassifier
-from sktransfer.training import start as training_start
+from sktransfer.training import frozen_prefix as training_start
 
 
 class Clock(Callback):

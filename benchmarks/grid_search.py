@@ -27,7 +27,7 @@ from transformers import AutoModel
 from sktransfer import TransferTextClassifier
 from sktransfer.features import encode
 from sktransfer.heads.linear import LinearHead
-from sktransfer.training import start
+from sktransfer.training import frozen_prefix as start
 from sktransfer.weights import find_weights
 
 PATH = str(find_weights("minilm"))

@@ -199,7 +199,7 @@ def test_imports_are_found_wherever_they_stand(tmp_path, monkeypatch):
         "from typing import TYPE_CHECKING\n"
         "if TYPE_CHECKING:\n    import pandas\n"
         "try:\n    import polars\nexcept ImportError:\n    pass\n"
-        "class A:\n    from ..training import net\n"
+        "class A:\n    from ..training import loop\n"
         "def f():\n    from sktransfer.estimators.files import load\n"
         "    import_module('sktransfer.cli')\n"
     )
@@ -207,7 +207,7 @@ def test_imports_are_found_wherever_they_stand(tmp_path, monkeypatch):
     assert found["optuna"]
     assert found["polars"]
     assert not found["pandas"]
-    assert found["sktransfer.training.net"]
+    assert found["sktransfer.training.loop"]
     assert not found["sktransfer.estimators.files.load"]
     assert not found["sktransfer.cli"]
     upwards = [

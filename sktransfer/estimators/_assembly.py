@@ -95,7 +95,7 @@ def assemble(
     if start is None:
         return Assembly(module, backbone, None, backbone_seed)
     _check_same_weights(encoder, backbone, start)
-    module.put(start.state.body)
+    module.load_trained(start.state.body)
     anchor = None if head is None else _transplant_head(module.head, start, labels)
     return Assembly(module, backbone, anchor, backbone_seed)
 

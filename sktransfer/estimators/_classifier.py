@@ -240,9 +240,9 @@ class BaseTransferClassifier(ClassifierMixin, BaseTransfer):
 
         outputs = module.outputs(encode_rows(module.encoder, valid.rows, module.precision))
         if self.calibrate is not None:
-            reading = reading.calibrated(outputs, valid.targets, valid.weights)
+            reading = reading.calibrated(outputs, valid.values, valid.weights)
         if self.threshold == "auto":
-            reading = reading.with_best_thresholds(outputs, valid.targets, valid.weights)
+            reading = reading.with_best_thresholds(outputs, valid.values, valid.weights)
         return reading
 
     def _reading(self) -> Any:

@@ -65,10 +65,10 @@ class ImageInput:
             warn_of_unreadable(pictures.bad, len(pictures), "left out")
         return pictures
 
-    def _leave_out(self, inputs: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    def _leave_out(self, inputs: Any, *columns: Any) -> tuple[Any, ...]:
         """Leave out images that cannot be read, with what belongs to them."""
         if not inputs.bad:
-            return inputs, y, sample_weight
+            return inputs, *columns
         good = [i for i in range(len(inputs)) if i not in inputs.bad]
         kept = Pictures([inputs[i] for i in good])
         kept.bad = inputs.bad
@@ -78,7 +78,7 @@ class ImageInput:
             same = hasattr(values, "__len__") and _num_samples(values) == len(inputs)
             return _safe_indexing(values, good) if same else values
 
-        return kept, part(y), part(sample_weight)
+        return kept, *(part(values) for values in columns)
 
     def _read(self, X: Any, start: int = 0) -> Pictures:
         """Check images that a fitted estimator is given, the first of them the ``start``-th."""

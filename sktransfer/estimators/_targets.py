@@ -24,7 +24,7 @@ from sktransfer.plugins import Head
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """Coded targets of n rows.
+    """Coded targets of the n rows that have a label.
 
     Attributes
     ----------
@@ -36,12 +36,18 @@ class Targets:
         What is minimised.
     reading : Reading
         The way back.
+    index : ndarray of int64 of shape (n,) or None
+        Positions of these rows among all inputs; None where they are all of them.
+    domains : ndarray of int64 or None
+        Domains of all inputs, below 0 for targets; None where nothing was said of them.
     """
 
     values: np.ndarray
     weights: np.ndarray
     objective: Objective
     reading: Reading
+    index: np.ndarray | None = None
+    domains: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -71,8 +77,19 @@ class Targets:
         return self.values if self.reading.kind == "one_label" else None
 
     def take(self, index: np.ndarray) -> Targets:
-        """Give some of the rows."""
-        return replace(self, values=self.values[index], weights=self.weights[index])
+        """Select rows."""
+        return replace(
+            self,
+            values=self.values[index],
+            weights=self.weights[index],
+            index=index if self.index is None else self.index[index],
+        )
+
+    def within(self, kept: np.ndarray) -> Targets:
+        """Number rows by their positions among the inputs that are kept, in ascending order."""
+        domains = None if self.domains is None else self.domains[kept]
+        own = kept if self.index is None else self.index
+        return replace(self, index=np.searchsorted(kept, own), domains=domains)
 
 
 def check_trainable(targets: Targets) -> None:

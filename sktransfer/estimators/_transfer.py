@@ -23,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 from sktransfer._warnings import warn_user
 from sktransfer.estimators._assembly import Assembly, assemble
 from sktransfer.estimators._deciding import decided
+from sktransfer.estimators._domains import check_both_domains
 from sktransfer.estimators._labels import LabelChange
 from sktransfer.estimators._modality import check_modality
 from sktransfer.estimators._parts import in_parts, joined
@@ -32,7 +33,14 @@ from sktransfer.estimators._source import Start, start_of_encoder, start_of_sour
 from sktransfer.estimators._targets import Targets, check_trainable
 from sktransfer.estimators._tuning import Tunable
 from sktransfer.estimators._watching import Watch
-from sktransfer.plugins import Backbone, FreezeStrategy, Head, resolve
+from sktransfer.plugins import (
+    Alignment,
+    Backbone,
+    FreezeStrategy,
+    Head,
+    Regulariser,
+    resolve,
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,8 @@ class Parts:
     backbone: Backbone
     freeze: FreezeStrategy
     head: Head | None
+    alignment: Alignment | None = None
+    regulariser: Regulariser | None = None
 
 
 @dataclass(frozen=True)
@@ -59,11 +69,18 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
     net_: Any
     history_: list[dict[str, Any]]
     stages_: list[dict[str, Any]]
+    alignment: Any = None
+    regulariser: Any = None
+
+    __metadata_request__fit = {"sample_domain": True}
+    __metadata_request__partial_fit = {"sample_domain": True}
 
     _parameter_constraints: dict[str, Any] = {
         "backbone": [str, os.PathLike, Backbone, FrozenEstimator],
         "freeze": [str, FreezeStrategy],
         "head": [str, Head],
+        "alignment": [str, Alignment, None],
+        "regulariser": [str, Regulariser, None],
         "source": "no_validation",  # its own error says how to wrap an estimator
         "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -104,14 +121,16 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
             backbone,
             resolve("freeze", self.freeze),
             None if head is None else resolve("head", head),
+            None if self.alignment is None else resolve("alignment", self.alignment),
+            None if self.regulariser is None else resolve("regulariser", self.regulariser),
         )
 
     def _set_up_inputs(self, backbone: Backbone) -> None:
         """Hand the parameters about inputs on to the backbone."""
 
-    def _leave_out(self, inputs: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    def _leave_out(self, inputs: Any, *columns: Any) -> tuple[Any, ...]:
         """Leave out rows whose inputs cannot be read, if that is wanted."""
-        return inputs, y, sample_weight
+        return inputs, *columns
 
     def _variation(self) -> Any:
         """Say how a training sees its inputs in different ways, if it does."""
@@ -150,18 +169,21 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
         from sktransfer.features.precision import resolve_precision
         from sktransfer.features.store import open_store
         from sktransfer.training.device import resolve_device
-        from sktransfer.training.plan import make_plan
+        from sktransfer.training.frozen_prefix import FrozenPrefix
+        from sktransfer.training.losses import Supervised, auxiliary_terms
+        from sktransfer.training.schedule import make_schedule
         from sktransfer.training.seeding import draw_seed, isolated_rng
-        from sktransfer.training.stage import StageSettings, run_stage
+        from sktransfer.training.stage import (
+            HeadFit,
+            Monitoring,
+            Optimisation,
+            Stage,
+            load_term_weights,
+        )
 
         assert parts.head is not None
         store = open_store(self.cache)
-        if not targets.weights.all():
-            used = np.flatnonzero(targets.weights)
-            # A copy keeps what the list knows of its columns.
-            kept = copy.copy(X)
-            kept[:] = [X[i] for i in used]
-            X, targets = kept, targets.take(used)
+        X, targets = _rows_in_use(X, targets, parts.alignment)
         if restart:
             check_trainable(targets)
         device = resolve_device(self.device)
@@ -185,7 +207,15 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
                 seed=seed,
             )
             made.module.compiled = bool(self.compile)
-            plan = make_plan(
+            terms = auxiliary_terms(
+                (parts.alignment, parts.regulariser),
+                made.module.encoder.dim,
+                targets.n_outputs,
+                device,
+            )
+            if start is not None:
+                load_term_weights(terms, start.state.term_weights)
+            schedule = make_schedule(
                 decision.strategy,
                 made.backbone,
                 parts.head,
@@ -197,42 +227,46 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
             )
             rows = made.module.encoder.prepare(X)
             report = self._report_on_inputs(made.backbone, X, rows)
-            stops = self.early_stopping and plan.n_probe < len(plan.epochs)
+            stops = self.early_stopping and schedule.n_probe < len(schedule.epochs)
             train, valid = self._rows(X, rows, targets, stops or self._wants_held_out(), seed)
             watch = Watch(
                 self,
                 lambda reading: self._as_if_ended(Trained(made, reading, report), parts),
                 reading,
-                len(plan.epochs) - max(0, plan.n_probe - 1),
+                len(schedule.epochs) - max(0, schedule.n_probe - 1),
                 X,
                 targets,
             )
             watch.begin_fit()
-            result = run_stage(
-                made.module,
-                targets.objective,
-                decision.strategy,
-                plan,
-                StageSettings(
+            result = Stage(
+                prefix=FrozenPrefix(
+                    made.module,
+                    store,
+                    self._variation(),
+                    views_recur=isinstance(self.random_state, Integral),
+                    seed=seed,
+                ),
+                terms=[Supervised(targets.objective), *terms],
+                strategy=decision.strategy,
+                schedule=schedule,
+                train=train,
+                valid=valid if stops else None,
+                optimisation=Optimisation(
                     batch_size=int(self.batch_size),
                     weight_decay=float(self.weight_decay),
                     warmup=float(self.warmup),
+                    average=self.average,
+                ),
+                head_fit=HeadFit(float(parts.head.C), made.anchor),
+                monitoring=Monitoring(
+                    score=output_scorer(self.scoring, reading),
                     patience=int(self.n_iter_no_change),
+                    observer=watch,
                     callbacks=self.callbacks or (),
                     verbose=int(self.verbose),
-                    average=self.average,
-                    store=store,
-                    variation=self._variation(),
-                    views_recur=isinstance(self.random_state, Integral),
                 ),
-                train,
-                C=float(parts.head.C),
-                anchor=made.anchor,
                 seed=seed,
-                valid=valid if stops else None,
-                score=output_scorer(self.scoring, reading),
-                watcher=watch,
-            )
+            ).run()
             if valid is not None:
                 reading = self._settle(reading, made.module, valid)
             watch.end_fit(reading)
@@ -243,11 +277,11 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
                 *([] if restart else getattr(self, "stages_", [])),
                 {
                     "stage": stage,
-                    "rows": len(train),
+                    "rows": len(train.labelled()),
                     "rows_held_out": 0 if valid is None else len(valid),
                     "epochs": len(result.history),
                     "strategy": repr(decision.strategy),
-                    "blocks": [block for block in blocks if block in plan.blocks],
+                    "blocks": [block for block in blocks if block in schedule.blocks],
                     "labels_kept": labels.kept,
                     "labels_added": labels.added,
                     "labels_dropped": labels.dropped,
@@ -258,7 +292,9 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
                 "freeze": repr(decision.strategy),
                 "reason": decision.reason,
                 f"rows_per_{targets.per}": round(targets.rows_each, 2),
-                "max_epochs": 0 if plan.n_probe == len(plan.epochs) else len(plan.epochs),
+                "max_epochs": 0
+                if schedule.n_probe == len(schedule.epochs)
+                else len(schedule.epochs),
                 "lr": result.lr,
                 "batch_size": int(self.batch_size),
                 "precision": result.precision or precision,
@@ -314,24 +350,28 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
         self, X: list[Any], rows: list[Any], targets: Targets, hold_some_out: bool, seed: int
     ) -> tuple[Any, Any]:
         """Put prepared inputs and targets together, and hold some out where that is wanted."""
+        from sktransfer.training.batch import TrainingRows
         from sktransfer.training.holdout import hold_out
-        from sktransfer.training.net import Rows
 
-        def part(index: np.ndarray) -> Any:
-            own = targets.weights[index]
-            total = float(own.sum())
-            return Rows(
-                rows=[rows[i] for i in index],
-                targets=targets.values[index],
-                weights=own / own.mean(),
-                total_weight=total,
-                inputs=[X[i] for i in index],
+        index = np.arange(len(rows)) if targets.index is None else targets.index
+        values = np.zeros((len(rows), *targets.values.shape[1:]), dtype=targets.values.dtype)
+        weights = np.zeros(len(rows))
+        values[index], weights[index] = targets.values, targets.weights
+
+        def part(of: np.ndarray) -> Any:
+            return TrainingRows.normalised(
+                [rows[i] for i in of],
+                [X[i] for i in of],
+                values[of],
+                weights[of],
+                None if targets.domains is None else targets.domains[of],
             )
 
         if not hold_some_out:
-            return part(np.arange(len(targets))), None
-        train, valid = hold_out(len(targets), targets.strata, float(self.validation_fraction), seed)
-        return part(train), part(valid)
+            return part(np.arange(len(rows))), None
+        _, held_out = hold_out(len(targets), targets.strata, float(self.validation_fraction), seed)
+        valid = index[held_out]
+        return part(np.setdiff1d(np.arange(len(rows)), valid)), part(valid)
 
     def _wants_held_out(self) -> bool:
         """Say whether something else than early stopping needs held-out rows."""
@@ -442,3 +482,31 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")
+
+
+def _rows_in_use(
+    X: list[Any], targets: Targets, alignment: Alignment | None
+) -> tuple[list[Any], Targets]:
+    """Leave out rows that nothing is learned from: of weight zero, or without label and use."""
+    if alignment is not None:
+        check_both_domains(targets.domains, alignment)
+    useless = np.flatnonzero(targets.weights == 0)
+    n_unlabelled = len(X) - len(targets)
+    if not len(useless) and (alignment is not None or not n_unlabelled):
+        return X, targets
+    if n_unlabelled and alignment is None:
+        warn_user(
+            f"{n_unlabelled} of {len(X)} rows have no label and are left out, since nothing uses "
+            "them: pass alignment=... to learn from them."
+        )
+    index = np.arange(len(X)) if targets.index is None else targets.index
+    kept = (
+        np.setdiff1d(np.arange(len(X)), index[useless])
+        if alignment is not None
+        else (np.setdiff1d(index, index[useless]))
+    )
+    targets = targets.take(np.flatnonzero(targets.weights)).within(kept)
+    # A copy keeps what the list knows of its columns.
+    inputs = copy.copy(X)
+    inputs[:] = [X[i] for i in kept]
+    return inputs, targets

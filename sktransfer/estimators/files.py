@@ -142,6 +142,7 @@ def _write(estimator: Any, folder: Path, embed_backbone: bool) -> None:
         unlearned = _unlearned(estimator, state.backbone, backbone)
     tensors = {f"body.{name}": value for name, value in state.body.items()}
     tensors |= {f"head.{name}": value for name, value in state.head_weights.items()}
+    tensors |= {f"term.{name}": value for name, value in state.term_weights.items()}
     try:
         save_file(tensors, folder / _WEIGHTS)
     except SafetensorError as error:
@@ -268,7 +269,7 @@ def _read(folder: Path, trust_remote_code: bool) -> Any:
         lists = [n for n in _ARRAYS if not isinstance(fitted.get(n, np.empty(0)), np.ndarray)]
         if lists:
             raise ValueError(f"{lists} have to be arrays")
-        parts = {"body": state.body, "head": state.head_weights}
+        parts = {"body": state.body, "head": state.head_weights, "term": state.term_weights}
         for key, value in tensors.items():
             part, _, name = key.partition(".")
             parts[part][name] = value

@@ -13,7 +13,7 @@ _BUDGET = 64 * 512
 _TRAINING_BUDGET = 16 * 512
 
 # Rows are sorted by length within this many batches: nearly no padding, and still a shuffle.
-_POOL = 50
+POOL = 50
 
 
 def sorted_batches(rows: Sequence[Any], batch_size: int, budget: int = _BUDGET) -> list[np.ndarray]:
@@ -77,8 +77,8 @@ def shuffled_batches(
     """
     order = rng.permutation(len(rows))
     batches = []
-    for start in range(0, len(order), _POOL * batch_size):
-        pool = order[start : start + _POOL * batch_size]
+    for start in range(0, len(order), POOL * batch_size):
+        pool = order[start : start + POOL * batch_size]
         pool = pool[np.argsort([len(rows[i]) for i in pool], kind="stable")]
         batches += [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
     return [batches[i] for i in rng.permutation(len(batches))]

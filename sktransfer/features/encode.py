@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from sktransfer.features.ahead import made_ahead
 from sktransfer.features.batches import inference_budget, sorted_batches
 from sktransfer.features.compiled import compiled
 from sktransfer.features.corpus import CorpusStore
 from sktransfer.features.precision import autocast, copy_in_bf16
+from sktransfer.features.prefetch import prefetch
 from sktransfer.features.store import FeatureStore, store_keys
 from sktransfer.plugins import Encoder
 from sktransfer.plugins.versions import version_of
@@ -68,7 +68,7 @@ def encode_rows(
     features = torch.empty((len(rows), encoder.dim), dtype=torch.float32)
     as_told = compiled(encoder.module) if compile else nullcontext()
     with torch.inference_mode(), autocast(precision, device), as_told:
-        for batch, inputs in made_ahead(
+        for batch, inputs in prefetch(
             lambda batch: encoder.collate([rows[i] for i in batch]), batches, encoder
         ):
             states = encoder.forward(inputs)

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from sktransfer.features.ahead import made_ahead
 from sktransfer.features.batches import inference_budget, sorted_batches
 from sktransfer.features.precision import autocast
+from sktransfer.features.prefetch import prefetch
 from sktransfer.plugins import Encoder
 
 _BATCH_SIZE = 64
@@ -105,7 +105,7 @@ def prefix_rows(
     states: list[Any] = [None] * len(rows)
     with torch.no_grad(), autocast(precision, device):
         batches = sorted_batches(rows, _BATCH_SIZE, inference_budget(encoder))
-        for batch, inputs in made_ahead(
+        for batch, inputs in prefetch(
             lambda batch: encoder.collate([rows[i] for i in batch]), batches, encoder
         ):
             state = encoder.forward_until(inputs, block)  # type: ignore[attr-defined]

@@ -14,19 +14,19 @@ from skorch.callbacks import Callback
 from sktransfer.plugins import FreezeStrategy
 from sktransfer.training.errors import TrainingDivergedError, is_sane
 from sktransfer.training.module import TransferModule
-from sktransfer.training.plan import Plan
+from sktransfer.training.schedule import TrainingSchedule
 
 Score = Callable[[torch.Tensor, np.ndarray], float]
 
 
-class Watcher(Protocol):
-    """Who is told of the epochs of a stage, the probe among them."""
+class EpochObserver(Protocol):
+    """What is notified of the epochs of a stage, the probe among them."""
 
     def begin(self) -> None:
-        """Hear that an epoch begins."""
+        """Note that an epoch begins."""
 
     def end(self) -> bool:
-        """Hear that it has ended; True ends the training."""
+        """Note that the epoch has ended; True ends the training."""
 
 
 def parameters_to_open(
@@ -45,13 +45,13 @@ def parameters_to_open(
 class OpenBlocks(Callback):
     """Open the blocks of each epoch as it begins."""
 
-    def __init__(self, plan: Plan, strategy: FreezeStrategy) -> None:
-        self.plan = plan
+    def __init__(self, schedule: TrainingSchedule, strategy: FreezeStrategy) -> None:
+        self.schedule = schedule
         self.strategy = strategy
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
-        blocks = self.plan.epochs[net.epoch_offset + len(net.history) - 1]
-        net.module_.open(parameters_to_open(net.module_, self.strategy, blocks))
+        blocks = self.schedule.epochs[net.epoch_offset + len(net.history) - 1]
+        net.module_.set_trainable(parameters_to_open(net.module_, self.strategy, blocks))
         # skorch's loggers take what is named so for no number.
         net.history.record("event_blocks", [b for b in net.module_.encoder.blocks if b in blocks])
 
@@ -146,43 +146,46 @@ class KeepBest(Callback):
         net.module_.put_trained(self.weights_)
 
 
-class Watch(Callback):
-    """Tell somebody outside of each epoch, and let them end the training."""
+class NotifyObserver(Callback):
+    """Notify an observer of each epoch, and let it end the training."""
 
-    def __init__(self, watcher: Watcher) -> None:
-        self.watcher = watcher
+    def __init__(self, observer: EpochObserver) -> None:
+        self.observer = observer
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
-        self.watcher.begin()
+        self.observer.begin()
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        if self.watcher.end():
+        if self.observer.end():
             net.stop_requested = True
 
 
 class CheckFinite(Callback):
-    """Refuse what the last step made useless; earlier steps show in the next loss."""
+    """Raise if the last step left a loss or weights that are not finite.
+
+    What earlier steps left shows in the loss of the step that follows.
+    """
 
     def on_train_end(self, net: Any, X: Any = None, **kwargs: Any) -> None:
         batch = next(iter(net.get_iterator(X)))
         loss = float(net.validation_step(batch)["loss"])
         if not is_sane(loss):
             raise TrainingDivergedError(
-                f"The loss became {loss:.3g} in the last step of stage {net.stage!r}. Lower lr."
+                f"The loss became {loss:.3g} in the last step of stage {net.schedule.stage!r}. Lower lr."
             )
         for name, value in net.module_.trained_weights().items():
             if not torch.isfinite(value).all():
                 raise TrainingDivergedError(
-                    f"The weights {name!r} are not finite after stage {net.stage!r}. Lower lr."
+                    f"The weights {name!r} are not finite after stage {net.schedule.stage!r}. Lower lr."
                 )
 
 
-def named(callbacks: Sequence[tuple[str, Callback]]) -> list[tuple[str, Callback]]:
+def prefixed(callbacks: Sequence[tuple[str, Callback]]) -> list[tuple[str, Callback]]:
     """Prefix names so that a user's callbacks cannot collide with ours."""
     return [(f"sktransfer_{name}", callback) for name, callback in callbacks]
 
 
-def fresh(callbacks: Sequence[Any]) -> list[Any]:
+def copies_of(callbacks: Sequence[Any]) -> list[Any]:
     """Give a user's callbacks for one training: copies, or what a class or function makes.
 
     Some hold what cannot be copied, such as an open file; those are made anew each time.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,6 @@ from torch import nn
 
 from sktransfer._warnings import warn_user
 from sktransfer.heads.objectives import Objective
-from sktransfer.training._one_thread import one_blas_thread
 from sktransfer.training.errors import TrainingDivergedError
 
 _MAX_ITER = 2000
@@ -232,3 +233,21 @@ def _all_occur(target: torch.Tensor, n_outputs: int) -> bool:
     if target.ndim == 1:
         return len(target.unique()) == n_outputs
     return bool((target != target[0]).any(dim=0).all())
+
+
+@cache
+def _thread_controller() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+@contextlib.contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Give BLAS one thread while inside, as scikit-learn's solvers do.
+
+    Its threads and torch's would wait for one another actively, on the same cores: a solver's step
+    then takes twenty times as long.
+    """
+    with _thread_controller().limit(limits=1, user_api="blas"):
+        yield

@@ -19,7 +19,7 @@ from sktransfer.features.store import FeatureStore
 from sktransfer.plugins import Encoder
 
 if TYPE_CHECKING:
-    from sktransfer.training._half import HalfCopy
+    from sktransfer.training.bf16_copy import HalfCopy
 
 
 # In place of a block: behind all of them, where rows are features.
@@ -43,15 +43,18 @@ class TransferModule(nn.Module):
     ----------
     compiled : bool
         Whether features are computed as torch compiled the encoder.
-    start : str or None
+    split_block : str or None
         Block from which a training runs the encoder, on stored states; `HEAD` runs none of it, on
         stored features, and None all of it.
     half_copy : HalfCopy or None
         Through which a training runs the encoder.
-    widen : dict of str to callable
+    expand_table : dict of str to callable
         For a parameter of which only a part is in place, gives it whole.
-    whole : callable
+    full_table : callable
         Gives a context in which all of each parameter is in place.
+    term_weights : dict of str to torch.Tensor
+        Weights of the modules of loss terms, such as a domain classifier, as the last stage left
+        them; the first part of a name is that of the term.
     trained : set of str
         Names of the encoder's parameters that any stage has trained: what differs from the
         pretrained weights, and all that has to be stored.
@@ -68,10 +71,11 @@ class TransferModule(nn.Module):
         self.precision = precision
         self.trained: set[str] = set()
         self.compiled = False
-        self.start: str | None = None
+        self.split_block: str | None = None
         self.half_copy: HalfCopy | None = None
-        self.widen: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {}
-        self.whole: Callable[[], AbstractContextManager[None]] = nullcontext
+        self.expand_table: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {}
+        self.term_weights: dict[str, torch.Tensor] = {}
+        self.full_table: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
     def device(self) -> str:
@@ -80,28 +84,36 @@ class TransferModule(nn.Module):
 
     def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Compute outputs of shape (n, n_outputs)."""
+        return self.features_and_outputs(batch)[1]
+
+    def features_and_outputs(
+        self, batch: Mapping[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Compute features of shape (n, dim), and outputs of shape (n, n_outputs)."""
         encoder: Any = self.encoder
         precision = self.precision
         if self.training and self.half_copy is not None:
             encoder, precision, batch = self.half_copy.encoder, "fp32", self.half_copy.cast(batch)
-        if self.start == HEAD:
-            return self.head(batch[FEATURES].float().to(self.device))
+        if self.split_block == HEAD:
+            features = batch[FEATURES].float().to(self.device)
+            return features, self.head(features)
         with autocast(precision, self.device):
-            if self.start is None:
+            if self.split_block is None:
                 features = encoder.forward(batch)
             else:
-                features = encoder.forward_from(batch, self.start)
-        return self.head(features.float())
+                features = encoder.forward_from(batch, self.split_block)
+        features = features.float()
+        return features, self.head(features)
 
     def collate(self, rows: Sequence[Any]) -> dict[str, torch.Tensor]:
-        """Put rows, or their states before ``start``, into one batch."""
-        if self.start is None:
+        """Put rows, or their states before ``split_block``, into one batch."""
+        if self.split_block is None:
             return self.encoder.collate(rows)
-        if self.start == HEAD:
+        if self.split_block == HEAD:
             return {FEATURES: torch.stack([row[FEATURES] for row in rows])}
         return collate_states(self.encoder, rows)
 
-    def open(self, names: Iterable[str]) -> None:
+    def set_trainable(self, names: Iterable[str]) -> None:
         """Train these parameters of the encoder from now on, and no others of it."""
         wanted = frozenset(names)
         for name, parameter in self.body.named_parameters():
@@ -109,11 +121,11 @@ class TransferModule(nn.Module):
             if name not in wanted:
                 parameter.grad = None
         if self.half_copy is not None:
-            self.half_copy.open(wanted)
+            self.half_copy.set_trainable(wanted)
         self.trained |= wanted
         self.train(self.training)
 
-    def put(self, weights: Mapping[str, torch.Tensor]) -> None:
+    def load_trained(self, weights: Mapping[str, torch.Tensor]) -> None:
         """Take over what an earlier stage has trained of the encoder, by name."""
         own = self.body.state_dict()
         growing = getattr(self.encoder, "growing", ())
@@ -126,7 +138,9 @@ class TransferModule(nn.Module):
     def body_changes(self) -> dict[str, torch.Tensor]:
         """Give what differs from the pretrained encoder: trained parameters and all statistics."""
         changes = self._changes_in_place()
-        return {n: self.widen[n](v) if n in self.widen else v for n, v in changes.items()}
+        return {
+            n: self.expand_table[n](v) if n in self.expand_table else v for n, v in changes.items()
+        }
 
     def _changes_in_place(self) -> dict[str, torch.Tensor]:
         parameters = {name for name, _ in self.body.named_parameters()}
@@ -152,7 +166,7 @@ class TransferModule(nn.Module):
         """Compute the features of inputs, as float32 on the CPU; a store is looked into first."""
         self.eval()  # all of it, so that a training that goes on notices
         identity = "" if store is None else self.identity()
-        with self.whole():
+        with self.full_table():
             return encode(
                 self.encoder,
                 X,
@@ -165,7 +179,7 @@ class TransferModule(nn.Module):
     def named_body_parameters(self) -> Iterator[tuple[str, torch.Tensor]]:
         """Give the encoder's parameters, each of them whole."""
         for name, value in self.body.named_parameters():
-            yield name, self.widen[name](value) if name in self.widen else value
+            yield name, self.expand_table[name](value) if name in self.expand_table else value
 
     def map_outputs(
         self,
@@ -203,7 +217,7 @@ class TransferModule(nn.Module):
             identity=identity,
             compile=self.compiled,
         )
-        with self.whole():
+        with self.full_table():
             return [function(self.outputs(features)) for features in chunks]
 
     def trained_weights(self) -> dict[str, torch.Tensor]:
@@ -236,17 +250,17 @@ class TransferModule(nn.Module):
             return self  # the usual case of a prediction, which should be quick
         super().train(mode)
         if mode:
-            _settle(self.body)
+            _eval_frozen_children(self.body)
             if self.half_copy is not None:
-                _settle(self.half_copy.encoder.module.train())
+                _eval_frozen_children(self.half_copy.encoder.module.train())
         return self
 
 
-def _settle(module: nn.Module) -> None:
+def _eval_frozen_children(module: nn.Module) -> None:
     """Put every part whose parameters are all frozen into evaluation mode."""
     parameters = list(module.parameters())
     if parameters and not any(parameter.requires_grad for parameter in parameters):
         module.eval()
         return
     for child in module.children():
-        _settle(child)
+        _eval_frozen_children(child)

@@ -1,10 +1,9 @@
-"""One uninterrupted training of a module: probe, then epochs."""
+"""One uninterrupted training of a module: a probe of the head, then epochs."""
 
 from __future__ import annotations
 
 import contextlib
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,73 +14,96 @@ from torch import nn
 
 from sktransfer._warnings import warn_user
 from sktransfer.features.precision import copy_in_bf16
-from sktransfer.features.store import FeatureStore
-from sktransfer.heads.objectives import Objective
-from sktransfer.plugins import FreezeStrategy
+from sktransfer.plugins import FreezeStrategy, WeightChange
 from sktransfer.training._callbacks import (
     CheckFinite,
+    EpochObserver,
     KeepBest,
+    NotifyObserver,
     OpenBlocks,
     Score,
     WarmupThenDecay,
-    Watch,
-    Watcher,
-    fresh,
-    named,
+    copies_of,
     parameters_to_open,
+    prefixed,
 )
-from sktransfer.training._half import through_half
-from sktransfer.training._table import only_entries
 from sktransfer.training.averaging import WeightAverage
+from sktransfer.training.batch import TrainingRows
+from sktransfer.training.bf16_copy import through_half
 from sktransfer.training.convergence import fit_to_convergence
+from sktransfer.training.embedding_rows import only_entries
+from sktransfer.training.frozen_prefix import FrozenPrefix
+from sktransfer.training.loop import TransferNet, training_batches
+from sktransfer.training.losses import LossTerm, Supervised
 from sktransfer.training.memory import malloc_trim
-from sktransfer.training.module import TransferModule
-from sktransfer.training.net import Rows, TransferNet
-from sktransfer.training.plan import Plan
-from sktransfer.training.start import features_of, some_features, started
-from sktransfer.training.varied import Variation, fixed_views
+from sktransfer.training.schedule import TrainingSchedule
+
+__all__ = ["HeadFit", "Monitoring", "Optimisation", "Stage", "StageResult"]
 
 _CLIP = 1.0
 
 
-@dataclass
-class StageSettings:
-    """How a stage is trained.
+@dataclass(frozen=True)
+class Optimisation:
+    """How weights move.
 
     Attributes
     ----------
     batch_size : int
         Rows of a training batch.
     weight_decay : float
-        Of AdamW, on weights; biases and norms have none.
+        Decay of AdamW, on weights; biases and norms have none.
     warmup : float
         Fraction of the steps in which the learning rate rises.
-    patience : int
-        Epochs without a better score before the training stops; used where rows are held out.
-    callbacks : sequence
-        The user's skorch callbacks, which are copied, or functions that make one.
-    verbose : int
-        skorch's verbosity.
     average : {"ema", "soup"} or None
         Which mean of the weights is kept; None keeps the last ones.
-    store : FeatureStore or None
-        Where the features of a frozen encoder are looked up, and kept.
-    variation : Variation or None
-        How the training sees its inputs in different ways.
-    views_recur : bool
-        Whether another training will see the same views, so that they are worth keeping.
     """
 
     batch_size: int = 16
     weight_decay: float = 0.01
     warmup: float = 0.1
+    average: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class HeadFit:
+    """How the head is fitted to convergence.
+
+    Attributes
+    ----------
+    C : float
+        Inverse strength of the penalty.
+    anchor : list of torch.Tensor or None
+        Earlier weights of the head, on which the penalty is centred.
+    """
+
+    C: float = 1.0
+    anchor: list[torch.Tensor] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Monitoring:
+    """What looks on while a stage trains, and may end it.
+
+    Attributes
+    ----------
+    score : callable or None
+        ``score(outputs, values)`` of held-out rows, higher is better.
+    patience : int
+        Epochs without a better score before the training stops.
+    observer : EpochObserver or None
+        Is notified of each epoch.
+    callbacks : sequence
+        The user's skorch callbacks, which are copied, or functions that make one.
+    verbose : int
+        skorch's verbosity.
+    """
+
+    score: Score | None = None
     patience: int = 3
+    observer: EpochObserver | None = None
     callbacks: Sequence[Any] = ()
     verbose: int = 0
-    average: str | None = None
-    store: FeatureStore | None = None
-    variation: Variation | None = None
-    views_recur: bool = True
 
 
 @dataclass
@@ -109,225 +131,271 @@ class StageResult:
     precision: str = ""
 
 
-def run_stage(
-    module: TransferModule,
-    objective: Objective,
-    strategy: FreezeStrategy,
-    plan: Plan,
-    settings: StageSettings,
-    train: Rows,
-    *,
-    C: float,
-    anchor: list[torch.Tensor] | None,
-    seed: int,
-    valid: Rows | None = None,
-    score: Score | None = None,
-    watcher: Watcher | None = None,
-) -> StageResult:
-    """Train a module in place.
+@dataclass
+class Stage:
+    """One uninterrupted training.
 
-    Parameters
+    Attributes
     ----------
-    module : TransferModule
-        What is trained.
-    objective : Objective
-        The loss.
+    prefix : FrozenPrefix
+        The module, which is trained in place, and what of it is computed once.
+    terms : list of LossTerm
+        What is minimised; the first of them is `Supervised`.
     strategy : FreezeStrategy
         Says which parameters of an open block train.
-    plan : Plan
+    schedule : TrainingSchedule
         Which blocks train when.
-    settings : StageSettings
-        How.
-    train : Rows
-        What is trained on. The penalty of a head that is fitted to convergence is relative to
-        the total weight.
-    C : float
-        Inverse strength of that penalty.
-    anchor : list of torch.Tensor or None
-        Earlier weights of the head, on which that penalty is centred.
-    seed : int
-        Of the order of rows. Dropout draws from torch's global generator, which the caller seeds.
-    valid : Rows or None, default=None
+    train : TrainingRows
+        What is trained on. The penalty of a head that is fitted to convergence is relative to the
+        total weight.
+    valid : TrainingRows or None
         Held-out rows for early stopping.
-    score : callable or None, default=None
-        ``score(outputs, targets)``, higher is better; needed with ``valid``.
-    watcher : Watcher or None, default=None
-        Is told of each epoch, and may end the training.
-
-    Returns
-    -------
+    optimisation : Optimisation
+    head_fit : HeadFit
+    monitoring : Monitoring
+    seed : int
+        Seeds the order of rows. Dropout draws from torch's global generator, which the caller
+        seeds.
     result : StageResult
+        What was done so far.
     """
-    result = StageResult()
-    module.open(())  # so that an encoder that does not train can be told from one that does
-    features, stop = None, False
-    mixup = 0.0 if settings.variation is None else settings.variation.mixup
-    if mixup > 0 and plan.n_probe == len(plan.epochs):
-        warn_user(
-            f"mixup={mixup} has no effect, since the head is fitted to convergence: "
-            "freeze='head_by_epochs' trains it by steps."
+
+    prefix: FrozenPrefix
+    terms: list[LossTerm]
+    strategy: FreezeStrategy
+    schedule: TrainingSchedule
+    train: TrainingRows
+    valid: TrainingRows | None = None
+    optimisation: Optimisation = field(default_factory=Optimisation)
+    head_fit: HeadFit = field(default_factory=HeadFit)
+    monitoring: Monitoring = field(default_factory=Monitoring)
+    seed: int = 0
+    result: StageResult = field(default_factory=StageResult)
+
+    def run(self) -> StageResult:
+        """Fit the head to convergence where the schedule says so, then train by epochs."""
+        module, schedule = self.prefix.module, self.schedule
+        module.set_trainable(())  # an encoder that does not train can be told from one that does
+        by_epochs = schedule.n_probe < len(schedule.epochs)
+        if not by_epochs:
+            self._warn_of_what_needs_epochs()
+        stopped = bool(schedule.n_probe) and self.probe()
+        if by_epochs and not stopped:
+            self.train_epochs()
+        # Gradients would take as much memory as the weights, for as long as the model is kept.
+        for parameter in module.parameters():
+            parameter.grad = None
+        module.term_weights = term_weights(self.terms)
+        module.eval()
+        malloc_trim()
+        return self.result
+
+    def probe(self) -> bool:
+        """Fit the head alone, to convergence; True if the observer ends the training there."""
+        module, observer = self.prefix.module, self.monitoring.observer
+        rows, features = self.prefix.probe_data(self.train.labelled())
+        if observer is not None:
+            observer.begin()
+        device = module.device
+        module.head.cpu()
+        weights = torch.as_tensor(rows.weights * (rows.total_weight / rows.weights.sum()))
+        fitted = fit_to_convergence(
+            self._supervised.objective,
+            module.head,
+            features,
+            torch.as_tensor(rows.values),
+            weights,
+            C=self.head_fit.C,
+            anchor=self.head_fit.anchor,
         )
-    if plan.n_probe:
-        seen = train
-        if settings.variation is not None:
-            seen = fixed_views(train, settings.variation, module.encoder, seed)
-        n_kept = len(seen) if settings.views_recur else len(train)
-        features = features_of(module, seen, n_kept, settings.store)
-        stop = _probe(
-            module, objective, features, seen, C, anchor, plan, watcher, settings.verbose, result
+        module.head.to(device)
+        self._mean_norm = float(features.norm(dim=1).mean())
+        self.result.n_iter = fitted.n_iter
+        self.result.history.append(
+            {
+                "stage": self.schedule.stage,
+                "epoch": 1,
+                "blocks": [],
+                "train_loss": fitted.loss,
+                "solver_iterations": fitted.n_iter,
+            }
         )
-    if plan.n_probe < len(plan.epochs) and not stop:
-        if features is None:
-            features = some_features(module, plan, train, settings.store)
-        # The step that suits the head depends on the size of what it multiplies.
-        size = float(features.norm(dim=1).mean())
-        names = parameters_to_open(module, strategy, plan.blocks)
-        rows = [*train.rows, *([] if valid is None else valid.rows)]
+        if self.monitoring.verbose:
+            print(f"head fitted to convergence in {fitted.n_iter} steps, loss {fitted.loss:.4f}")
+        return observer is not None and observer.end()
+
+    def train_epochs(self) -> None:
+        """Train the epochs that remain, in the precision and through the copies that suit it."""
+        module = self.prefix.module
+        if self._mean_norm is None:
+            self._mean_norm = self.prefix.mean_norm(self.train, self.schedule)
+        names = parameters_to_open(module, self.strategy, self.schedule.blocks)
+        rows = [*self.train.rows, *([] if self.valid is None else self.valid.rows)]
         precise = bool(names) and getattr(module.encoder, "trains_in_fp32", False)
         usable = bool(names) and module.precision == "bf16" and not precise
         if precise and module.precision == "bf16":
-            result.precision = "bf16 for features, fp32 for training"
+            self.result.precision = "bf16 for features, fp32 for training"
         usable = usable and copy_in_bf16(module.encoder, rows) is not None
         with (
-            _precise(module, precise),
+            _in_fp32(module, precise),
             only_entries(module, names, rows),
             through_half(module, usable),
         ):
-            _train(
-                module,
-                objective,
-                strategy,
-                plan,
-                settings,
-                train,
-                size,
-                anchor is not None,
-                seed,
-                valid,
-                score,
-                watcher,
-                result,
+            self._optimise(names)
+
+    _mean_norm: float | None = field(default=None, init=False)
+
+    @property
+    def _supervised(self) -> Supervised:
+        supervised = self.terms[0]
+        assert isinstance(supervised, Supervised)
+        return supervised
+
+    def _optimise(self, names: Sequence[str]) -> None:
+        """Run the loop over epochs."""
+        module, schedule, monitoring = self.prefix.module, self.schedule, self.monitoring
+        module.set_trainable(names)
+        groups = self._parameter_groups()
+        n_epochs = len(schedule.epochs) - schedule.n_probe
+        size = self.optimisation.batch_size
+        n_steps = n_epochs * len(training_batches(self.train, module, size, self.terms, None))
+        best = None
+        if self.valid is not None and monitoring.score is not None:
+            start_counts = schedule.n_probe > 0 or self.head_fit.anchor is not None
+            best = KeepBest(monitoring.score, monitoring.patience, start_counts)
+        observer = monitoring.observer
+        ours = [
+            ("open_blocks", OpenBlocks(schedule, self.strategy)),
+            ("lr", WarmupThenDecay(n_steps, self.optimisation.warmup)),
+            ("clip", GradientNormClipping(_CLIP)),
+            *([] if best is None else [("best", best)]),
+            *([] if observer is None else [("observer", NotifyObserver(observer))]),
+            ("finite", CheckFinite()),
+        ]
+        average = self.optimisation.average
+        net = TransferNet(
+            module,
+            terms=self.terms,
+            groups=groups,
+            schedule=schedule,
+            rng=np.random.default_rng(self.seed),
+            average=None if average is None else WeightAverage(average, n_epochs),
+            max_epochs=n_epochs,
+            batch_size=size,
+            device=module.device,
+            verbose=monitoring.verbose,
+            callbacks=[*prefixed(ours), *copies_of(monitoring.callbacks)],
+        )
+        if len(self.terms) > 1:
+            net.change = _weights_that_train(module, names)
+        with self.prefix.split(schedule, self.train, self.valid) as data:
+            self.result.prefix, net.valid = data.prefix, data.valid
+            net.fit(data.train)
+        self._note(net, best)
+
+    def _note(self, net: TransferNet, best: KeepBest | None) -> None:
+        """Take over what the loop noted."""
+        result, stage = self.result, self.schedule.stage
+        result.n_iter = len(net.history)
+        if best is not None and result.history and best.start_counts:
+            result.history[-1]["valid_score"] = best.start_score_
+        for epoch, record in enumerate(net.history, start=self.schedule.n_probe + 1):
+            values = {k.removeprefix("event_"): _plain(v) for k, v in record.items() if _is_kept(k)}
+            result.history.append({"stage": stage, **values, "epoch": epoch})
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        """Group parameters by block, and by whether they decay."""
+        module, schedule = self.prefix.module, self.schedule
+        assert self._mean_norm is not None
+        # The step that suits the head depends on the size of what it multiplies.
+        head_lr = schedule.head_lr / max(1.0, self._mean_norm)
+        body = dict(module.body.named_parameters())
+        owners: dict[str, tuple[float, list[nn.Parameter]]] = {}
+        for block in module.encoder.blocks:
+            names = parameters_to_open(module, self.strategy, schedule.blocks & {block})
+            if names:
+                rate = schedule.lr * schedule.lr_scale[block]
+                owners[block] = (rate, [body[name] for name in names])
+        owners["head"] = (head_lr, list(module.head.parameters()))
+        for term in self.terms:
+            if term.module is not None:
+                owners[term.name] = (head_lr, list(term.module.parameters()))
+        groups = []
+        for rate, parameters in owners.values():
+            for decays in (True, False):
+                members = [p for p in parameters if (p.ndim > 1) == decays]
+                decay = self.optimisation.weight_decay if decays else 0.0
+                if members:
+                    groups.append(
+                        {"params": members, "lr": rate, "peak_lr": rate, "weight_decay": decay}
+                    )
+        self.result.lr = {owner: rate for owner, (rate, _) in owners.items()}
+        return groups
+
+    def _warn_of_what_needs_epochs(self) -> None:
+        """Warn of what has no effect where the head is fitted to convergence."""
+        variation = self.prefix.variation
+        useless = [f"{term.name}={getattr(term, 'plugin', term)!r}" for term in self.terms[1:]]
+        if variation is not None and float(variation.mixup) > 0:
+            useless.append(f"mixup={float(variation.mixup)}")
+        if useless:
+            warn_user(
+                f"{' and '.join(useless)} {'has' if len(useless) == 1 else 'have'} no effect, "
+                "since the head is fitted to convergence: freeze='head_by_epochs' trains it by "
+                "steps, freeze='full' the encoder as well."
             )
-    # Gradients would take as much memory as the weights, for as long as the model is kept.
-    for parameter in module.parameters():
-        parameter.grad = None
-    module.eval()
-    malloc_trim()
-    return result
 
 
-def _probe(
-    module: TransferModule,
-    objective: Objective,
-    features: torch.Tensor,
-    train: Rows,
-    C: float,
-    anchor: list[torch.Tensor] | None,
-    plan: Plan,
-    watcher: Watcher | None,
-    verbose: int,
-    result: StageResult,
-) -> bool:
-    """Fit the head alone, to convergence; say whether the watcher ends the training there."""
-    if watcher is not None:
-        watcher.begin()
-    device = module.device
-    module.head.cpu()
-    weights = torch.as_tensor(train.weights * (train.total_weight / train.weights.sum()))
-    fitted = fit_to_convergence(
-        objective,
-        module.head,
-        features,
-        torch.as_tensor(train.targets),
-        weights,
-        C=C,
-        anchor=anchor,
-    )
-    module.head.to(device)
-    result.n_iter = fitted.n_iter
-    result.history.append(
-        {
-            "stage": plan.stage,
-            "epoch": 1,
-            "blocks": [],
-            "train_loss": fitted.loss,
-            "solver_iterations": fitted.n_iter,
-        }
-    )
-    if verbose:
-        print(f"head fitted to convergence in {fitted.n_iter} steps, loss {fitted.loss:.4f}")
-    return watcher is not None and watcher.end()
+def term_weights(terms: Sequence[LossTerm]) -> dict[str, torch.Tensor]:
+    """Copy the weights of the modules of loss terms to the CPU.
+
+    Parameters
+    ----------
+    terms : sequence of LossTerm
+        After a training.
+
+    Returns
+    -------
+    weights : dict of str to torch.Tensor
+        The first part of a name is that of the term.
+    """
+    return {
+        f"{term.name}.{name}": value.detach().cpu().clone()
+        for term in terms
+        if term.module is not None
+        for name, value in term.module.state_dict().items()
+    }
 
 
-def _train(
-    module: TransferModule,
-    objective: Objective,
-    strategy: FreezeStrategy,
-    plan: Plan,
-    settings: StageSettings,
-    train: Rows,
-    feature_size: float,
-    head_is_kept: bool,
-    seed: int,
-    valid: Rows | None,
-    score: Score | None,
-    watcher: Watcher | None,
-    result: StageResult,
-) -> None:
-    """Train the remaining epochs."""
-    module.open(parameters_to_open(module, strategy, plan.blocks))
-    head_lr = plan.head_lr / max(1.0, feature_size)
-    groups, result.lr = _parameter_groups(module, strategy, plan, head_lr, settings.weight_decay)
-    n_epochs = len(plan.epochs) - plan.n_probe
-    n_steps = n_epochs * math.ceil(len(train) / settings.batch_size)
-    best = None
-    if valid is not None and score:
-        best = KeepBest(score, settings.patience, plan.n_probe > 0 or head_is_kept)
-    ours = [
-        ("open_blocks", OpenBlocks(plan, strategy)),
-        ("lr", WarmupThenDecay(n_steps, settings.warmup)),
-        ("clip", GradientNormClipping(_CLIP)),
-        *([] if best is None else [("best", best)]),
-        *([] if watcher is None else [("watch", Watch(watcher))]),
-        ("finite", CheckFinite()),
-    ]
-    net = TransferNet(
-        module,
-        objective=objective,
-        groups=groups,
-        rng=np.random.default_rng(seed),
-        stage=plan.stage,
-        epoch_offset=plan.n_probe,
-        average=None if settings.average is None else WeightAverage(settings.average, n_epochs),
-        max_epochs=n_epochs,
-        batch_size=settings.batch_size,
-        device=module.device,
-        verbose=settings.verbose,
-        callbacks=[*named(ours), *fresh(settings.callbacks)],
-    )
-    start = started(
-        module,
-        plan,
-        train,
-        valid,
-        store=settings.store,
-        variation=settings.variation,
-        views_recur=settings.views_recur,
-        seed=seed,
-    )
-    with start as rows:
-        result.prefix, net.valid = rows.prefix, rows.valid
-        net.fit(rows.train)
-    result.n_iter = len(net.history)
-    if best is not None and result.history and best.start_counts:
-        result.history[-1]["valid_score"] = best.start_score_
-    for epoch, record in enumerate(net.history, start=plan.n_probe + 1):
-        values = {k.removeprefix("event_"): _plain(v) for k, v in record.items() if _is_kept(k)}
-        result.history.append({"stage": plan.stage, **values, "epoch": epoch})
+def load_term_weights(terms: Sequence[LossTerm], weights: Mapping[str, torch.Tensor]) -> None:
+    """Let modules of loss terms go on from what an earlier stage left, where they are alike.
+
+    Parameters
+    ----------
+    terms : sequence of LossTerm
+        Freshly built.
+    weights : mapping of str to torch.Tensor
+        What `term_weights` gave.
+    """
+    for term in terms:
+        if term.module is None:
+            continue
+        own = term.module.state_dict()
+        earlier = {name: weights.get(f"{term.name}.{name}") for name in own}
+        alike = {n: v for n, v in earlier.items() if v is not None and v.shape == own[n].shape}
+        if alike.keys() == own.keys():
+            term.module.load_state_dict(alike)
+
+
+def _weights_that_train(module: Any, names: Sequence[str]) -> WeightChange:
+    """Note the weights at the start of a stage."""
+    parameters = dict(module.body.named_parameters())
+    current = {name: parameters[name] for name in names}
+    return WeightChange(current, {n: p.detach().clone() for n, p in current.items()})
 
 
 @contextlib.contextmanager
-def _precise(module: TransferModule, precise: bool) -> Iterator[None]:
+def _in_fp32(module: Any, precise: bool) -> Iterator[None]:
     """Compute in single precision, where a training has to."""
     before = module.precision
     module.precision = "fp32" if precise else before
@@ -335,33 +403,6 @@ def _precise(module: TransferModule, precise: bool) -> Iterator[None]:
         yield
     finally:
         module.precision = before
-
-
-def _parameter_groups(
-    module: TransferModule,
-    strategy: FreezeStrategy,
-    plan: Plan,
-    head_lr: float,
-    weight_decay: float,
-) -> tuple[list[dict[str, Any]], dict[str, float]]:
-    """Group parameters by block, and by whether they decay."""
-    body = dict(module.body.named_parameters())
-    owners: dict[str, tuple[float, list[nn.Parameter]]] = {}
-    for block in module.encoder.blocks:
-        names = parameters_to_open(module, strategy, plan.blocks & {block})
-        if names:
-            owners[block] = (plan.lr * plan.lr_scale[block], [body[name] for name in names])
-    owners["head"] = (head_lr, list(module.head.parameters()))
-    groups = []
-    for rate, parameters in owners.values():
-        for decays in (True, False):
-            members = [p for p in parameters if (p.ndim > 1) == decays]
-            if members:
-                decay = weight_decay if decays else 0.0
-                groups.append(
-                    {"params": members, "lr": rate, "peak_lr": rate, "weight_decay": decay}
-                )
-    return groups, {owner: rate for owner, (rate, _) in owners.items()}
 
 
 def _plain(value: Any) -> Any:

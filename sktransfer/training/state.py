@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import nn
 from sktransfer.plugins import Backbone, Head
 from sktransfer.training.module import TransferModule
 
-_WEIGHTS = ("body", "head_weights")
+_WEIGHTS = ("body", "head_weights", "term_weights")
 
 
 @dataclass
@@ -36,6 +36,8 @@ class ModelState:
         The encoder's parameters that were trained, and its running statistics.
     head_weights : dict of str to torch.Tensor
         All of the head.
+    term_weights : dict of str to torch.Tensor
+        Weights of what loss terms trained beside encoder and head, for a stage that goes on.
     """
 
     backbone: Backbone
@@ -45,6 +47,7 @@ class ModelState:
     n_outputs: int
     body: dict[str, torch.Tensor]
     head_weights: dict[str, torch.Tensor]
+    term_weights: dict[str, torch.Tensor] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -61,6 +64,7 @@ class ModelState:
             n_outputs=0 if head is None else list(module.head.parameters())[-1].shape[0],
             body={name: _copy(body[name]) for name in sorted(body)},
             head_weights=weights,
+            term_weights=dict(module.term_weights),
         )
 
     def build(self, device: str, precision: str) -> TransferModule:
@@ -91,7 +95,8 @@ class ModelState:
                 "them, or fit again. (save(path, embed_backbone=True) keeps a copy.)"
             )
         module = TransferModule(encoder, self._build_head(encoder.dim, device), precision)
-        module.put(self.body)
+        module.load_trained(self.body)
+        module.term_weights = dict(self.term_weights)
         return module.eval()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -99,7 +104,9 @@ class ModelState:
         return {**self.__dict__, **packed}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, **{name: _unpacked(state[name]) for name in _WEIGHTS})
+        # A pickle of an earlier version has no weights of loss terms.
+        unpacked = {name: _unpacked(state.get(name, {})) for name in _WEIGHTS}
+        self.__dict__.update(state, **unpacked)
 
     def _build_head(self, dim: int, device: str) -> nn.Module:
         if self.head is None:
@@ -194,7 +201,9 @@ class FittedNet:
         """Give the encoder alone. Memory is shared, since no later training changes it."""
         with self._lock:
             if self._module is None:
-                state = replace(self.state, head=None, n_outputs=0, head_weights={})
+                state = replace(
+                    self.state, head=None, n_outputs=0, head_weights={}, term_weights={}
+                )
                 return FittedNet(state)
             module = TransferModule(self._module.encoder, nn.Identity(), self._module.precision)
             module.trained |= self._module.trained

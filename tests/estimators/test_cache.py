@@ -34,7 +34,7 @@ def counted(monkeypatch):
         return real(encoder, these, precision, **how)
 
     monkeypatch.setattr(encode, "encode_rows", encode_rows)
-    monkeypatch.setattr("sktransfer.training.start.encode_rows", encode_rows)
+    monkeypatch.setattr("sktransfer.training.frozen_prefix.encode_rows", encode_rows)
     monkeypatch.setattr("sktransfer.features.store._MEMORY", MemoryStore())
     return rows
 
@@ -113,7 +113,7 @@ def test_training_from_a_prefix_gives_what_training_of_everything_gives(
     )
     split = clone(clf).fit(*data)
     assert split.decision_["frozen_prefix"] == "below layer.1"
-    monkeypatch.setattr("sktransfer.training.start.why_not_split", unsplit)
+    monkeypatch.setattr("sktransfer.training.frozen_prefix.why_not_split", unsplit)
     whole = clone(clf).fit(*data)
     assert whole.decision_["frozen_prefix"] == "none: switched off"
     np.testing.assert_allclose(
@@ -170,7 +170,7 @@ def test_pairs_are_trained_from_a_prefix_with_their_types(data, tiny_model, monk
     clf = quick(tiny_model, freeze="top_layers", max_epochs=2)
     split = clone(clf).fit(frame, data[1])
     assert split.decision_["frozen_prefix"] == "below layer.1"
-    monkeypatch.setattr("sktransfer.training.start.why_not_split", unsplit)
+    monkeypatch.setattr("sktransfer.training.frozen_prefix.why_not_split", unsplit)
     whole = clone(clf).fit(frame, data[1])
     np.testing.assert_allclose(split.predict_proba(frame), whole.predict_proba(frame), atol=1e-4)
 

@@ -330,7 +330,7 @@ def test_batches_are_bucketed_by_length_and_cover_all_rows(data):
     class Watch(Callback):
         def on_batch_begin(self, net, batch=None, training=False, **kwargs):
             if training:
-                lengths.append((batch[0]["inputs"]["buckets"] != 0).sum(1).tolist())
+                lengths.append((batch[0].inputs[0]["buckets"] != 0).sum(1).tolist())
 
     quick(callbacks=[Watch()], max_epochs=1, batch_size=16).fit(*data)
     assert sum(map(len, lengths)) == 200
@@ -419,7 +419,7 @@ def test_each_stage_draws_other_batches(data):
 
     class Watch(Callback):
         def on_batch_begin(self, net, batch=None, training=False, **kwargs):
-            order[-1].append(batch[0]["inputs"]["buckets"].sum().item())
+            order[-1].append(batch[0].inputs[0]["buckets"].sum().item())
 
     clf = quick(freeze="full", callbacks=[Watch()], max_epochs=1)
     for step in range(3):

@@ -77,7 +77,7 @@ def test_another_epoch_and_another_seed_give_other_batches(n, seed):
 @given(st.lists(st.integers(1, 40), min_size=2, max_size=300), st.integers(2, 20), SEEDS)
 def test_within_a_pool_no_two_batches_overlap_in_length(lengths, size, seed):
     batches = as_lists(shuffled_batches(rows_of(lengths), size, rng(seed)))
-    if len(lengths) > module._POOL * size:
+    if len(lengths) > module.POOL * size:
         return
     spans = sorted((min(lengths[i] for i in b), max(lengths[i] for i in b)) for b in batches)
     assert all(a[1] <= b[0] for a, b in itertools.pairwise(spans))

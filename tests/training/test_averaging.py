@@ -218,7 +218,7 @@ def test_an_unknown_way_of_averaging_is_refused(data):
 def small_module():
     encoder = BACKBONE.load(device="cpu", random_state=0)
     module = TransferModule(encoder, torch.nn.Linear(8, 2), "fp32")
-    module.open(["projection.weight"])
+    module.set_trainable(["projection.weight"])
     return module
 
 

@@ -19,9 +19,10 @@ from sktransfer.backbones.hashing import HashingBackbone
 from sktransfer.backbones.transformer import TransformerBackbone
 from sktransfer.features.precision import copy_in_bf16
 from sktransfer.heads.linear import LinearHead
-from sktransfer.training import net as net_module
-from sktransfer.training._half import HalfCopy, _Dropout, through_half
-from sktransfer.training._table import only_entries
+from sktransfer.training import batch as batch_module
+from sktransfer.training import loop as loop_module
+from sktransfer.training.bf16_copy import HalfCopy, _Dropout, through_half
+from sktransfer.training.embedding_rows import only_entries
 from sktransfer.training.module import TransferModule
 
 TEXTS = ["a good film", "it was not very good, and the movie is dull"]
@@ -93,7 +94,7 @@ def test_what_no_text_looks_up_stays_even_with_weight_decay(backbone, data):
 def test_the_optimizer_moves_no_more_than_what_is_looked_up(tiny_model, data):
     counted = []
 
-    class Count(net_module.TransferNet):
+    class Count(loop_module.TransferNet):
         def initialize_optimizer(self, *args):
             counted.extend(p.numel() for group in self.groups for p in group["params"])
             return super().initialize_optimizer(*args)
@@ -164,7 +165,7 @@ def test_the_table_is_whole_again_after_an_error(backbone):
         interrupted()
     assert table.weight is full
     assert table.padding_idx == padding
-    assert not module.widen
+    assert not module.expand_table
     module.encoder.forward(module.encoder.collate(module.encoder.prepare(["other words"])))
 
 
@@ -191,7 +192,7 @@ def test_parts_of_a_batch_learn_what_the_whole_does(backbone, data, monkeypatch,
     weights = np.linspace(0.5, 2.0, len(data[0]))
 
     def trained(limit):
-        monkeypatch.setattr(net_module, "training_budget", lambda encoder: limit)
+        monkeypatch.setattr(batch_module, "training_budget", lambda encoder: limit)
         clf = TransferTextClassifier(
             backbone, freeze="full", max_epochs=2, lr=1e-3, precision="fp32", random_state=0
         ).fit(*data, sample_weight=weights)
@@ -214,15 +215,15 @@ def _without_dropout(real):
 
 def test_no_part_costs_more_than_the_budget_unless_a_row_does(tiny_model, data, monkeypatch):
     sizes = []
-    real = TransferModule.forward
+    real = TransferModule.features_and_outputs
 
     def forward(self, batch):
         if self.training:
             sizes.append(batch["input_ids"].shape)
         return real(self, batch)
 
-    monkeypatch.setattr(TransferModule, "forward", forward)
-    monkeypatch.setattr(net_module, "training_budget", lambda encoder: 100)
+    monkeypatch.setattr(TransferModule, "features_and_outputs", forward)
+    monkeypatch.setattr(batch_module, "training_budget", lambda encoder: 100)
     clf = fit(TransformerBackbone(tiny_model), data, max_epochs=1, batch_size=16)
     assert sum(n for n, _ in sizes) == 60
     assert all(n == 1 or n * length <= 100 for n, length in sizes)
@@ -237,14 +238,14 @@ def test_a_batch_in_parts_can_be_looked_at_like_any_other(tiny_model, data, monk
     class Look(Callback):
         def on_batch_begin(self, net, batch=None, training=False, **kwargs):
             if training:
-                ids = batch[0]["inputs"]["input_ids"]
-                assert sorted(batch[0]["inputs"].keys()) == ["attention_mask", "input_ids"]
-                seen.append((ids.shape[0], len(batch[1]), len(batch[0]["inputs"])))
+                ids = batch[0].inputs[0]["input_ids"]
+                assert all("attention_mask" in part for part in batch[0].inputs)
+                seen.append((len(ids), len(batch[1]), len(batch[0])))
 
-    monkeypatch.setattr(net_module, "training_budget", lambda encoder: 100)
+    monkeypatch.setattr(batch_module, "training_budget", lambda encoder: 100)
     fit(TransformerBackbone(tiny_model), data, max_epochs=1, callbacks=[Look])
-    assert all(n == m for n, m, _ in seen)
-    assert any(n == k for n, _, k in seen)
+    assert len(seen) == 4
+    assert all(first < whole == n for first, whole, n in seen)
 
 
 def test_a_prefix_is_not_tried_on_texts_of_several_windows(tiny_model):
@@ -266,7 +267,7 @@ def test_windows_of_a_long_text_have_the_same_gradients_in_parts(tiny_model, mon
 
     def gradients(budget):
         module = build(backbone).eval()
-        module.open([name for name, _ in module.body.named_parameters()])
+        module.set_trainable([name for name, _ in module.body.named_parameters()])
         encoder = module.encoder
         monkeypatch.setattr(type(encoder), "training_budget", lambda self: budget)
         with torch.random.fork_rng():
@@ -281,7 +282,7 @@ def test_windows_of_a_long_text_have_the_same_gradients_in_parts(tiny_model, mon
 
 def test_windows_with_gradients_are_run_a_few_at_a_time(tiny_model, monkeypatch):
     module = build(TransformerBackbone(tiny_model, long_text="window_mean", max_length=16))
-    module.open([name for name, _ in module.body.named_parameters()])
+    module.set_trainable([name for name, _ in module.body.named_parameters()])
     encoder, sizes = module.encoder, []
     monkeypatch.setattr(type(encoder), "training_budget", lambda self: 48)
     module.body.register_forward_pre_hook(
@@ -304,7 +305,7 @@ def test_gradients_of_the_copy_are_those_of_the_original(tiny_model):
         batch = module.encoder.collate(module.encoder.prepare(TEXTS))
         names = [n for n, _ in module.body.named_parameters() if n.startswith("encoder.layer.2")]
         with through_half(module, precision == "bf16"):
-            module.open(names)
+            module.set_trainable(names)
             module.train()
             for part in module.modules():
                 part.p = 0.0
@@ -338,7 +339,7 @@ def test_a_callback_that_freezes_a_layer_is_obeyed(tiny_model, data):
 
 def test_epochs_that_train_nothing_of_the_copy_are_possible(tiny_model):
     copy = HalfCopy(TransformerBackbone(tiny_model).load(device="cpu", random_state=0))
-    copy.open([])
+    copy.set_trainable([])
     copy.pass_gradients()
     copy.follow()
 
@@ -391,7 +392,7 @@ def test_gradients_add_up_until_they_are_cleared(tiny_model):
     names = [name for name, _ in module.body.named_parameters()]
     name = "encoder.layer.0.output.dense.weight"
     copy = HalfCopy(module.encoder)
-    copy.open(names)
+    copy.set_trainable(names)
     for times in (1, 2):
         dict(copy.encoder.module.named_parameters())[name].grad = torch.ones(
             dict(module.body.named_parameters())[name].shape, dtype=torch.bfloat16

@@ -341,7 +341,7 @@ def test_frozen_minilm_predicts_what_logistic_regression_on_its_features_does(
 def test_blas_has_one_thread_while_a_head_is_fitted_and_as_many_as_before_afterwards():
     from threadpoolctl import ThreadpoolController
 
-    from sktransfer.training._one_thread import one_blas_thread
+    from sktransfer.training.convergence import one_blas_thread
 
     def threads():
         return [

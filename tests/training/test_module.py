@@ -81,7 +81,7 @@ def test_open_trains_exactly_what_it_is_told_and_remembers_everything_that_ever_
     names = sorted(name for name, _ in shared.body.named_parameters())
     ever = set()
     for wanted in data.draw(st.lists(st.sets(st.sampled_from(names)), min_size=1, max_size=3)):
-        shared.open(wanted)
+        shared.set_trainable(wanted)
         ever |= wanted
         assert {n for n, p in shared.body.named_parameters() if p.requires_grad} == wanted
         assert all(p.requires_grad for p in shared.head.parameters())
@@ -90,7 +90,7 @@ def test_open_trains_exactly_what_it_is_told_and_remembers_everything_that_ever_
 
 def test_gradients_flow_to_what_is_open_and_to_the_head_alone(module):
     opened = names_of(module, "layer.2")
-    module.open(opened)
+    module.set_trainable(opened)
     outputs(module).square().sum().backward()
     with_gradient = {n for n, p in module.body.named_parameters() if p.grad is not None}
     assert with_gradient == set(opened)
@@ -99,10 +99,10 @@ def test_gradients_flow_to_what_is_open_and_to_the_head_alone(module):
 
 def test_closing_a_parameter_drops_its_gradient_so_that_no_step_moves_it(module):
     everything = names_of(module, *module.encoder.blocks)
-    module.open(everything)
+    module.set_trainable(everything)
     outputs(module).square().sum().backward()
     kept = names_of(module, "layer.1")
-    module.open(kept)
+    module.set_trainable(kept)
     assert {n for n, p in module.body.named_parameters() if p.grad is not None} == set(kept)
 
 
@@ -132,7 +132,7 @@ def dropouts(module):
 
 def test_what_does_not_train_has_no_dropout_while_other_blocks_train(tiny_model):
     module = build(tiny_model, MLPHead(hidden=4, dropout=0.5))
-    module.open(names_of(module, "layer.1", "layer.2"))
+    module.set_trainable(names_of(module, "layer.1", "layer.2"))
     module.train()
     active, still = (dropouts(module)[mode] for mode in (True, False))
     assert active
@@ -146,17 +146,17 @@ def test_what_does_not_train_has_no_dropout_while_other_blocks_train(tiny_model)
 
 
 def test_a_body_that_does_not_train_gives_the_same_features_in_training_mode(module):
-    module.open([])
+    module.set_trainable([])
     module.train()
     assert not dropouts(module)[True]
     assert torch.equal(outputs(module), outputs(module))
-    module.open(names_of(module, "layer.2"))
+    module.set_trainable(names_of(module, "layer.2"))
     module.train()
     assert not torch.equal(outputs(module), outputs(module))
 
 
 def test_what_is_below_the_lowest_open_block_is_computed_without_dropout(module):
-    module.open(names_of(module, "layer.2"))
+    module.set_trainable(names_of(module, "layer.2"))
     module.train()
     states = []
     module.body.encoder.layer[2].register_forward_hook(lambda _, args, __: states.append(args[0]))
@@ -165,7 +165,7 @@ def test_what_is_below_the_lowest_open_block_is_computed_without_dropout(module)
 
 
 def test_evaluation_mode_turns_everything_off(module):
-    module.open(names_of(module, *module.encoder.blocks))
+    module.set_trainable(names_of(module, *module.encoder.blocks))
     module.train()
     assert dropouts(module)[True]
     assert module.eval() is module
@@ -178,7 +178,7 @@ def test_a_part_without_parameters_follows_the_part_that_it_is_in():
     inner = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5))
     encoder.module["extra"] = nn.ModuleDict({"open": inner, "closed": nn.Sequential(nn.Dropout())})
     module = TransferModule(encoder, LinearHead().build(4, 2), "fp32")
-    module.open(["extra.open.0.weight"])
+    module.set_trainable(["extra.open.0.weight"])
     module.train()
     assert inner[1].training
     assert not module.body["projection"].training

@@ -255,7 +255,7 @@ def test_a_state_builds_the_module_that_it_was_made_of(model):
     backbone, head = TransformerBackbone(model), LinearHead()
     encoder = backbone.load(device="cpu", random_state=0)
     module = TransferModule(encoder, head.build(encoder.dim, 3), "fp32")
-    module.open(encoder.blocks["layer.1"])
+    module.set_trainable(encoder.blocks["layer.1"])
     with torch.no_grad():
         for name in encoder.blocks["layer.1"]:
             module.body.get_parameter(name).add_(0.1)

@@ -8,15 +8,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sktransfer.training.net import Rows
-from sktransfer.training.varied import (
-    Mixed,
-    drawn_anew,
-    drawn_of,
+from sktransfer.training.augmentation import (
+    augment_online,
     fixed_views,
-    mixed,
+    sample_cached_views,
     views,
 )
+from sktransfer.training.batch import Batch, Mix, TrainingRows, mix_rows
+from sktransfer.training.losses import Step, Supervised
 
 
 class Doubles:
@@ -36,9 +35,9 @@ class Echo:
 
 def rows(n):
     weights = np.arange(1, n + 1, dtype=float)
-    return Rows(
+    return TrainingRows(
         rows=list(range(n)),
-        targets=np.arange(n),
+        values=np.arange(n),
         weights=weights / weights.mean(),
         total_weight=float(weights.sum()),
         inputs=list(range(n)),
@@ -57,20 +56,20 @@ def test_the_first_view_is_the_input_and_seeds_do_not_depend_on_the_inputs():
 
 def test_views_weigh_together_as_much_as_the_rows():
     found = fixed_views(rows(4), Doubles(), Echo(), 0)
-    assert len(found) == len(found.targets) == len(found.weights) == 12
+    assert len(found) == len(found.values) == len(found.weights) == 12
     assert found.total_weight == rows(4).total_weight
     assert found.weights.mean() == pytest.approx(1.0)
     for i, row in enumerate(found.rows):
-        assert found.targets[i] == (row if i < 4 else row[0])
+        assert found.values[i] == (row if i < 4 else row[0])
     matrix = rows(4)
-    matrix.targets = np.eye(4)
+    matrix.values = np.eye(4)
     np.testing.assert_array_equal(
-        fixed_views(matrix, Doubles(2), Echo(), 0).targets, np.concatenate([np.eye(4)] * 2)
+        fixed_views(matrix, Doubles(2), Echo(), 0).values, np.concatenate([np.eye(4)] * 2)
     )
 
 
 def test_rows_are_drawn_anew_in_each_batch():
-    found = drawn_anew(rows(4), Doubles(mixup=0.3), Echo())
+    found = augment_online(rows(4), Doubles(mixup=0.3), Echo())
     assert found.mixup == 0.3
     rng = np.random.default_rng(0)
     first, second = found.draw(np.array([3, 0]), rng), found.draw(np.array([3, 0]), rng)
@@ -80,7 +79,7 @@ def test_rows_are_drawn_anew_in_each_batch():
 
 def test_rows_are_drawn_of_what_was_computed():
     seen = [[f"{i}{v}" for i in range(4)] for v in "ab"]
-    found = drawn_of(rows(4), seen, Doubles())
+    found = sample_cached_views(rows(4), seen, Doubles())
     rng = np.random.default_rng(0)
     drawn = [tuple(found.draw(np.array([2, 1]), rng)) for _ in range(50)]
     assert set(drawn) == {(f"2{v}", f"1{w}") for v in "ab" for w in "ab"}
@@ -93,34 +92,44 @@ def test_what_is_mixed_lies_between_its_two_rows(n, alpha, seed):
         "pixels": torch.from_numpy(rng.integers(0, 256, (n, 3), dtype=np.uint8)),
         "maps": torch.from_numpy(rng.normal(size=(n, 2)).astype(np.float32)),
     }
-    (found,), (mix,) = mixed([part], alpha, rng)
-    assert sorted(mix.partners) == list(range(n))
+    (found,), mix = mix_rows([part], np.zeros(n, dtype=bool), alpha, rng)
+    partners = mix.partners.tolist()
+    assert sorted(partners) == list(range(n))
     assert 0 <= mix.share <= 1
     for name, values in part.items():
         assert found[name].dtype == values.dtype
-        own, other = values.double(), values[mix.partners].double()
+        own, other = values.double(), values[partners].double()
         wanted = mix.share * own + (1 - mix.share) * other
         tolerance = 0.501 if name == "pixels" else 1e-5
         assert (found[name].double() - wanted).abs().max() <= tolerance
 
 
-def test_parts_share_how_much_is_mixed_but_not_with_whom():
+def test_rows_are_mixed_within_their_micro_batch_and_side():
     parts = [{"x": torch.arange(8.0)[:, None]}, {"x": torch.arange(8.0, 13.0)[:, None]}]
-    found, mixes = mixed(parts, 0.5, np.random.default_rng(0))
-    assert mixes[0].share == mixes[1].share
+    sides = np.arange(13) % 2 == 0
+    found, mix = mix_rows(parts, sides, 0.5, np.random.default_rng(0))
     assert found[0]["x"].max() <= 7
     assert found[1]["x"].min() >= 8
+    partners = mix.partners.numpy()
+    np.testing.assert_array_equal(sides[partners], sides)
+    assert (partners[:8] < 8).all()
+    assert (mix.part(slice(8, 13)).partners < 5).all()
+
+
+class Absolute:
+    def loss(self, output, target):
+        return (output - target).abs()
 
 
 def test_the_loss_of_mixed_rows_is_that_of_both_targets():
-    def loss(output, target):
-        return (output - target).abs()
+    def loss(partners, share):
+        weights = torch.tensor([1.0, 2.0, 3.0])
+        batch = Batch([], torch.tensor([0.0, 0.0, 10.0]), weights, 3)
+        outputs = torch.tensor([1.0, 2.0, 3.0])
+        step = Step(3, Mix(torch.tensor(partners), share))
+        return float(Supervised(Absolute()).loss(batch.forward(outputs, outputs), step))
 
-    output, target = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.0, 0.0, 10.0])
-    weights = torch.tensor([1.0, 2.0, 3.0])
-    found = Mixed([2, 1, 0], 0.75).loss(loss, output, target, weights)
     own = 0.75 * np.mean([1 * 1, 2 * 2, 3 * 7])
     other = 0.25 * np.mean([3 * 9, 2 * 2, 1 * 3])
-    assert float(found) == pytest.approx(own + other)
-    plain = Mixed([0, 1, 2], 0.3).loss(loss, output, target, weights)
-    assert float(plain) == pytest.approx(np.mean([1, 4, 21]))
+    assert loss([2, 1, 0], 0.75) == pytest.approx(own + other)
+    assert loss([0, 1, 2], 0.3) == pytest.approx(np.mean([1, 4, 21]))

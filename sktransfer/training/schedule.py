@@ -1,4 +1,4 @@
-"""What trains when and how fast, settled before the training starts."""
+"""Which blocks train in which epoch and how fast, settled before the training starts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sktransfer.plugins import Backbone, FreezeStrategy, Head
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingSchedule:
     """The whole of a stage, as a freeze strategy sees it.
 
     Attributes
@@ -50,7 +50,7 @@ class Plan:
         return next((i for i, names in enumerate(self.epochs) if names), len(self.epochs))
 
 
-def make_plan(
+def make_schedule(
     strategy: FreezeStrategy,
     backbone: Backbone,
     head: Head,
@@ -60,7 +60,7 @@ def make_plan(
     n_rows: int,
     max_epochs: int | str,
     lr: float | str,
-) -> Plan:
+) -> TrainingSchedule:
     """Ask a strategy for every epoch, and settle what is ``"auto"``.
 
     Parameters
@@ -84,7 +84,7 @@ def make_plan(
 
     Returns
     -------
-    plan : Plan
+    schedule : TrainingSchedule
     """
     if max_epochs == "auto":
         n_epochs = max(default_epochs(n_rows), strategy.min_epochs(len(blocks)))
@@ -100,7 +100,7 @@ def make_plan(
     epochs = tuple(strategy.trainable(blocks, epoch, n_epochs, stage) for epoch in range(n_epochs))
     scales = tuple(strategy.lr_scale(blocks))
     _check_answers(strategy, blocks, epochs, scales)
-    return Plan(
+    return TrainingSchedule(
         stage=stage,
         epochs=tuple(frozenset(names) for names in epochs),
         lr_scale=dict(zip(blocks, scales, strict=True)),

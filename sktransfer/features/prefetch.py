@@ -1,4 +1,4 @@
-"""Batches that are made while the one before them is computed on."""
+"""Prefetch: collate the next batch while the model computes on this one."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any
 
 import torch
 
-__all__ = ["made_ahead"]
+__all__ = ["prefetch"]
 
 
-def made_ahead(
+def prefetch(
     make: Callable[[Any], Any], items: Iterable[Any], encoder: Any
 ) -> Iterator[tuple[Any, Any]]:
-    """Make something of each item, of the next one while the caller is busy with this one.
+    """Apply a function to each item, to the next one while the caller is busy with this one.
 
     Parameters
     ----------
     make : callable
         ``make(item)``; called in the order of the items, and never twice at a time.
     items : iterable
-        What is made something of.
+        Arguments of the function.
     encoder : Encoder
-        Says by ``reads_in_collate`` whether that takes long. Otherwise, and where torch may use one
-        thread alone, nothing is made ahead.
+        Says by ``reads_in_collate`` whether the function takes long. Otherwise, and where torch may
+        use one thread alone, nothing is prefetched.
 
     Yields
     ------

@@ -21,7 +21,7 @@ from sktransfer.freezing.strategies import (
 )
 from sktransfer.heads.linear import LinearHead
 from sktransfer.plugins import FreezeStrategy
-from sktransfer.training.plan import Plan, default_epochs, make_plan
+from sktransfer.training.schedule import TrainingSchedule, default_epochs, make_schedule
 
 # What is slow once, or on a busy machine, is no failure.
 settings.register_profile("unhurried", deadline=None)
@@ -35,7 +35,7 @@ def plan_of(strategy, **changes):
     settings = {"stage": "source", "n_rows": 100, "max_epochs": "auto", "lr": "auto"} | changes
     backbone = settings.pop("backbone", TransformerBackbone())
     head = settings.pop("head", LinearHead())
-    return make_plan(strategy, backbone, head, BLOCKS, **settings)
+    return make_schedule(strategy, backbone, head, BLOCKS, **settings)
 
 
 def test_a_plan_says_for_each_epoch_what_the_strategy_says():
@@ -79,14 +79,14 @@ def test_leading_epochs_without_a_block_are_the_probe(strategy, n_probe, blocks)
 
 
 def test_later_epochs_without_a_block_are_no_probe():
-    plan = Plan("source", (frozenset("a"), frozenset(), frozenset("b")), {}, 1.0, 1.0)
+    plan = TrainingSchedule("source", (frozenset("a"), frozenset(), frozenset("b")), {}, 1.0, 1.0)
     assert plan.n_probe == 0
     assert plan.blocks == {"a", "b"}
 
 
 @given(st.lists(st.frozensets(st.sampled_from("abc")), min_size=1, max_size=8))
 def test_probe_and_blocks_of_any_plan(epochs):
-    plan = Plan("source", tuple(epochs), {}, 1.0, 1.0)
+    plan = TrainingSchedule("source", tuple(epochs), {}, 1.0, 1.0)
     assert not any(plan.epochs[: plan.n_probe])
     assert plan.n_probe == len(epochs) or plan.epochs[plan.n_probe]
     assert plan.blocks == {name for names in epochs for name in names}

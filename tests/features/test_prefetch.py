@@ -8,7 +8,7 @@ import time
 import pytest
 import torch
 
-from sktransfer.features.ahead import made_ahead
+from sktransfer.features.prefetch import prefetch
 
 
 class Slow:
@@ -26,7 +26,7 @@ def n_threads(request):
 @pytest.mark.parametrize("encoder", [Slow(), object()])
 @pytest.mark.parametrize("n", [0, 1, 2, 7])
 def test_everything_comes_in_order(n_threads, encoder, n):
-    assert list(made_ahead(lambda x: x * x, range(n), encoder)) == [(i, i * i) for i in range(n)]
+    assert list(prefetch(lambda x: x * x, range(n), encoder)) == [(i, i * i) for i in range(n)]
 
 
 def test_the_next_is_made_while_the_caller_works_and_one_at_a_time():
@@ -47,7 +47,7 @@ def test_the_next_is_made_while_the_caller_works_and_one_at_a_time():
         return x
 
     try:
-        for x, _ in made_ahead(make, range(6), Slow()):
+        for x, _ in prefetch(make, range(6), Slow()):
             time.sleep(0.05)
             assert made == list(range(min(6, x + 2)))
     finally:
@@ -61,7 +61,7 @@ def test_an_error_comes_where_its_item_would_have_come(n_threads):
             raise ValueError("three")
         return x
 
-    found = made_ahead(make, range(9), Slow())
+    found = prefetch(make, range(9), Slow())
     assert [next(found) for _ in range(3)] == [(0, 0), (1, 1), (2, 2)]
     with pytest.raises(ValueError, match="three"):
         next(found)
@@ -69,7 +69,7 @@ def test_an_error_comes_where_its_item_would_have_come(n_threads):
 
 def test_a_caller_that_leaves_early_leaves_no_thread(n_threads):
     before = threading.active_count()
-    for x, _ in made_ahead(lambda x: x, range(1000), Slow()):
+    for x, _ in prefetch(lambda x: x, range(1000), Slow()):
         if x == 5:
             break
     assert threading.active_count() == before

@@ -39,14 +39,14 @@ def only_entries(
         yield
         return
     part = _Part(table, encoder.entries(rows))
-    module.widen = {own[id(part.full)]: part.widened}
-    module.whole = part.whole
+    module.expand_table = {own[id(part.full)]: part.expanded}
+    module.full_table = part.whole
     part.put()
     try:
         yield
     finally:
         part.take()
-        module.widen, module.whole = {}, contextlib.nullcontext
+        module.expand_table, module.full_table = {}, contextlib.nullcontext
 
 
 class _Part:
@@ -88,7 +88,7 @@ class _Part:
         finally:
             self.put()
 
-    def widened(self, entries: torch.Tensor) -> torch.Tensor:
+    def expanded(self, entries: torch.Tensor) -> torch.Tensor:
         """Give the whole table with these entries, as a copy."""
         return self.full.detach().index_copy(0, self._used, entries.detach())
 

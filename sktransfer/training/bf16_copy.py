@@ -35,7 +35,7 @@ class HalfCopy:
         # Kept from step to step: new memory would have to be cleared by the system each time.
         self._gradients: dict[str, torch.Tensor] = {}
 
-    def open(self, names: Collection[str]) -> None:
+    def set_trainable(self, names: Collection[str]) -> None:
         """Take these parameters' gradients from now on, and no others."""
         wanted = frozenset(names)
         # What is shared with the original needs nothing.

@@ -1,0 +1,131 @@
+"""Which domain each row is of, and which target rows have no label."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+from sktransfer.plugins import Alignment
+from sktransfer.plugins.validation import is_missing
+
+__all__ = ["check_both_domains", "check_domains", "labelled_rows"]
+
+
+def check_domains(sample_domain: Any, n_rows: int) -> np.ndarray | None:
+    """Check the domains of rows.
+
+    Parameters
+    ----------
+    sample_domain : array-like of int of shape (n_rows,) or None
+        0 and above for sources, below 0 for targets; None where nothing was said.
+    n_rows : int
+        How many there have to be.
+
+    Returns
+    -------
+    domains : ndarray of int64 of shape (n_rows,) or None
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer of them, or some are no whole numbers.
+    """
+    if sample_domain is None:
+        return None
+    domains = np.asarray(sample_domain)
+    if domains.shape != (n_rows,):
+        raise ValueError(
+            f"sample_domain has the shape {domains.shape}, but X has {n_rows} rows: one whole "
+            "number for each row is expected, 0 or above for a source, below 0 for a target."
+        )
+    if domains.dtype.kind not in "iu":
+        raise ValueError(
+            f"sample_domain has values of the type {domains.dtype} (the first is "
+            f"{domains.tolist()[0]!r}): whole numbers are expected, 0 or above for a source, "
+            "below 0 for a target."
+        )
+    return domains.astype(np.int64)
+
+
+def check_both_domains(domains: np.ndarray | None, alignment: Alignment) -> None:
+    """Check that an alignment has rows of both sides.
+
+    Parameters
+    ----------
+    domains : ndarray of int64 of shape (n,) or None
+        What `check_domains` gave.
+    alignment : Alignment
+        What would align them.
+
+    Raises
+    ------
+    ValueError
+        If nothing was said of domains, or all rows are of one side.
+    """
+    if domains is None:
+        raise ValueError(
+            f"alignment={alignment!r} needs to know which rows are of the source and which of the "
+            "target: fit(X, y, sample_domain=d), with d >= 0 for source rows and d < 0 for target "
+            "rows."
+        )
+    n_target = int((domains < 0).sum())
+    if n_target in (0, len(domains)):
+        raise ValueError(
+            f"alignment={alignment!r} needs source and target rows, but sample_domain has "
+            f"{len(domains) - n_target} source rows (0 or above) and {n_target} target rows "
+            "(below 0)."
+        )
+
+
+def labelled_rows(y: Any, domains: np.ndarray, *, minus_one: bool = True) -> np.ndarray:
+    """Find the rows that have a label; target rows may carry a marker in its place.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,) or (n, n_outputs)
+        Targets, in which None, NaN, and a row of NaN mark a row without a label.
+    domains : ndarray of int64 of shape (n,)
+        What `check_domains` gave.
+    minus_one : bool, default=True
+        Whether -1 is a marker, too, as it is for labels; it is a number like others in regression.
+
+    Returns
+    -------
+    labelled : ndarray of int64
+        Positions of the rows that have a label.
+
+    Raises
+    ------
+    ValueError
+        If a source row carries the marker, or no row has a label.
+    """
+    if y is None or issparse(y):
+        return np.arange(len(domains))
+    values = np.asarray(y, dtype=object)
+    if len(values) != len(domains):
+        return np.arange(len(domains))  # what checks y says how many rows there have to be
+    rows = values.reshape(len(values), -1).tolist()
+    marked = np.array([all(_is_marker(v, minus_one) for v in row) for row in rows])
+    of_source = np.flatnonzero(marked & (domains >= 0))
+    if len(of_source):
+        marker = rows[of_source[0]]
+        raise ValueError(
+            f"y has the marker of a row without a label in {len(of_source)} source rows (first at "
+            f"index {of_source[0]}: {marker[0] if len(marker) == 1 else marker!r}). Only target "
+            "rows may be without a label; if -1 is one of your labels, code it as another value "
+            "where you pass sample_domain."
+        )
+    if marked.all():
+        raise ValueError(f"y has no label: all {len(marked)} rows carry the marker of unlabelled.")
+    return np.flatnonzero(~marked)
+
+
+def _is_marker(value: Any, minus_one: bool) -> bool:
+    if is_missing(value):
+        return True
+    if not minus_one or isinstance(value, bool):
+        return False
+    # NumPy turns a -1 among strings into one.
+    return value in (-1, "-1")

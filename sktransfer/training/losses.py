@@ -1,0 +1,192 @@
+"""The summands of a training's loss."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from sktransfer._warnings import warn_user
+from sktransfer.plugins import Alignment, Forward, Regulariser, WeightChange
+from sktransfer.training.batch import Mix
+
+__all__ = ["Aligned", "LossTerm", "Regularised", "Step", "Supervised", "auxiliary_terms"]
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What a loss term may ask about the step of the optimizer that it is computed for.
+
+    Attributes
+    ----------
+    n_labelled : int
+        Rows of the whole batch that have a label.
+    mix : Mix or None
+        How the rows that are looked at were mixed.
+    progress : float
+        Fraction of the training's steps that are done.
+    change : WeightChange or None
+        The encoder's weights that train, now and at the start of the stage.
+    second : Forward or None
+        The rows computed a second time, with other dropout.
+    """
+
+    n_labelled: int
+    mix: Mix | None = None
+    progress: float = 0.0
+    change: WeightChange | None = None
+    second: Forward | None = None
+
+
+class LossTerm(ABC):
+    """A summand of the loss.
+
+    Attributes
+    ----------
+    name : str
+        Names the term in the history.
+    per_row : bool
+        Whether the loss of a batch is the sum of the losses of its rows, so that it may be
+        computed micro-batch by micro-batch. Any other term gets whole batches, which hold as many
+        source rows as target rows.
+    second_view : bool
+        Whether the term needs the rows computed twice.
+    module : torch.nn.Module or None
+        What is trained beside encoder and head.
+    """
+
+    name: ClassVar[str]
+    per_row: ClassVar[bool] = False
+    second_view: bool = False
+    module: nn.Module | None = None
+
+    @abstractmethod
+    def loss(self, forward: Forward, step: Step) -> torch.Tensor:
+        """Compute the loss of some rows, as a scalar that gradients flow from."""
+
+
+class Supervised(LossTerm):
+    """The mean of the weighted losses of the rows that have a label.
+
+    Parameters
+    ----------
+    objective : Objective
+        Computes the loss of each row.
+    """
+
+    name = "supervised"
+    per_row = True
+
+    def __init__(self, objective: Any) -> None:
+        self.objective = objective
+
+    def loss(self, forward: Forward, step: Step) -> torch.Tensor:
+        """Compute the part that these rows have in the loss of the batch."""
+        outputs, labels = forward.outputs, forward.labels
+        weights = torch.where(forward.labelled, forward.weights, 0.0)
+        loss = weights * self.objective.loss(outputs, labels)
+        if step.mix is not None:
+            other = step.mix.partners
+            of_partner = weights[other] * self.objective.loss(outputs, labels[other])
+            loss = step.mix.share * loss + (1.0 - step.mix.share) * of_partner
+        return loss.sum() / max(1, step.n_labelled)
+
+
+class Aligned(LossTerm):
+    """An alignment of source and target rows.
+
+    Parameters
+    ----------
+    alignment : Alignment
+        Computes the loss.
+    module : torch.nn.Module or None
+        What the alignment built.
+    """
+
+    name = "alignment"
+
+    def __init__(self, alignment: Alignment, module: nn.Module | None = None) -> None:
+        self.plugin = alignment
+        self.module = module
+        self._warned = False
+
+    def loss(self, forward: Forward, step: Step) -> torch.Tensor:
+        """Compute the weighted loss; 0 where the batch has rows of one side alone."""
+        of_target = forward.domains < 0
+        if of_target.all() or not of_target.any():
+            if not self._warned:
+                self._warned = True
+                side = "source" if of_target.all() else "target"
+                warn_user(
+                    f"The alignment {self.plugin!r} has no effect on batches without a {side} row "
+                    f"(seen with {len(forward)} rows): raise batch_size, which must be at least 2."
+                )
+            return forward.outputs.new_zeros(())
+        factor = self.plugin.weight * self.plugin.schedule(step.progress)
+        source, target = forward.take(~of_target), forward.take(of_target)
+        return factor * self.plugin.loss(source, target, step.progress, self.module)
+
+
+class Regularised(LossTerm):
+    """A regulariser of the training.
+
+    Parameters
+    ----------
+    regulariser : Regulariser
+        Computes the loss.
+    module : torch.nn.Module or None
+        What the regulariser built.
+    """
+
+    name = "regulariser"
+
+    def __init__(self, regulariser: Regulariser, module: nn.Module | None = None) -> None:
+        self.plugin = regulariser
+        self.module = module
+        self.second_view = regulariser.second_view
+
+    def loss(self, forward: Forward, step: Step) -> torch.Tensor:
+        """Compute the weighted loss."""
+        assert step.change is not None
+        factor = self.plugin.weight * self.plugin.schedule(step.progress)
+        value = self.plugin.loss(
+            forward, step.progress, step.change, second=step.second, module=self.module
+        )
+        return factor * value
+
+
+def auxiliary_terms(
+    plugins: Sequence[Alignment | Regulariser | None], dim: int, n_outputs: int, device: str
+) -> list[LossTerm]:
+    """Build the terms of alignment and regulariser, with their modules.
+
+    Parameters
+    ----------
+    plugins : sequence of Alignment, Regulariser or None
+        What the user asked for; None adds nothing.
+    dim : int
+        Width of the features.
+    n_outputs : int
+        Number of the head's outputs.
+    device : str
+        Where the modules have to be.
+
+    Returns
+    -------
+    terms : list of LossTerm
+    """
+    terms: list[LossTerm] = []
+    for plugin in plugins:
+        if plugin is None:
+            continue
+        module = plugin.build(dim, n_outputs)
+        module = None if module is None else module.to(device)
+        if isinstance(plugin, Alignment):
+            terms.append(Aligned(plugin, module))
+        else:
+            terms.append(Regularised(plugin, module))
+    return terms
