@@ -37,6 +37,7 @@ FLOORS = [
         "_cache",
         "_encoder",
         "_missing",
+        "_parameters",
         "_process",
         "_unknown",
         "_version_of",
