@@ -32,7 +32,7 @@ FLOORS = [
     {"plugins"},
     {"weights"},
     {"_artifacts"},
-    {"_suggestions", "_warnings"},
+    {"_parameters", "_suggestions", "_warnings"},
 ]
 # Beside the house: used by none of the rooms above, and knows only the contracts.
 ALONE = {"testing": {"plugins"}}

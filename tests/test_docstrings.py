@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
+import re
+from pathlib import Path
 
 import pytest
 from numpydoc.validate import validate
+from sklearn.base import BaseEstimator
+
+import sktransfer
 
 MODULES = [
     "sktransfer",
@@ -81,6 +87,8 @@ def is_record(path):
     if "." in name:
         return False
     cls = getattr(importlib.import_module(module), name)
+    if inspect.isclass(cls) and issubclass(cls, BaseEstimator):
+        return False
     return hasattr(cls, "__dataclass_fields__") or hasattr(cls, "_fields")
 
 
@@ -100,3 +108,47 @@ def test_every_field_of_a_record_is_documented(path):
 
 def test_the_checks_find_what_is_missing():
     assert set(errors_of("json.JSONDecoder.raw_decode")) & {"PR01", "RT01"}
+
+
+# --- docstrings that are written from the declared parameters -----------------------------------
+
+ROOT = Path(sktransfer.__file__).parents[1]
+ESTIMATORS = [
+    name for name in sktransfer.__all__ if name.startswith(("TransferText", "TransferImage"))
+]
+
+
+@pytest.fixture(scope="module")
+def script():
+    path = ROOT / "docs" / "generate_docstrings.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_all_estimators_are_written_from_their_parameters(script):
+    assert sorted(cls.__name__ for cls in script.estimators()) == sorted(ESTIMATORS)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_the_source_has_the_docstring_that_the_script_writes(script, name):
+    cls = getattr(sktransfer, name)
+    assert script.updated(cls) == Path(inspect.getfile(cls)).read_text(encoding="utf-8"), (
+        "run python docs/generate_docstrings.py"
+    )
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_the_docstring_has_every_parameter_with_its_default(script, name):
+    cls = getattr(sktransfer, name)
+    for parameter in inspect.signature(cls).parameters.values():
+        pattern = rf"^    {parameter.name} : .*default={script.literal(parameter.default)}$"
+        assert len(re.findall(pattern, cls.__doc__, flags=re.MULTILINE)) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in ESTIMATORS if "Image" in name])
+def test_parameters_of_images_are_not_described_by_texts(script, name):
+    section = script.section_of(getattr(sktransfer, name)).lower()
+    assert not {"text", "minilm", "token"} & set(re.findall(r"minilm|text|token", section))
+    assert "images" in section

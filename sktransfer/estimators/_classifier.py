@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from sktransfer.estimators._labels import check_classes, check_labels
+from sktransfer.estimators._params import ClassifierOptions
 from sktransfer.estimators._reading import ManyLabelsReading, OneLabelReading, Reading
 from sktransfer.estimators._source import start_of_fitted
 from sktransfer.estimators._targets import (
@@ -25,9 +24,10 @@ from sktransfer.estimators._targets import (
     one_label_targets,
 )
 from sktransfer.estimators._transfer import BaseTransfer
+from sktransfer.estimators._tuned_encoder import TunedEncoder
 
 
-class BaseTransferClassifier(ClassifierMixin, BaseTransfer):
+class BaseTransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, BaseTransfer):
     """Labels, of which one is right or any number, as the targets of an estimator.
 
     What reads inputs is mixed in: ``_read_new``, ``_read`` and ``_check_same_kind``.
@@ -35,14 +35,6 @@ class BaseTransferClassifier(ClassifierMixin, BaseTransfer):
 
     classes_: np.ndarray
     multilabel_: bool
-
-    _parameter_constraints = {
-        **BaseTransfer._parameter_constraints,
-        "class_weight": [dict, list, StrOptions({"balanced"}), None],
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
-        "calibrate": [StrOptions({"temperature"}), None],
-        "threshold": [Interval(Real, 0, 1, closed="neither"), StrOptions({"auto"})],
-    }
 
     @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> BaseTransferClassifier:

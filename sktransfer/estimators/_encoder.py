@@ -8,12 +8,12 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.callback import with_callbacks
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from sktransfer.estimators._classifier import is_indicator
 from sktransfer.estimators._labels import LabelChange, check_labels
+from sktransfer.estimators._params import EncoderOptions
 from sktransfer.estimators._parts import in_parts, joined
 from sktransfer.estimators._targets import (
     Targets,
@@ -41,16 +41,13 @@ _OF_ENCODERS = (
 )
 
 
-class BaseTransferEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseTransfer):
+class BaseTransferEncoder(
+    EncoderOptions, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseTransfer
+):
     """Features of inputs, from a pretrained encoder that may be tuned first.
 
     What reads inputs is mixed in: ``_read_new``, ``_read`` and ``_check_same_kind``.
     """
-
-    _parameter_constraints = {
-        **BaseTransfer._parameter_constraints,
-        "task": [StrOptions({"auto", "classification", "regression"})],
-    }
 
     @with_callbacks
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> BaseTransferEncoder:
@@ -200,3 +197,8 @@ class BaseTransferEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     def _reading(self) -> None:
         return None
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags

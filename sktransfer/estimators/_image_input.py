@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils import _safe_indexing
-from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _num_samples
 
 from sktransfer._warnings import warn_user
 from sktransfer.estimators._modality import hand_on
+from sktransfer.estimators._params import ImageOptions
 from sktransfer.images.augmentation import ImageAugmentation
 from sktransfer.images.pictures import Pictures, check_pictures
 from sktransfer.images.readable import unreadable
@@ -22,19 +22,10 @@ _NAMED = 3
 _ADVICE = "Mend or remove it, or leave such images out of the training: on_bad_image='skip'."
 
 
-class ImageInput:
+class ImageInput(ImageOptions):
     """Images as the inputs of an estimator."""
 
     modality: ClassVar[str] = "image"
-    augmentation: ImageAugmentation | None
-    image_size: int | None
-    on_bad_image: str
-
-    _parameter_constraints: dict[str, Any] = {
-        "augmentation": [ImageAugmentation, None],
-        "image_size": [Interval(Integral, 1, None, closed="left"), None],
-        "on_bad_image": [StrOptions({"raise", "skip"})],
-    }
 
     def _validate_params(self) -> None:
         """Check parameters, with a hint for those who take the augmentation for a switch."""

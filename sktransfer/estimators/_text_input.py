@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any, ClassVar
-
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from sktransfer._warnings import warn_user
 from sktransfer.estimators._mistaken import warn_of_image_paths
 from sktransfer.estimators._modality import hand_on
+from sktransfer.estimators._params import TextOptions
 from sktransfer.estimators._scripts import share_not_latin
 from sktransfer.estimators._texts import Pairs, check_texts
 from sktransfer.plugins import Backbone
@@ -19,22 +17,12 @@ _MANY_CUT = 0.1
 _MANY_NOT_LATIN = 0.5
 
 
-class TextInput:
+class TextInput(TextOptions):
     """Texts, or pairs of texts, as the inputs of an estimator."""
 
     modality: ClassVar[str] = "text"
-    backbone: Any
     backbone_: Backbone
     pairs_: bool
-    max_length: int | None
-    long_text: str
-    stride: int | None
-
-    _parameter_constraints: dict[str, Any] = {
-        "max_length": [Interval(Integral, 1, None, closed="left"), None],
-        "long_text": [StrOptions({"truncate", "head_tail", "window_mean", "window_max"})],
-        "stride": [Interval(Integral, 1, None, closed="left"), None],
-    }
 
     def _set_up_inputs(self, backbone: Backbone) -> None:
         """Hand on the parameters about long texts."""

@@ -10,25 +10,26 @@ import copy
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from sktransfer._parameters import check_decorated
 from sktransfer._warnings import warn_user
 from sktransfer.estimators._assembly import Assembly, assemble
 from sktransfer.estimators._deciding import decided
 from sktransfer.estimators._domains import check_both_domains
 from sktransfer.estimators._labels import LabelChange
 from sktransfer.estimators._modality import check_modality
+from sktransfer.estimators._params import FineTuning, ModelOptions, Runtime
 from sktransfer.estimators._parts import in_parts, joined
 from sktransfer.estimators._reading import Reading
-from sktransfer.estimators._scoring import ScorerNames, output_scorer
+from sktransfer.estimators._scoring import output_scorer
 from sktransfer.estimators._source import Start, start_of_encoder, start_of_source
 from sktransfer.estimators._targets import Targets, check_trainable
 from sktransfer.estimators._tuning import Tunable
@@ -63,43 +64,15 @@ class Trained:
     attributes: dict[str, Any]
 
 
-class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
+class BaseTransfer(Runtime, FineTuning, ModelOptions, Tunable, CallbackSupportMixin, BaseEstimator):
     """Source-then-target training of an encoder and a head."""
 
     net_: Any
     history_: list[dict[str, Any]]
     stages_: list[dict[str, Any]]
-    alignment: Any = None
-    regulariser: Any = None
 
     __metadata_request__fit = {"sample_domain": True}
     __metadata_request__partial_fit = {"sample_domain": True}
-
-    _parameter_constraints: dict[str, Any] = {
-        "backbone": [str, os.PathLike, Backbone, FrozenEstimator],
-        "freeze": [str, FreezeStrategy],
-        "head": [str, Head],
-        "alignment": [str, Alignment, None],
-        "regulariser": [str, Regulariser, None],
-        "source": "no_validation",  # its own error says how to wrap an estimator
-        "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "lr": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "warmup": [Interval(Real, 0, 1, closed="left")],
-        "average": [StrOptions({"ema", "soup"}), None],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "scoring": [ScorerNames(), callable, None],
-        "precision": [StrOptions({"auto", "bf16", "fp32"})],
-        "compile": ["boolean"],
-        "device": [str],
-        "cache": [str, os.PathLike, HasMethods(["get", "put"]), None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-        "callbacks": [list, tuple, None],
-    }
 
     def _resolve(self) -> Parts:
         """Check parameters and find plugins, before data is touched or torch is imported."""
@@ -124,6 +97,10 @@ class BaseTransfer(Tunable, CallbackSupportMixin, BaseEstimator):
             None if self.alignment is None else resolve("alignment", self.alignment),
             None if self.regulariser is None else resolve("regulariser", self.regulariser),
         )
+
+    def _validate_params(self) -> None:
+        check_decorated(type(self))
+        super()._validate_params()
 
     def _set_up_inputs(self, backbone: Backbone) -> None:
         """Hand the parameters about inputs on to the backbone."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sktransfer._parameters import with_parameters
 from sktransfer.estimators._encoder import BaseTransferEncoder
 from sktransfer.estimators._image_input import ImageInput, warn_of_unreadable
 from sktransfer.estimators._tuning import trains_body
@@ -16,6 +17,7 @@ from sktransfer.plugins import resolve
 __all__ = ["TransferImageEncoder"]
 
 
+@with_parameters
 class TransferImageEncoder(ImageInput, BaseTransferEncoder):
     """Turn images into features with a pretrained encoder.
 
@@ -26,69 +28,90 @@ class TransferImageEncoder(ImageInput, BaseTransferEncoder):
     Parameters
     ----------
     backbone : str, path-like, Backbone or FrozenEstimator, default="efficientnet-lite0"
-        As in `TransferImageClassifier`; among others what a fitted classifier's ``encoder_`` gave.
+        The pretrained encoder: a registered name (``sktransfer plugins`` lists them), a hub id
+        ``"owner/name"``, a folder as a ``pathlib.Path``, a parameter object, or the ``encoder_`` of
+        another fitted estimator.
     freeze : str or FreezeStrategy, default="frozen"
-        Which blocks of the encoder train when, on the labels that `fit` is given.
+        Which blocks of the encoder train when, on the targets that `fit` is given. ``"frozen"``
+        trains none of them and needs no targets. ``"auto"``, ``"full"``, ``"top_layers"``,
+        ``"bottom_layers"``, ``"lp_ft"``, ``"gradual"``, ``"chain_thaw"`` and ``"bias_only"`` are as
+        in classifiers.
     task : {"auto", "classification", "regression"}, default="auto"
-        What the labels are, where the encoder is tuned. ``"auto"`` takes numbers with fractions
-        for regression, and everything else for labels.
+        What the targets are where the encoder is tuned. ``"auto"`` takes numbers with fractions for
+        regression, and everything else for labels. The head that the tuning needs is not kept.
     head : str or Head, default="linear"
-        What the encoder is tuned with; not kept.
+        What turns features into outputs: ``"linear"``, ``"mlp"`` or a parameter object.
     source : FrozenEstimator, path-like or None, default=None
-        A fitted estimator in `sklearn.frozen.FrozenEstimator`, or the folder that ``save`` wrote,
-        whose encoder is where `fit` starts.
+        A fitted estimator in `sklearn.frozen.FrozenEstimator`, or the folder that `save` wrote.
+        `fit` starts from its encoder, and from its head where both have the same labels or as many
+        numbers to predict. Unlike an earlier `fit` it survives `clone`, so it works in every search
+        and cross-validation.
+    alignment : str, Alignment or None, default=None
+        A loss that pulls source and target rows together, by name or as a parameter object. It
+        needs ``sample_domain`` in `fit`, and an encoder or head that is trained by epochs.
+    regulariser : str, Regulariser or None, default=None
+        A loss that keeps the training from fitting its rows too closely, by name or as a parameter
+        object. It needs an encoder or head that is trained by epochs.
     max_epochs : int or "auto", default="auto"
-        Epochs; ``"auto"`` goes by the number of rows.
+        Epochs of each training. ``"auto"`` is 10 for up to 500 rows, falls to 3 for many, and is
+        never less than the strategy needs to unfreeze everything.
     batch_size : int, default=16
-        Rows of a training batch.
+        Number of rows in a training batch.
     lr : float or "auto", default="auto"
-        Peak learning rate of the encoder; ``"auto"`` suits the backbone and strategy.
+        Peak learning rate of the encoder; that of the head is a multiple of it. ``"auto"`` is what
+        suits the backbone and the strategy.
     weight_decay : float, default=0.01
-        Of AdamW, on weights; biases and norms have none.
+        Weight decay of AdamW. It applies to weights, and not to biases and norms.
     warmup : float, default=0.1
-        Fraction of the steps in which the learning rate rises; then it falls to zero.
+        Fraction of the steps during which the learning rate rises; after that it falls to zero.
     average : {"ema", "soup"} or None, default=None
-        Keep a mean of the weights along the training instead of the last ones.
+        Whether to keep a mean of the weights along the training instead of the last ones: ``"ema"``
+        is an exponential moving average over the steps, ``"soup"`` the mean over the epochs of the
+        second half. Without effect where only the head is fitted.
     early_stopping : bool, default=False
-        Whether to hold rows out, stop when their score no longer improves, and restore the best
-        weights.
+        Whether to hold rows out, to score them after each epoch, to stop when the score no longer
+        improves, and to restore the best weights. Without effect where only the head is fitted.
     validation_fraction : float, default=0.1
-        Fraction of rows that early stopping holds out.
+        Fraction of the rows that is held out where `early_stopping` or another parameter needs rows
+        that are not trained on.
     n_iter_no_change : int, default=3
-        Epochs without a better score before the training stops.
+        Number of epochs without a better score after which `early_stopping` ends the training.
     scoring : str, callable or None, default=None
-        What early stopping scores by; None is accuracy or R2.
+        What `early_stopping` scores by, as scikit-learn names it. None is the accuracy of labels,
+        and R2 of numbers. A callable, as `sklearn.metrics.make_scorer` makes it, is given targets
+        and predictions, and no images.
     image_size : int or None, default=None
-        Pixels of a side of what the encoder reads. None is the size that it was trained with;
-        smaller is faster.
+        Side of the square that the encoder reads, in pixels. None is the size that it was trained
+        with; a smaller one is faster.
     augmentation : ImageAugmentation or None, default=None
-        Where the encoder is tuned, how training images are flipped, cut, turned and coloured at
-        random. Blocks that train see each image anew in each epoch; what does not train sees
-        ``n_views`` fixed views of it.
+        How images are flipped, cut, turned and coloured at random in training. Blocks that train
+        see each image anew in each epoch; what does not train sees ``n_views`` fixed views of it.
     on_bad_image : {"raise", "skip"}, default="raise"
-        What to do with images that cannot be read: raise an error that names the first one, or go
-        on with a warning: they are left out of a tuning, and their features are NaN. ``"skip"``
-        decodes all images once more before; files that stay as they are once a process.
+        What to do with images that cannot be read. ``"raise"`` raises an error that names the first
+        one. ``"skip"`` leaves them out of the training, with a warning that names them; an encoder
+        gives NaN for their features, while predictions, which owe a row for each image, always
+        raise. ``"skip"`` decodes all images once before, but files that stay as they are only once
+        a process, however many fits there are.
     precision : {"auto", "bf16", "fp32"}, default="auto"
-        In which the encoder runs. ``"auto"`` is bf16 where the hardware has it, and fp32
-        elsewhere; weights are always kept and updated in fp32. Features in bf16 differ a little
-        from those in fp32, and on some hardware with the images that are encoded beside them.
+        The number format that the encoder runs in. ``"auto"`` is bf16 where the hardware has it,
+        and fp32 elsewhere. Weights are always kept and updated in fp32. In bf16, results may differ
+        in the second digit from those in fp32, which an ONNX file gives, and in the third one with
+        the images in the same batch.
     compile : bool, default=False
         Whether torch compiles the encoder for computing features, which takes some seconds once in
-        a process. Of MiniLM on a CPU it saves a few per cent in half precision, and nothing else.
-        Training is not compiled.
+        a process. Training is not compiled.
     device : str, default="auto"
-        As torch names devices; ``"auto"`` is the first CUDA device, or the CPU.
-    cache : None, "memory" or path-like, default=None
-        Where features of single images are kept between fits, folds and searches: nowhere, in this
-        process, or in a folder that processes share and restarts keep (extra ``cache``). Used
-        where the encoder does not train, and in prediction.
+        The device, as torch names it. ``"auto"`` is the first CUDA device, or the CPU.
+    cache : "memory", path-like or None, default=None
+        Where the features of images are kept between fits, folds and searches: in this process, in
+        a folder that processes share and restarts keep (extra ``cache``), or nowhere. Used where
+        the encoder does not train, and in prediction.
     random_state : int, RandomState instance or None, default=None
-        Seeds everything random.
+        Seeds everything random. The same int gives the same bits at the same number of threads.
     verbose : int, default=0
         With 1, a line is printed for each epoch.
-    callbacks : list or None, default=None
-        skorch callbacks, which are copied and never changed, or functions that return one, for
+    callbacks : list, tuple or None, default=None
+        Callbacks of skorch, which are copied and never changed, or functions that return one, for
         those that cannot be copied: ``[lambda: TensorBoard(SummaryWriter("runs"))]``.
 
     Attributes
@@ -130,71 +153,6 @@ class TransferImageEncoder(ImageInput, BaseTransferEncoder):
     >>> clf.fit(images, ["black", "black", "green", "green"]).predict(images[[0, 3]])
     array(['black', 'green'], dtype='<U5')
     """
-
-    _parameter_constraints = {
-        **BaseTransferEncoder._parameter_constraints,
-        **ImageInput._parameter_constraints,
-    }
-
-    def __init__(
-        self,
-        backbone: Any = "efficientnet-lite0",
-        *,
-        freeze: Any = "frozen",
-        task: str = "auto",
-        head: Any = "linear",
-        source: Any = None,
-        max_epochs: Any = "auto",
-        batch_size: int = 16,
-        lr: Any = "auto",
-        weight_decay: float = 0.01,
-        warmup: float = 0.1,
-        average: str | None = None,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 3,
-        scoring: Any = None,
-        image_size: int | None = None,
-        augmentation: Any = None,
-        on_bad_image: str = "raise",
-        precision: str = "auto",
-        compile: bool = False,
-        device: str = "auto",
-        cache: Any = None,
-        random_state: Any = None,
-        verbose: int = 0,
-        callbacks: Any = None,
-    ) -> None:
-        self.backbone = backbone
-        self.freeze = freeze
-        self.task = task
-        self.head = head
-        self.source = source
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.warmup = warmup
-        self.average = average
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.scoring = scoring
-        self.image_size = image_size
-        self.augmentation = augmentation
-        self.on_bad_image = on_bad_image
-        self.precision = precision
-        self.compile = compile
-        self.device = device
-        self.cache = cache
-        self.random_state = random_state
-        self.verbose = verbose
-        self.callbacks = callbacks
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = []
-        return tags
 
     def _read_new(self, X: Any, backbone: Any) -> Any:
         if trains_body(resolve("freeze", self.freeze)):

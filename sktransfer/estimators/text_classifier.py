@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from sktransfer._parameters import with_parameters
 from sktransfer.estimators._classifier import BaseTransferClassifier
 from sktransfer.estimators._text_input import TextInput
 from sktransfer.estimators.text_encoder import TransferTextEncoder
@@ -11,6 +10,7 @@ from sktransfer.estimators.text_encoder import TransferTextEncoder
 __all__ = ["TransferTextClassifier"]
 
 
+@with_parameters
 class TransferTextClassifier(TextInput, BaseTransferClassifier):
     """Classify texts with a pretrained encoder.
 
@@ -22,83 +22,97 @@ class TransferTextClassifier(TextInput, BaseTransferClassifier):
     ----------
     backbone : str, path-like, Backbone or FrozenEstimator, default="minilm"
         The pretrained encoder: a registered name (``sktransfer plugins`` lists them), a hub id
-        ``"owner/name"``, a folder as a ``pathlib.Path``, or a parameter object; or what another
-        estimator's ``encoder_`` gave.
+        ``"owner/name"``, a folder as a ``pathlib.Path``, a parameter object, or the ``encoder_`` of
+        another fitted estimator.
     freeze : str or FreezeStrategy, default="auto"
-        Which blocks of the encoder train when: ``"frozen"`` fits the head alone, to convergence;
-        ``"full"``, ``"top_layers"``, ``"bottom_layers"``, ``"lp_ft"``, ``"gradual"``,
-        ``"chain_thaw"`` and ``"bias_only"`` train more; ``"auto"`` picks by the labelled rows per
-        class and says why in ``decision_``.
+        Which blocks of the encoder train when. ``"frozen"`` trains none of them, and fits the head
+        alone to convergence; ``"head_by_epochs"`` trains the head alone by epochs. ``"full"``,
+        ``"top_layers"``, ``"bottom_layers"``, ``"lp_ft"``, ``"gradual"``, ``"chain_thaw"`` and
+        ``"bias_only"`` train more. ``"auto"`` picks one by the number of labelled texts per class,
+        label or target, and says why in ``decision_``. Of a pretrained backbone it picks
+        ``"frozen"`` below the number that the backbone has as ``frozen_below``, unless a source has
+        trained the encoder, ``"lp_ft"`` below 32, and ``"full"`` for more.
     head : str or Head, default="linear"
-        ``"linear"``, ``"mlp"`` or a parameter object.
+        What turns features into outputs: ``"linear"``, ``"mlp"`` or a parameter object.
     source : FrozenEstimator, path-like or None, default=None
         A fitted estimator in `sklearn.frozen.FrozenEstimator`, or the folder that `save` wrote.
-        Its encoder is where `fit` starts, and its head where labels agree. Unlike an earlier
-        `fit` it survives `clone`, so it works under every search and cross-validation.
+        `fit` starts from its encoder, and from its head where both have the same labels or as many
+        numbers to predict. Unlike an earlier `fit` it survives `clone`, so it works in every search
+        and cross-validation.
+    alignment : str, Alignment or None, default=None
+        A loss that pulls source and target rows together, by name or as a parameter object. It
+        needs ``sample_domain`` in `fit`, and an encoder or head that is trained by epochs.
+    regulariser : str, Regulariser or None, default=None
+        A loss that keeps the training from fitting its rows too closely, by name or as a parameter
+        object. It needs an encoder or head that is trained by epochs.
     max_epochs : int or "auto", default="auto"
-        Epochs of each call of `fit` and `partial_fit`. ``"auto"`` is 10 for up to 500 rows, falls
-        to 3 for many, and is never less than the strategy needs to unfreeze everything.
+        Epochs of each training. ``"auto"`` is 10 for up to 500 rows, falls to 3 for many, and is
+        never less than the strategy needs to unfreeze everything.
     batch_size : int, default=16
-        Rows of a training batch.
+        Number of rows in a training batch.
     lr : float or "auto", default="auto"
-        Peak learning rate of the encoder; the head's is a multiple of it. ``"auto"`` is what suits
-        the backbone and strategy.
+        Peak learning rate of the encoder; that of the head is a multiple of it. ``"auto"`` is what
+        suits the backbone and the strategy.
     weight_decay : float, default=0.01
-        Of AdamW, on weights; biases and norms have none.
+        Weight decay of AdamW. It applies to weights, and not to biases and norms.
     warmup : float, default=0.1
-        Fraction of the steps in which the learning rate rises; then it falls to zero.
+        Fraction of the steps during which the learning rate rises; after that it falls to zero.
     average : {"ema", "soup"} or None, default=None
-        Keep a mean of the weights along the training instead of the last ones: an exponential
-        moving average over steps, or the mean over the epochs of the second half. Without effect
-        where only the head is fitted.
+        Whether to keep a mean of the weights along the training instead of the last ones: ``"ema"``
+        is an exponential moving average over the steps, ``"soup"`` the mean over the epochs of the
+        second half. Without effect where only the head is fitted.
     class_weight : dict, "balanced", list of dict or None, default=None
-        As in scikit-learn. For an indicator matrix a dict ``{0: ..., 1: ...}`` for each label.
+        Weights of the classes, as in scikit-learn. For an indicator matrix, a dict
+        ``{0: ..., 1: ...}`` for each label.
     label_smoothing : float, default=0.0
         Fraction of each row's label that is spread over all labels.
     calibrate : {"temperature"} or None, default=None
         Whether to hold rows out, and to scale the outputs by one number that makes the
-        probabilities right there. Predicted labels stay the same where one is right.
+        probabilities right there. Predicted labels stay the same where exactly one label is right.
     threshold : float or "auto", default=0.5
-        For indicator matrices: the probability from which a label is predicted. ``"auto"`` holds
-        rows out, and tunes it for F1 there: label by label, but drawn towards the one that is
+        For indicator matrices: the probability from which on a label is predicted. ``"auto"`` holds
+        rows out, and tunes it for F1 there: label by label, but drawn towards the threshold that is
         best for all labels together, by half for a label that ten of these rows have.
     early_stopping : bool, default=False
-        Whether to hold rows out, score them after each epoch, stop when the score no longer
-        improves, and restore the best weights. Without effect where only the head is fitted.
+        Whether to hold rows out, to score them after each epoch, to stop when the score no longer
+        improves, and to restore the best weights. Without effect where only the head is fitted.
     validation_fraction : float, default=0.1
-        Fraction of rows that early stopping, ``calibrate`` and ``threshold="auto"`` hold out.
+        Fraction of the rows that is held out where `early_stopping` or another parameter needs rows
+        that are not trained on.
     n_iter_no_change : int, default=3
-        Epochs without a better score before the training stops.
+        Number of epochs without a better score after which `early_stopping` ends the training.
     scoring : str, callable or None, default=None
-        What early stopping scores by, as scikit-learn names it; None is the accuracy. A callable
-        is given labels and predictions, as `sklearn.metrics.make_scorer` makes it, and no texts.
+        What `early_stopping` scores by, as scikit-learn names it. None is the accuracy. A callable,
+        as `sklearn.metrics.make_scorer` makes it, is given targets and predictions, and no texts.
     max_length : int or None, default=None
-        Longest text in tokens; see ``long_text`` for longer ones. None leaves it to the backbone.
+        Length of the longest text that is read whole, in tokens; see `long_text` for longer ones.
+        None leaves it to the backbone.
     long_text : {"truncate", "head_tail", "window_mean", "window_max"}, default="truncate"
         What is read of a longer text: its beginning; its beginning and end; or all of it, in
-        windows of ``max_length`` whose features are averaged, or maximised.
+        windows of `max_length` tokens whose features are averaged, or maximised.
     stride : int or None, default=None
-        Tokens from the beginning of a window to that of the next; None lets them not overlap.
+        Number of tokens from the beginning of a window to that of the next. With None, windows do
+        not overlap.
     precision : {"auto", "bf16", "fp32"}, default="auto"
-        In which the encoder runs. ``"auto"`` is bf16 where the hardware has it, and fp32
-        elsewhere; weights are always kept and updated in fp32. In bf16 a probability moves in the
-        third digit with the texts that are predicted beside it.
+        The number format that the encoder runs in. ``"auto"`` is bf16 where the hardware has it,
+        and fp32 elsewhere. Weights are always kept and updated in fp32. In bf16, results may differ
+        in the second digit from those in fp32, which an ONNX file gives, and in the third one with
+        the texts in the same batch.
     compile : bool, default=False
         Whether torch compiles the encoder for computing features, which takes some seconds once in
-        a process. Of MiniLM on a CPU it saves a few per cent in half precision, and nothing else.
-        Training is not compiled.
+        a process. Training is not compiled.
     device : str, default="auto"
-        As torch names devices; ``"auto"`` is the first CUDA device, or the CPU.
-    cache : None, "memory" or path-like, default=None
-        Where features of single texts are kept between fits, folds and searches: nowhere, in this
-        process, or in a folder that processes share and restarts keep (extra ``cache``). Used
-        where the encoder does not train, and in prediction.
+        The device, as torch names it. ``"auto"`` is the first CUDA device, or the CPU.
+    cache : "memory", path-like or None, default=None
+        Where the features of texts are kept between fits, folds and searches: in this process, in a
+        folder that processes share and restarts keep (extra ``cache``), or nowhere. Used where the
+        encoder does not train, and in prediction.
     random_state : int, RandomState instance or None, default=None
         Seeds everything random. The same int gives the same bits at the same number of threads.
     verbose : int, default=0
         With 1, a line is printed for each epoch.
-    callbacks : list or None, default=None
-        skorch callbacks, which are copied and never changed, or functions that return one, for
+    callbacks : list, tuple or None, default=None
+        Callbacks of skorch, which are copied and never changed, or functions that return one, for
         those that cannot be copied: ``[lambda: TensorBoard(SummaryWriter("runs"))]``.
 
     Attributes
@@ -158,73 +172,4 @@ class TransferTextClassifier(TextInput, BaseTransferClassifier):
     ['source', 'target']
     """
 
-    _parameter_constraints = {
-        **BaseTransferClassifier._parameter_constraints,
-        **TextInput._parameter_constraints,
-    }
-
-    def __init__(
-        self,
-        backbone: Any = "minilm",
-        *,
-        freeze: Any = "auto",
-        head: Any = "linear",
-        source: Any = None,
-        max_epochs: Any = "auto",
-        batch_size: int = 16,
-        lr: Any = "auto",
-        weight_decay: float = 0.01,
-        warmup: float = 0.1,
-        average: str | None = None,
-        class_weight: Any = None,
-        label_smoothing: float = 0.0,
-        calibrate: str | None = None,
-        threshold: float | str = 0.5,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 3,
-        scoring: Any = None,
-        max_length: int | None = None,
-        long_text: str = "truncate",
-        stride: int | None = None,
-        precision: str = "auto",
-        compile: bool = False,
-        device: str = "auto",
-        cache: Any = None,
-        random_state: Any = None,
-        verbose: int = 0,
-        callbacks: Any = None,
-    ) -> None:
-        self.backbone = backbone
-        self.freeze = freeze
-        self.head = head
-        self.source = source
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.warmup = warmup
-        self.average = average
-        self.class_weight = class_weight
-        self.label_smoothing = label_smoothing
-        self.calibrate = calibrate
-        self.threshold = threshold
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.scoring = scoring
-        self.max_length = max_length
-        self.long_text = long_text
-        self.stride = stride
-        self.precision = precision
-        self.compile = compile
-        self.device = device
-        self.cache = cache
-        self.random_state = random_state
-        self.verbose = verbose
-        self.callbacks = callbacks
-
-    @property
-    def encoder_(self) -> Any:
-        """The tuned encoder, as a fitted transformer that `clone` keeps."""
-        return TransferTextEncoder._of_fitted(self)
+    encoder_class = TransferTextEncoder

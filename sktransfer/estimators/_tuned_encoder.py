@@ -1,0 +1,16 @@
+"""The encoder of a fitted estimator, for another task."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class TunedEncoder:
+    """What gives the encoder of a classifier or regressor, tuned or not."""
+
+    encoder_class: ClassVar[Any]
+
+    @property
+    def encoder_(self) -> Any:
+        """The tuned encoder, as a fitted transformer that `clone` keeps."""
+        return self.encoder_class._of_fitted(self)
