@@ -26,6 +26,7 @@ FLOORS = [
     {"estimators"},
     {"serving"},
     {"training", "persistence"},
+    {"tasks"},
     {"features", "backbones", "freezing", "heads", "alignment"},
     {"datasets"},
     {"images"},

@@ -75,13 +75,15 @@ def test_parameters_are_validated_by_the_constraint_of_each(cls):
 
 def test_signatures_and_defaults_are_those_of_the_first_version():
     assert " ".join(inspect.signature(TransferTextClassifier).parameters) == (
-        "backbone freeze head source max_epochs batch_size lr weight_decay warmup average "
+        "backbone freeze head source alignment regulariser max_epochs batch_size lr "
+        "weight_decay warmup average "
         "class_weight label_smoothing calibrate threshold early_stopping validation_fraction "
         "n_iter_no_change scoring max_length long_text stride precision compile device cache "
         "random_state verbose callbacks"
     )
     assert " ".join(inspect.signature(sktransfer.TransferImageEncoder).parameters) == (
-        "backbone freeze task head source max_epochs batch_size lr weight_decay warmup average "
+        "backbone freeze task head source alignment regulariser max_epochs batch_size lr "
+        "weight_decay warmup average "
         "early_stopping validation_fraction n_iter_no_change scoring image_size augmentation "
         "on_bad_image precision compile device cache random_state verbose callbacks"
     )

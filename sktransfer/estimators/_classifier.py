@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
-from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import check_is_fitted
 
-from sktransfer.estimators._labels import check_classes, check_labels
+from sktransfer.estimators._base import BaseTransfer
 from sktransfer.estimators._params import ClassifierOptions
-from sktransfer.estimators._reading import ManyLabelsReading, OneLabelReading, Reading
-from sktransfer.estimators._source import start_of_fitted
-from sktransfer.estimators._targets import (
-    Targets,
-    check_indicators,
-    column_names,
-    many_labels_targets,
-    named_columns,
-    one_label_targets,
-)
-from sktransfer.estimators._transfer import BaseTransfer
 from sktransfer.estimators._tuned_encoder import TunedEncoder
+from sktransfer.plugins import Task
+from sktransfer.tasks.labels import check_classes, check_labels
+from sktransfer.tasks.multiclass import MulticlassTask
+from sktransfer.tasks.multilabel import MultilabelTask, is_indicator
 
 
 class BaseTransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, BaseTransfer):
@@ -37,7 +28,9 @@ class BaseTransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, B
     multilabel_: bool
 
     @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> BaseTransferClassifier:
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, sample_domain: Any = None
+    ) -> BaseTransferClassifier:
         """Train from the pretrained weights, or from ``source``; forgets any earlier fit.
 
         Parameters
@@ -49,6 +42,9 @@ class BaseTransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, B
             frame's columns name them; without names they are known by their positions.
         sample_weight : array-like of shape (n,) or None, default=None
             Weights of the rows. Rows of weight 0 are left out.
+        sample_domain : array-like of int of shape (n,) or None, default=None
+            Domain of each row: 0 and above for sources, below 0 for targets. Target rows may be
+            without a label: -1 in y, or None or NaN where labels are strings.
 
         Returns
         -------
@@ -64,17 +60,17 @@ class BaseTransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, B
         TrainingDivergedError
             If the loss becomes NaN or explodes.
         """
-        parts = self._resolve()
-        inputs = self._read_new(X, parts.backbone)
-        inputs, y, sample_weight = self._leave_out(inputs, y, sample_weight)
-        targets = self._targets(parts, y, len(inputs), None, sample_weight)
-        start, stage = self._start()
-        self._train(parts, inputs, targets, start, stage, restart=True)
+        self._fit(X, y, sample_weight, sample_domain, restart=True)
         return self
 
     @with_callbacks
     def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+        self,
+        X: Any,
+        y: Any,
+        classes: Any = None,
+        sample_weight: Any = None,
+        sample_domain: Any = None,
     ) -> BaseTransferClassifier:
         """Go on training: the same weights, a new optimizer and schedule.
 
@@ -91,6 +87,9 @@ class BaseTransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, B
             is ``range(n_labels)``.
         sample_weight : array-like of shape (n,) or None, default=None
             Weights of the rows. Rows of weight 0 are left out.
+        sample_domain : array-like of int of shape (n,) or None, default=None
+            Domain of each row: 0 and above for sources, below 0 for targets. Target rows may be
+            without a label: -1 in y, or None or NaN where labels are strings.
 
         Returns
         -------
@@ -107,31 +106,15 @@ class BaseTransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, B
         TrainingDivergedError
             If the loss becomes NaN or explodes.
         """
-        parts = self._resolve()
-        fitted = self.__sklearn_is_fitted__()
         if classes is not None:
-            label_set = check_classes(classes)
-        elif fitted:
-            label_set = self.classes_
-        else:
+            check_classes(classes)
+        elif not self.__sklearn_is_fitted__():
+            self._resolve()
             raise ValueError(
                 "classes must be passed on the first call to partial_fit: partial_fit(X, y, "
                 "classes=[...]) names the labels to begin with; a later call may name others."
             )
-        inputs = self._read_new(X, parts.backbone)
-        inputs, y, sample_weight = self._leave_out(inputs, y, sample_weight)
-        if fitted:
-            self._check_same_kind(inputs)
-        columns = list(label_set if classes is None else classes)
-        targets = self._targets(parts, y, len(inputs), label_set, sample_weight, columns)
-        if fitted and classes is None and (targets.per == "label") != self.multilabel_:
-            raise ValueError(
-                "y has to be as in the last fit: "
-                + ("an indicator matrix." if self.multilabel_ else "one label a row.")
-                + " To train on another label set, pass it: partial_fit(X, y, classes=[...])."
-            )
-        start, stage = (start_of_fitted(self), "target") if fitted else self._start()
-        self._train(parts, inputs, targets, start, stage, restart=False)
+        self._fit(X, y, sample_weight, sample_domain, restart=False, classes=classes)
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
@@ -147,8 +130,7 @@ class BaseTransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, B
         scores : ndarray of shape (n,) or (n, n_classes)
             With two labels of which one is right, of the second against the first.
         """
-        check_is_fitted(self)
-        return self._mapped(X, self._reading().decision)
+        return self._predicted(X, "decision_function")
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict labels.
@@ -163,8 +145,7 @@ class BaseTransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, B
         labels : ndarray of shape (n,), or ndarray or sparse matrix of shape (n, n_labels)
             As the labels of `fit` were; sparse where those were.
         """
-        check_is_fitted(self)
-        return self._mapped(X, self._reading().predict)
+        return self._predicted(X, "predict")
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict probabilities.
@@ -179,83 +160,53 @@ class BaseTransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, B
         proba : ndarray of float64 of shape (n, n_classes)
             Columns follow ``classes_``; rows sum to 1, unless any number of labels may be right.
         """
-        check_is_fitted(self)
-        return self._mapped(X, self._reading().proba)
+        return self._predicted(X, "predict_proba")
 
-    def _targets(
-        self,
-        parts: Any,
-        y: Any,
-        n_rows: int,
-        label_set: np.ndarray | None,
-        sample_weight: Any,
-        columns: Any = None,
-    ) -> Targets:
-        """Code the labels; ``label_set`` and ``columns`` are None where the data decides them."""
-        smoothing = float(self.label_smoothing)
-        if is_indicator(y):
-            labels, sparse = check_indicators(y, n_rows)
-            labels, names = named_columns(labels, column_names(y), columns)
-            return many_labels_targets(
-                labels,
-                names=names,
-                sparse=sparse,
-                threshold=0.5 if self.threshold == "auto" else float(self.threshold),
-                class_weight=self.class_weight,
-                sample_weight=sample_weight,
-                smoothing=smoothing,
+    def _make_task(self, y: Any, weights: np.ndarray, earlier: Task | None, classes: Any) -> Task:
+        several = is_indicator(y)
+        if earlier is not None and classes is None and several != self.multilabel_:
+            raise ValueError(
+                "y has to be as in the last fit: "
+                + ("an indicator matrix." if self.multilabel_ else "one label a row.")
+                + " To train on another label set, pass it: partial_fit(X, y, classes=[...])."
             )
-        labels = check_labels(y, n_rows)
+        wanted = classes
+        if wanted is None and earlier is not None:
+            wanted = earlier.names.tolist()
+        if several:
+            return self._multilabel_task(y, weights, wanted)
         if self.threshold != 0.5:
             raise ValueError(
                 f"threshold={self.threshold!r} is for indicator matrices. Where one label is right,"
                 " use sklearn.model_selection.TunedThresholdClassifierCV(clf) or "
                 "FixedThresholdClassifier(clf, threshold=...)."
             )
-        return one_label_targets(
-            labels,
-            np.unique(labels) if label_set is None else label_set,
-            head=parts.head,
+        return MulticlassTask(
+            np.unique(check_labels(y)) if wanted is None else check_classes(wanted),
             class_weight=self.class_weight,
-            sample_weight=sample_weight,
-            smoothing=smoothing,
+            smoothing=float(self.label_smoothing),
+            calibrates=self.calibrate is not None,
         )
+
+    def _multilabel_task(self, y: Any, weights: np.ndarray, columns: Any) -> MultilabelTask:
+        threshold = 0.5 if self.threshold == "auto" else float(self.threshold)
+        task = MultilabelTask.from_y(y, None if columns is None else list(columns), threshold)
+        task = replace(
+            task,
+            smoothing=float(self.label_smoothing),
+            calibrates=self.calibrate is not None,
+            tunes_thresholds=self.threshold == "auto",
+        )
+        return task.weighted(self.class_weight, task.encode(y), weights)
+
+    def _fitted_task(self) -> Task:
+        task = MultilabelTask if self.multilabel_ else MulticlassTask
+        return task.from_attributes(vars(self))
 
     def _wants_held_out(self) -> bool:
         return self.calibrate is not None or self.threshold == "auto"
-
-    def _settle(self, reading: Any, module: Any, valid: Any) -> Reading:
-        """Calibrate, and tune thresholds, on held-out rows."""
-        if not self._wants_held_out():
-            return reading
-        from sktransfer.features.encode import encode_rows
-
-        outputs = module.outputs(encode_rows(module.encoder, valid.rows, module.precision))
-        if self.calibrate is not None:
-            reading = reading.calibrated(outputs, valid.values, valid.weights)
-        if self.threshold == "auto":
-            reading = reading.with_best_thresholds(outputs, valid.values, valid.weights)
-        return reading
-
-    def _reading(self) -> Any:
-        temperature = getattr(self, "temperature_", None)
-        if self.multilabel_:
-            return ManyLabelsReading(
-                self.classes_, self.thresholds_, temperature, self.sparse_output_
-            )
-        return OneLabelReading(self.net_.head, self.classes_, temperature)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def is_indicator(y: Any) -> bool:
-    """Tell an indicator matrix, also in a list or frame, from labels."""
-    try:
-        # A frame stays one: its columns that can hold missing values are objects to NumPy.
-        array = y if issparse(y) or hasattr(y, "iloc") else np.asarray(y)
-        return array.ndim == 2 and type_of_target(array) == "multilabel-indicator"
-    except (TypeError, ValueError):
-        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,21 +12,16 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
-from sktransfer.estimators._classifier import is_indicator
-from sktransfer.estimators._labels import LabelChange, check_labels
+from sktransfer.estimators._base import BaseTransfer
+from sktransfer.estimators._chunking import in_parts, joined
 from sktransfer.estimators._params import EncoderOptions
-from sktransfer.estimators._parts import in_parts, joined
-from sktransfer.estimators._targets import (
-    Targets,
-    check_indicators,
-    check_weights,
-    many_labels_targets,
-    numbers_targets,
-    one_label_targets,
-)
-from sktransfer.estimators._transfer import BaseTransfer, Parts, Trained
-from sktransfer.estimators._tuning import trains_body
-from sktransfer.heads.objectives import Squared
+from sktransfer.estimators._training import ResolvedPlugins, Trained, execution_of
+from sktransfer.plugins import Task
+from sktransfer.tasks.labels import check_labels
+from sktransfer.tasks.multiclass import MulticlassTask
+from sktransfer.tasks.multilabel import MultilabelTask, is_indicator
+from sktransfer.tasks.regression import RegressionTask, squared_error
+from sktransfer.tasks.weights import check_weights
 
 # Fitted attributes of any estimator that are about its encoder.
 _OF_ENCODERS = (
@@ -50,7 +46,9 @@ class BaseTransferEncoder(
     """
 
     @with_callbacks
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> BaseTransferEncoder:
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, sample_domain: Any = None
+    ) -> BaseTransferEncoder:
         """Load the encoder; unless ``freeze`` is ``"frozen"``, tune it on labelled inputs.
 
         Parameters
@@ -61,6 +59,9 @@ class BaseTransferEncoder(
             Labels, an indicator matrix or numbers. Not looked at while everything is frozen.
         sample_weight : array-like of shape (n,) or None, default=None
             Weights of the rows. Without effect while everything is frozen.
+        sample_domain : array-like of int of shape (n,) or None, default=None
+            Domain of each row: 0 and above for sources, below 0 for targets. Target rows may be
+            without a label: -1, None or NaN in y. Without effect while everything is frozen.
 
         Returns
         -------
@@ -76,21 +77,19 @@ class BaseTransferEncoder(
         TrainingDivergedError
             If the loss becomes NaN or explodes.
         """
-        parts = self._resolve()
-        inputs = self._read_new(X, parts.backbone)
-        inputs, y, sample_weight = self._leave_out(inputs, y, sample_weight)
-        check_weights(sample_weight, len(inputs))
-        if not trains_body(parts.freeze):
-            self._load(Parts(parts.backbone, parts.freeze, None), inputs)
+        plugins = self._resolve()
+        if plugins.freeze.trains_body:
+            if y is None:
+                raise ValueError(
+                    f"freeze={self.freeze!r} tunes the encoder on labels, but y is None: pass y, "
+                    "or use freeze='frozen'."
+                )
+            self._fit(X, y, sample_weight, sample_domain, restart=True)
             return self
-        if y is None:
-            raise ValueError(
-                f"freeze={self.freeze!r} tunes the encoder on labels, but y is None: pass y, or "
-                "use freeze='frozen'."
-            )
-        start, stage = self._start()
-        targets = self._targets(parts, y, len(inputs), sample_weight)
-        self._train(parts, inputs, targets, start, stage, restart=True)
+        inputs = self._read_new(X, plugins.backbone)
+        inputs, sample_weight = self._leave_out(inputs, sample_weight)
+        check_weights(sample_weight, len(inputs))
+        self._load(plugins, inputs)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -114,7 +113,7 @@ class BaseTransferEncoder(
         return module.features(inputs, store).numpy()
 
     @classmethod
-    def _of_fitted(cls, estimator: Any) -> FrozenEstimator:
+    def _from_fitted(cls, estimator: Any) -> FrozenEstimator:
         """Give the encoder of another estimator, fitted; `clone` keeps what it knows."""
         check_is_fitted(estimator)
         own = cls()
@@ -129,76 +128,36 @@ class BaseTransferEncoder(
     def _n_features_out(self) -> int:
         return self.net_.module_.encoder.dim
 
-    def _load(self, parts: Parts, inputs: list[Any]) -> None:
+    def _load(self, plugins: ResolvedPlugins, inputs: list[Any]) -> None:
         """Keep the encoder as it is."""
-        from sktransfer.estimators._assembly import assemble
-        from sktransfer.features.precision import resolve_precision
-        from sktransfer.training.device import resolve_device
-        from sktransfer.training.seeding import draw_seed, isolated_rng
+        from sktransfer.training.initial_state import build_model
+        from sktransfer.training.seeding import isolated_rng
 
-        device = resolve_device(self.device)
-        precision = resolve_precision(self.precision, device)
-        seed = draw_seed(self.random_state)
-        start, _ = self._start()
-        nothing = LabelChange.between(None, np.arange(0))
-        with isolated_rng(seed, device):
-            made = assemble(
-                parts.backbone,
-                inputs,
-                None,
-                0,
-                start,
-                nothing,
-                device=device,
-                precision=precision,
-                seed=seed,
-            )
-        rows = made.module.encoder.prepare(inputs)
-        report = self._report_on_inputs(made.backbone, inputs, rows)
-        attributes = {"freeze_": parts.freeze, "stages_": [], "history_": [], **report}
-        self._keep(Trained(made, None, attributes), parts)
+        execution = execution_of(self)
+        initial, _ = self._initial_state()
+        with isolated_rng(execution.seed, execution.device):
+            model = build_model(plugins.backbone, inputs, None, None, initial, execution)
+        rows = model.module.encoder.prepare(inputs)
+        report = self._report_on_inputs(model.backbone, inputs, rows)
+        attributes = {"freeze_": plugins.freeze, "stages_": [], "history_": [], **report}
+        self._keep(Trained(model, None, attributes), replace(plugins, head=None))
 
-    def _of_training(self, trained: Trained, parts: Parts) -> dict[str, Any]:
+    def _fitted_attributes(self, trained: Trained, plugins: ResolvedPlugins) -> dict[str, Any]:
         """Give the fitted attributes; a head that the tuning needed is not among them."""
-        found = super()._of_training(Trained(trained.made, None, trained.attributes), parts)
-        return {**found, "net_": found["net_"].without_head()}
+        attributes = super()._fitted_attributes(replace(trained, task=None), plugins)
+        return {**attributes, "net_": attributes["net_"].without_head()}
 
-    def _targets(self, parts: Parts, y: Any, n_rows: int, sample_weight: Any) -> Targets:
-        """Code whatever kind of target there is."""
-        assert parts.head is not None
+    def _make_task(self, y: Any, weights: np.ndarray, earlier: Task | None, classes: Any) -> Task:
+        """Make whatever task suits the targets."""
         if self.task != "regression" and is_indicator(y):
-            labels, sparse = check_indicators(y, n_rows)
-            return many_labels_targets(
-                labels,
-                names=np.arange(labels.shape[1]),
-                sparse=sparse,
-                threshold=0.5,
-                class_weight=None,
-                sample_weight=sample_weight,
-                smoothing=0.0,
-            )
+            return MultilabelTask.from_y(y, None, threshold=0.5)
         task = self.task
         if task == "auto":
             continuous = type_of_target(y, input_name="y").startswith("continuous")
             task = "regression" if continuous else "classification"
         if task == "regression":
-            return numbers_targets(
-                y, n_rows, objective=Squared(), sample_weight=sample_weight, scaling=None
-            )
-        labels = check_labels(y, n_rows)
-        return one_label_targets(
-            labels,
-            np.unique(labels),
-            head=parts.head,
-            class_weight=None,
-            sample_weight=sample_weight,
-            smoothing=0.0,
-        )
+            return RegressionTask.from_y(y, weights, squared_error)
+        return MulticlassTask(np.unique(check_labels(y)))
 
-    def _reading(self) -> None:
+    def _fitted_task(self) -> None:
         return None
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = []
-        return tags

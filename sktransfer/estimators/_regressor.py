@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.callback import with_callbacks
-from sklearn.utils.validation import check_is_fitted
 
+from sktransfer.estimators._base import BaseTransfer
 from sktransfer.estimators._params import RegressorOptions
-from sktransfer.estimators._reading import NumbersReading
-from sktransfer.estimators._source import start_of_fitted
-from sktransfer.estimators._targets import Targets, numbers_targets
-from sktransfer.estimators._transfer import BaseTransfer, Parts
 from sktransfer.estimators._tuned_encoder import TunedEncoder
-from sktransfer.heads.objectives import Huber, Objective, Quantile, Squared
+from sktransfer.plugins import Task
+from sktransfer.tasks.regression import RegressionTask, huber, quantile_loss, squared_error
 
 
 class BaseTransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, BaseTransfer):
@@ -28,8 +26,12 @@ class BaseTransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, Base
     target_scale_: np.ndarray
     n_targets_: int | None
 
+    _minus_one_marks: ClassVar[bool] = False
+
     @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> BaseTransferRegressor:
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, sample_domain: Any = None
+    ) -> BaseTransferRegressor:
         """Train from the pretrained weights, or from ``source``; forgets any earlier fit.
 
         Parameters
@@ -40,6 +42,9 @@ class BaseTransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, Base
             Numbers.
         sample_weight : array-like of shape (n,) or None, default=None
             Weights of the rows. Rows of weight 0 are left out.
+        sample_domain : array-like of int of shape (n,) or None, default=None
+            Domain of each row: 0 and above for sources, below 0 for targets. Target rows may be
+            without a number: NaN in y.
 
         Returns
         -------
@@ -55,16 +60,13 @@ class BaseTransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, Base
         TrainingDivergedError
             If the loss becomes NaN or explodes.
         """
-        parts = self._resolve()
-        inputs = self._read_new(X, parts.backbone)
-        inputs, y, sample_weight = self._leave_out(inputs, y, sample_weight)
-        targets = self._targets(parts, y, len(inputs), None, sample_weight)
-        start, stage = self._start()
-        self._train(parts, inputs, targets, start, stage, restart=True)
+        self._fit(X, y, sample_weight, sample_domain, restart=True)
         return self
 
     @with_callbacks
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> BaseTransferRegressor:
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, sample_domain: Any = None
+    ) -> BaseTransferRegressor:
         """Go on training: the same weights, a new optimizer and schedule.
 
         Parameters
@@ -75,6 +77,9 @@ class BaseTransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, Base
             Numbers, in the units of `fit`.
         sample_weight : array-like of shape (n,) or None, default=None
             Weights of the rows. Rows of weight 0 are left out.
+        sample_domain : array-like of int of shape (n,) or None, default=None
+            Domain of each row: 0 and above for sources, below 0 for targets. Target rows may be
+            without a number: NaN in y.
 
         Returns
         -------
@@ -90,16 +95,7 @@ class BaseTransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, Base
         TrainingDivergedError
             If the loss becomes NaN or explodes.
         """
-        parts = self._resolve()
-        fitted = self.__sklearn_is_fitted__()
-        inputs = self._read_new(X, parts.backbone)
-        inputs, y, sample_weight = self._leave_out(inputs, y, sample_weight)
-        if fitted:
-            self._check_same_kind(inputs)
-        scaling = self._reading() if fitted else None
-        targets = self._targets(parts, y, len(inputs), scaling, sample_weight)
-        start, stage = (start_of_fitted(self), "target") if fitted else self._start()
-        self._train(parts, inputs, targets, start, stage, restart=False)
+        self._fit(X, y, sample_weight, sample_domain, restart=False)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -114,28 +110,21 @@ class BaseTransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, Base
         -------
         y : ndarray of float64 of shape (n,) or (n, n_targets)
         """
-        check_is_fitted(self)
-        return self._mapped(X, self._reading().predict)
+        return self._predicted(X, "predict")
 
-    def _targets(
-        self,
-        parts: Parts,
-        y: Any,
-        n_rows: int,
-        scaling: NumbersReading | None,
-        sample_weight: Any,
-    ) -> Targets:
-        objective: Objective = {
-            "squared_error": Squared(),
-            "huber": Huber(float(self.delta)),
-            "quantile": Quantile(float(self.quantile)),
-        }[self.loss]
-        return numbers_targets(
-            y, n_rows, objective=objective, sample_weight=sample_weight, scaling=scaling
-        )
+    def _make_task(self, y: Any, weights: np.ndarray, earlier: Task | None, classes: Any) -> Task:
+        losses: dict[str, Any] = {
+            "squared_error": squared_error,
+            "huber": partial(huber, delta=float(self.delta)),
+            "quantile": partial(quantile_loss, quantile=float(self.quantile)),
+        }
+        row_loss = losses[self.loss]
+        if earlier is None:
+            return RegressionTask.from_y(y, weights, row_loss)
+        return RegressionTask.from_attributes(vars(self)).with_loss(row_loss)
 
-    def _reading(self) -> NumbersReading:
-        return NumbersReading(self.target_mean_, self.target_scale_, self.n_targets_ is None)
+    def _fitted_task(self) -> Task:
+        return RegressionTask.from_attributes(vars(self))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

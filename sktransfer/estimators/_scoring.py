@@ -1,4 +1,4 @@
-"""Any scorer of scikit-learn, on outputs that are there already."""
+"""Any scorer of scikit-learn, on outputs that were computed before."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils._param_validation import StrOptions
 
-from sktransfer.estimators._reading import NumbersReading, Reading
+from sktransfer.plugins import Head, Task
 
 
 class ScorerNames(StrOptions):
@@ -23,61 +23,64 @@ class ScorerNames(StrOptions):
         return f"a str among {{{', '.join(map(repr, sorted(self.options)))}}}"
 
 
-class _Read(BaseEstimator):
-    """A fitted estimator whose outputs are given."""
+class _Precomputed(BaseEstimator):
+    """A fitted estimator that predicts from outputs which are given."""
 
-    def __init__(self, reading: Any = None, outputs: Any = None) -> None:
-        self.reading = reading
+    def __init__(self, task: Any = None, head: Any = None, outputs: Any = None) -> None:
+        self.task = task
+        self.head = head
         self.outputs = outputs
 
-    def fit(self, X: Any, y: Any) -> _Read:
+    def fit(self, X: Any, y: Any) -> _Precomputed:
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
 
     def predict(self, X: Any) -> np.ndarray:
-        return self.reading.predict(self.outputs)
+        return self.task.predict(self.head, self.outputs)
 
 
-class _ReadRegressor(RegressorMixin, _Read):
+class _PrecomputedRegressor(RegressorMixin, _Precomputed):
     pass
 
 
-class _ReadClassifier(ClassifierMixin, _Read):
+class _PrecomputedClassifier(ClassifierMixin, _Precomputed):
     @property
     def classes_(self) -> np.ndarray:
-        return self.reading.classes
+        return self.task.names
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        return self.reading.proba(self.outputs)
+        return self.task.predict_proba(self.head, self.outputs)
 
     def decision_function(self, X: Any) -> np.ndarray:
-        return self.reading.decision(self.outputs)
+        return self.task.decision_function(self.head, self.outputs)
 
 
-def output_scorer(scoring: Any, reading: Reading) -> Callable[[Any, np.ndarray], float]:
+def output_scorer(scoring: Any, task: Task, head: Head) -> Callable[[Any, np.ndarray], float]:
     """Make a function that scores a head's outputs.
 
     Parameters
     ----------
     scoring : str, callable or None
         As in scikit-learn; None is the estimator's own score, accuracy or R2.
-    reading : Reading
+    task : Task
         From outputs to predictions.
+    head : Head
+        Owns the probabilities.
 
     Returns
     -------
     score : callable
         ``score(outputs, values) -> float``, higher is better.
     """
-    kind = _ReadRegressor if isinstance(reading, NumbersReading) else _ReadClassifier
+    kind = _PrecomputedRegressor if task.is_regression else _PrecomputedClassifier
 
     def score(outputs: Any, values: np.ndarray) -> float:
-        estimator = kind(reading, outputs)
+        estimator = kind(task, head, outputs)
         scorer = check_scoring(estimator, scoring=scoring)
         try:
-            value = scorer(estimator, np.zeros((len(values), 1)), reading.truth(values))
+            value = scorer(estimator, np.zeros((len(values), 1)), task.decode(values))
         except ValueError as error:
             raise ValueError(
                 f"scoring={scoring!r} fails on the {len(values)} held-out rows: {error}. Choose "

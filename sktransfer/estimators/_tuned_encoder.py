@@ -13,4 +13,4 @@ class TunedEncoder:
     @property
     def encoder_(self) -> Any:
         """The tuned encoder, as a fitted transformer that `clone` keeps."""
-        return self.encoder_class._of_fitted(self)
+        return self.encoder_class._from_fitted(self)

@@ -9,7 +9,6 @@ import numpy as np
 from sktransfer._parameters import with_parameters
 from sktransfer.estimators._encoder import BaseTransferEncoder
 from sktransfer.estimators._image_input import ImageInput, warn_of_unreadable
-from sktransfer.estimators._tuning import trains_body
 from sktransfer.images.pictures import check_pictures
 from sktransfer.images.readable import unreadable
 from sktransfer.plugins import resolve
@@ -155,7 +154,7 @@ class TransferImageEncoder(ImageInput, BaseTransferEncoder):
     """
 
     def _read_new(self, X: Any, backbone: Any) -> Any:
-        if trains_body(resolve("freeze", self.freeze)):
+        if resolve("freeze", self.freeze).trains_body:
             return super()._read_new(X, backbone)
         return check_pictures(X)  # nothing is trained on, and so nothing is left out
 

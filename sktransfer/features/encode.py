@@ -113,7 +113,7 @@ def encode(
             return encode(encoder, corpus, precision, compile=compile).numpy()
 
         store.fill(_named(encoder, identity, precision), X, encoder.dim, compute)
-    position = number_distinct(X)
+    position = unique_index(X)
     features = torch.empty((len(position), encoder.dim), dtype=torch.float32)
     start = 0
     chunks = encode_chunks(
@@ -127,8 +127,8 @@ def encode(
     return features[torch.tensor([position[x] for x in X], dtype=torch.int64)]
 
 
-def number_distinct(X: Sequence[Any]) -> dict[Any, int]:
-    """Number distinct inputs in the order in which they first occur.
+def unique_index(X: Sequence[Any]) -> dict[Any, int]:
+    """Index distinct inputs in the order in which they first occur.
 
     Parameters
     ----------

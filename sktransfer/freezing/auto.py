@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from sktransfer.freezing.strategies import Frozen, Full, LinearProbeFineTune
 from sktransfer.plugins import Decision, FreezeStrategy
@@ -23,6 +24,8 @@ class Auto(FreezeStrategy):
     >>> Auto().decide(rows=64, per="class", pretrained=True, stage="source").strategy
     Full()
     """
+
+    settles: ClassVar[bool] = True
 
     def trainable(
         self, blocks: Sequence[str], epoch: int, n_epochs: int, stage: str

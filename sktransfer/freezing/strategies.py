@@ -80,6 +80,8 @@ class Frozen(FreezeStrategy):
     frozenset()
     """
 
+    trains_body: ClassVar[bool] = False
+
     def trainable(
         self, blocks: Sequence[str], epoch: int, n_epochs: int, stage: str
     ) -> frozenset[str]:
@@ -101,7 +103,7 @@ class HeadByEpochs(Frozen):
     frozenset()
     """
 
-    fits_head_first = False
+    fits_head_first: ClassVar[bool] = False
 
 
 class TopLayers(_TrainsBody):

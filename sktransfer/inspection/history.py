@@ -212,7 +212,7 @@ def _trained(estimator: Any) -> Any:
     from sklearn.pipeline import Pipeline
     from sklearn.utils.validation import check_is_fitted
 
-    from sktransfer.estimators._transfer import BaseTransfer
+    from sktransfer.estimators._base import BaseTransfer
 
     inner = estimator
     while isinstance(inner, Pipeline | FrozenEstimator):

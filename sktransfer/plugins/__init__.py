@@ -28,6 +28,7 @@ from sktransfer.plugins.freezing import Decision, FreezeStrategy
 from sktransfer.plugins.head import Head
 from sktransfer.plugins.losses import Alignment, Forward, Regulariser, WeightChange
 from sktransfer.plugins.registry import PluginInfo, available, register, resolve
+from sktransfer.plugins.task import LabelChange, Task
 from sktransfer.weights import (
     Artifact,
     KnownWeights,
@@ -47,10 +48,12 @@ __all__ = [
     "FreezeStrategy",
     "Head",
     "KnownWeights",
+    "LabelChange",
     "ModelFiles",
     "Plugin",
     "PluginInfo",
     "Regulariser",
+    "Task",
     "WeightChange",
     "available",
     "drawing",

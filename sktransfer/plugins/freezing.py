@@ -27,12 +27,18 @@ class FreezeStrategy(Plugin):
     ----------
     lr_factor : float
         The backbone's default learning rate is multiplied by this with ``lr="auto"``.
+    trains_body : bool
+        Whether any block of the encoder ever trains.
+    settles : bool
+        Whether `decide` gives another strategy, so that this one says nothing about the training.
     fits_head_first : bool
         Whether the head is fitted to convergence in place of leading epochs in which no block
         trains. Otherwise these are epochs like all others.
     """
 
     lr_factor: ClassVar[float] = 1.0
+    trains_body: ClassVar[bool] = True
+    settles: ClassVar[bool] = False
     fits_head_first: ClassVar[bool] = True
 
     def trainable(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sktransfer.plugins.base import Plugin
@@ -76,3 +77,25 @@ class Head(Plugin):
             Rows sum to 1.
         """
         raise NotImplementedError(f"{type(self).__name__}.to_proba")
+
+    def regression_loss(
+        self,
+        output: torch.Tensor,
+        target: torch.Tensor,
+        row_loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    ) -> torch.Tensor:
+        """Compute the loss of each row of numbers.
+
+        Parameters
+        ----------
+        output, target : torch.Tensor of shape (n, n_outputs)
+            What the module returned, and standardised numbers.
+        row_loss : callable
+            The loss that the user asked for, ``row_loss(output, target)`` of shape (n,).
+
+        Returns
+        -------
+        loss : torch.Tensor of shape (n,)
+            By default what the user asked for.
+        """
+        return row_loss(output, target)

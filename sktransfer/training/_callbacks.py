@@ -171,12 +171,14 @@ class CheckFinite(Callback):
         loss = float(net.validation_step(batch)["loss"])
         if not is_sane(loss):
             raise TrainingDivergedError(
-                f"The loss became {loss:.3g} in the last step of stage {net.schedule.stage!r}. Lower lr."
+                f"The loss became {loss:.3g} in the last step of stage {net.schedule.stage!r}. "
+                "Lower lr."
             )
         for name, value in net.module_.trained_weights().items():
             if not torch.isfinite(value).all():
                 raise TrainingDivergedError(
-                    f"The weights {name!r} are not finite after stage {net.schedule.stage!r}. Lower lr."
+                    f"The weights {name!r} are not finite after stage {net.schedule.stage!r}. "
+                    "Lower lr."
                 )
 
 

@@ -58,19 +58,12 @@ class TrainingRows(Dataset):
     draw: Callable[[np.ndarray, np.random.Generator], list[Any]] | None = None
     mixup: float = 0.0
 
-    @classmethod
-    def normalised(
-        cls,
-        rows: Sequence[Any],
-        inputs: Sequence[Any],
-        values: np.ndarray,
-        weights: np.ndarray,
-        domains: np.ndarray | None = None,
-    ) -> TrainingRows:
+    def normalised(self) -> TrainingRows:
         """Scale weights to mean 1 over the rows that have any: those with a label."""
-        labelled = weights > 0
-        mean = weights[labelled].mean() if labelled.any() else 1.0
-        return cls(rows, values, weights / mean, float(weights.sum()), inputs, domains)
+        labelled = self.weights > 0
+        mean = self.weights[labelled].mean() if labelled.any() else 1.0
+        total = float(self.weights.sum())
+        return replace(self, weights=self.weights / mean, total_weight=total)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -15,8 +15,8 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 
 from sktransfer._warnings import warn_user
-from sktransfer.heads.objectives import Objective
 from sktransfer.training.errors import TrainingDivergedError
+from sktransfer.training.losses import Supervised
 
 _MAX_ITER = 2000
 # The one solution of a linear head is found to the last digits in a few dozen steps. A hidden layer
@@ -45,7 +45,7 @@ class Convergence:
 
 
 def fit_to_convergence(
-    objective: Objective,
+    supervised: Supervised,
     module: nn.Module,
     features: torch.Tensor,
     target: torch.Tensor,
@@ -58,14 +58,14 @@ def fit_to_convergence(
 
     Parameters
     ----------
-    objective : Objective
+    supervised : Supervised
         The loss.
     module : torch.nn.Module
         What ``Head.build`` returned; its parameters are where the search starts.
     features : torch.Tensor of shape (n, dim)
         Of the training rows.
     target : torch.Tensor of shape (n,) or (n, n_outputs)
-        What the objective compares outputs with.
+        Targets as the task codes them.
     weight : torch.Tensor of shape (n,)
         Weight of each row; not normalised, as in scikit-learn's LogisticRegression.
     C : float
@@ -86,15 +86,15 @@ def fit_to_convergence(
 
     Notes
     -----
-    With :math:`\theta_0` the anchor the objective is
+    With :math:`\theta_0` the anchor, this minimises
 
     .. math:: C \sum_i w_i \ell_i(\theta) + \tfrac{\lambda}{2} \|\theta - \theta_0\|^2
 
-    with :math:`\lambda` from `Objective.penalty`, over weights. Biases count only where there is an
-    anchor, or an output that no row has: what nothing holds would run away from labels that these
-    few rows lack. So the solution is that of `sklearn.linear_model.LogisticRegression`, one for
-    each label where several can be right, and for the squared loss that of
-    `sklearn.linear_model.Ridge` with ``alpha=1 / C``.
+    with :math:`\lambda` from `sktransfer.plugins.Task.penalty`, over weights. Biases count only
+    where there is an anchor, or an output that no row has: what nothing holds would run away from
+    labels that these few rows lack. So the solution is that of
+    `sklearn.linear_model.LogisticRegression`, one for each label where several can be right, and
+    for the squared loss that of `sklearn.linear_model.Ridge` with ``alpha=1 / C``.
     """
     if not float(C) > 0:
         raise ValueError(f"The head's C has to be positive, got {C!r}.")
@@ -116,7 +116,7 @@ def fit_to_convergence(
     w = weight.double()
     total = float(w.sum())
     n_outputs = parameters[-1].shape[0]
-    penalty = objective.penalty(n_outputs) / (2.0 * float(C) * total)
+    penalty = supervised.task.penalty(n_outputs) / (2.0 * float(C) * total)
     # A linear head is found around the mean of the features: activations that are never negative
     # have one that is large, along which the loss is far steeper than along all others.
     x = _Doubled(features)
@@ -134,7 +134,7 @@ def fit_to_convergence(
                 start += size
 
     def loss_of(part: slice, rows: torch.Tensor) -> torch.Tensor:
-        return (w[part] * objective.loss(module(rows), target[part])).sum()
+        return (w[part] * supervised.row_losses(module(rows), target[part])).sum()
 
     def value_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
         assign(flat)

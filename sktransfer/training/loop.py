@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from sktransfer.plugins import Forward, WeightChange
 from sktransfer.training.averaging import WeightAverage, averaging
 from sktransfer.training.batch import Batch, Batches, TrainingRows
 from sktransfer.training.errors import TrainingDivergedError, is_sane
-from sktransfer.training.losses import LossTerm, Step, Supervised
+from sktransfer.training.losses import LossTerms, Step
 from sktransfer.training.schedule import TrainingSchedule
 
 # Escape sequences that terminals show as colours.
@@ -36,8 +35,8 @@ class TransferNet(NeuralNet):
     ----------
     module : TransferModule
         Trained in place.
-    terms : sequence of LossTerm
-        What is minimised; the first of them is `Supervised`.
+    terms : LossTerms
+        What is minimised.
     groups : list of dict
         Parameter groups of the optimizer.
     schedule : TrainingSchedule
@@ -67,7 +66,7 @@ class TransferNet(NeuralNet):
         self,
         module: Any,
         *,
-        terms: Sequence[LossTerm] = (),
+        terms: LossTerms,
         groups: Any = None,
         schedule: TrainingSchedule | None = None,
         rng: Any = None,
@@ -85,18 +84,11 @@ class TransferNet(NeuralNet):
     @property
     def _default_callbacks(self) -> list[tuple[str, Any]]:
         replaced = {"print_log": PrintEpochs()}
-        names = [f"train_{term.name}_loss" for term in self.terms[1:]]
+        names = [f"train_{term.name}_loss" for term in self.terms.auxiliary]
         return [
             *((n, PassthroughScoring(name=n, on_train=True)) for n in names),
             *((name, replaced.get(name, c)) for name, c in super()._default_callbacks),
         ]
-
-    @property
-    def objective(self) -> Any:
-        """Computes the supervised loss of each row."""
-        supervised = self.terms[0]
-        assert isinstance(supervised, Supervised)
-        return supervised.objective
 
     @property
     def epoch_offset(self) -> int:
@@ -129,19 +121,20 @@ class TransferNet(NeuralNet):
         training: bool = False,
     ) -> torch.Tensor:
         """Compute the supervised loss of a batch, which held-out rows are compared by."""
-        return self.terms[0].loss(X.forward(y_pred, y_pred), Step(X.n_labelled, X.mix))
+        return self.terms.supervised.loss(X.forward(y_pred, y_pred), Step(X.n_labelled, X.mix))
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict codes of labels, or numbers: what skorch's scoring callbacks compare."""
-        return self.objective.decide(torch.as_tensor(self.predict_proba(X))).numpy()
+        outputs = torch.as_tensor(self.predict_proba(X))
+        return self.terms.supervised.task.decide(outputs).numpy()
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Compute loss and gradients; stop at the batch where the loss diverges."""
         # skorch would set the mode of a hundred layers in each step.
         if not self.module_.training:
             self._set_training(True)
-        per_row = all(term.per_row for term in self.terms)
-        step = self._by_parts(batch[0]) if per_row else self._together(batch[0])
+        parts = self.terms.per_row
+        step = self._by_parts(batch[0]) if parts else self._together(batch[0])
         loss = float(step["loss"].detach())
         if not is_sane(loss):
             assert self.schedule is not None
@@ -175,10 +168,10 @@ class TransferNet(NeuralNet):
     def _together(self, batch: Batch) -> dict[str, Any]:
         """Compute the whole batch in one graph, for terms that look at all its rows."""
         forward = self._forward(batch)
-        second = self._forward(batch) if any(term.second_view for term in self.terms) else None
+        second = self._forward(batch) if self.terms.second_view else None
         step = Step(batch.n_labelled, batch.mix, self._progress(), self.change, second)
         losses = [term.loss(forward, step) for term in self.terms]
-        for term, loss in zip(self.terms[1:], losses[1:], strict=True):
+        for term, loss in zip(self.terms.auxiliary, losses[1:], strict=True):
             self.history.record_batch(f"train_{term.name}_loss", float(loss.detach()))
         total = torch.stack(losses).sum()
         self._backward(total)
@@ -250,11 +243,10 @@ class TransferNet(NeuralNet):
 
 
 def training_batches(
-    data: TrainingRows, module: Any, batch_size: int, terms: Sequence[LossTerm], rng: Any
+    data: TrainingRows, module: Any, batch_size: int, terms: LossTerms, rng: Any
 ) -> Batches:
     """Make the batches of an epoch, balanced between domains where a term looks at all rows."""
-    balanced = not all(term.per_row for term in terms)
-    return Batches(data, module, batch_size, rng, balanced)
+    return Batches(data, module, batch_size, rng, balanced=not terms.per_row)
 
 
 class PrintEpochs(PrintLog):

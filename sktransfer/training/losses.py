@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from sktransfer._warnings import warn_user
-from sktransfer.plugins import Alignment, Forward, Regulariser, WeightChange
+from sktransfer.plugins import Alignment, Forward, Head, Regulariser, Task, WeightChange
 from sktransfer.training.batch import Mix
 
-__all__ = ["Aligned", "LossTerm", "Regularised", "Step", "Supervised", "auxiliary_terms"]
+__all__ = ["LossTerm", "LossTerms", "Step", "Supervised", "auxiliary_terms"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +55,8 @@ class LossTerm(ABC):
         source rows as target rows.
     second_view : bool
         Whether the term needs the rows computed twice.
+    plugin : Alignment, Regulariser or None
+        What computes the loss, for messages.
     module : torch.nn.Module or None
         What is trained beside encoder and head.
     """
@@ -62,6 +64,7 @@ class LossTerm(ABC):
     name: ClassVar[str]
     per_row: ClassVar[bool] = False
     second_view: bool = False
+    plugin: Any = None
     module: nn.Module | None = None
 
     @abstractmethod
@@ -74,26 +77,33 @@ class Supervised(LossTerm):
 
     Parameters
     ----------
-    objective : Objective
+    task : Task
         Computes the loss of each row.
+    head : Head
+        Through which it does so.
     """
 
     name = "supervised"
     per_row = True
 
-    def __init__(self, objective: Any) -> None:
-        self.objective = objective
+    def __init__(self, task: Task, head: Head) -> None:
+        self.task = task
+        self.head = head
 
     def loss(self, forward: Forward, step: Step) -> torch.Tensor:
         """Compute the part that these rows have in the loss of the batch."""
         outputs, labels = forward.outputs, forward.labels
         weights = torch.where(forward.labelled, forward.weights, 0.0)
-        loss = weights * self.objective.loss(outputs, labels)
+        loss = weights * self.row_losses(outputs, labels)
         if step.mix is not None:
             other = step.mix.partners
-            of_partner = weights[other] * self.objective.loss(outputs, labels[other])
+            of_partner = weights[other] * self.row_losses(outputs, labels[other])
             loss = step.mix.share * loss + (1.0 - step.mix.share) * of_partner
         return loss.sum() / max(1, step.n_labelled)
+
+    def row_losses(self, outputs: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """Compute the loss of each row."""
+        return self.task.loss(self.head, outputs, values)
 
 
 class Aligned(LossTerm):
@@ -159,9 +169,70 @@ class Regularised(LossTerm):
         return factor * value
 
 
+@dataclass(frozen=True, eq=False)
+class LossTerms:
+    """The summands of a training's loss.
+
+    Attributes
+    ----------
+    supervised : Supervised
+        What labelled rows teach.
+    auxiliary : tuple of LossTerm
+        What is added to it.
+    """
+
+    supervised: Supervised
+    auxiliary: tuple[LossTerm, ...] = ()
+
+    def __iter__(self) -> Iterator[LossTerm]:
+        return iter((self.supervised, *self.auxiliary))
+
+    @property
+    def per_row(self) -> bool:
+        """Whether batches may be computed micro-batch by micro-batch."""
+        return all(term.per_row for term in self)
+
+    @property
+    def second_view(self) -> bool:
+        """Whether a term needs each batch computed twice."""
+        return any(term.second_view for term in self)
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Copy the weights of the terms' modules to the CPU.
+
+        Returns
+        -------
+        weights : dict of str to torch.Tensor
+            The first part of a name is that of the term.
+        """
+        return {
+            f"{term.name}.{name}": value.detach().cpu().clone()
+            for term in self
+            if term.module is not None
+            for name, value in term.module.state_dict().items()
+        }
+
+    def load_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Let modules go on from what an earlier stage left, where they are alike.
+
+        Parameters
+        ----------
+        weights : mapping of str to torch.Tensor
+            What `weights` gave then.
+        """
+        for term in self:
+            if term.module is None:
+                continue
+            own = term.module.state_dict()
+            earlier = {name: weights.get(f"{term.name}.{name}") for name in own}
+            alike = {n: v for n, v in earlier.items() if v is not None and v.shape == own[n].shape}
+            if alike.keys() == own.keys():
+                term.module.load_state_dict(alike)
+
+
 def auxiliary_terms(
     plugins: Sequence[Alignment | Regulariser | None], dim: int, n_outputs: int, device: str
-) -> list[LossTerm]:
+) -> tuple[LossTerm, ...]:
     """Build the terms of alignment and regulariser, with their modules.
 
     Parameters
@@ -177,7 +248,7 @@ def auxiliary_terms(
 
     Returns
     -------
-    terms : list of LossTerm
+    terms : tuple of LossTerm
     """
     terms: list[LossTerm] = []
     for plugin in plugins:
@@ -189,4 +260,4 @@ def auxiliary_terms(
             terms.append(Aligned(plugin, module))
         else:
             terms.append(Regularised(plugin, module))
-    return terms
+    return tuple(terms)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +34,7 @@ from sktransfer.training.convergence import fit_to_convergence
 from sktransfer.training.embedding_rows import only_entries
 from sktransfer.training.frozen_prefix import FrozenPrefix
 from sktransfer.training.loop import TransferNet, training_batches
-from sktransfer.training.losses import LossTerm, Supervised
+from sktransfer.training.losses import LossTerms
 from sktransfer.training.memory import malloc_trim
 from sktransfer.training.schedule import TrainingSchedule
 
@@ -139,8 +139,8 @@ class Stage:
     ----------
     prefix : FrozenPrefix
         The module, which is trained in place, and what of it is computed once.
-    terms : list of LossTerm
-        What is minimised; the first of them is `Supervised`.
+    terms : LossTerms
+        What is minimised.
     strategy : FreezeStrategy
         Says which parameters of an open block train.
     schedule : TrainingSchedule
@@ -161,7 +161,7 @@ class Stage:
     """
 
     prefix: FrozenPrefix
-    terms: list[LossTerm]
+    terms: LossTerms
     strategy: FreezeStrategy
     schedule: TrainingSchedule
     train: TrainingRows
@@ -185,7 +185,7 @@ class Stage:
         # Gradients would take as much memory as the weights, for as long as the model is kept.
         for parameter in module.parameters():
             parameter.grad = None
-        module.term_weights = term_weights(self.terms)
+        module.term_weights = self.terms.weights()
         module.eval()
         malloc_trim()
         return self.result
@@ -200,7 +200,7 @@ class Stage:
         module.head.cpu()
         weights = torch.as_tensor(rows.weights * (rows.total_weight / rows.weights.sum()))
         fitted = fit_to_convergence(
-            self._supervised.objective,
+            self.terms.supervised,
             module.head,
             features,
             torch.as_tensor(rows.values),
@@ -245,12 +245,6 @@ class Stage:
 
     _mean_norm: float | None = field(default=None, init=False)
 
-    @property
-    def _supervised(self) -> Supervised:
-        supervised = self.terms[0]
-        assert isinstance(supervised, Supervised)
-        return supervised
-
     def _optimise(self, names: Sequence[str]) -> None:
         """Run the loop over epochs."""
         module, schedule, monitoring = self.prefix.module, self.schedule, self.monitoring
@@ -286,7 +280,7 @@ class Stage:
             verbose=monitoring.verbose,
             callbacks=[*prefixed(ours), *copies_of(monitoring.callbacks)],
         )
-        if len(self.terms) > 1:
+        if self.terms.auxiliary:
             net.change = _weights_that_train(module, names)
         with self.prefix.split(schedule, self.train, self.valid) as data:
             self.result.prefix, net.valid = data.prefix, data.valid
@@ -335,7 +329,7 @@ class Stage:
     def _warn_of_what_needs_epochs(self) -> None:
         """Warn of what has no effect where the head is fitted to convergence."""
         variation = self.prefix.variation
-        useless = [f"{term.name}={getattr(term, 'plugin', term)!r}" for term in self.terms[1:]]
+        useless = [f"{term.name}={term.plugin!r}" for term in self.terms.auxiliary]
         if variation is not None and float(variation.mixup) > 0:
             useless.append(f"mixup={float(variation.mixup)}")
         if useless:
@@ -344,47 +338,6 @@ class Stage:
                 "since the head is fitted to convergence: freeze='head_by_epochs' trains it by "
                 "steps, freeze='full' the encoder as well."
             )
-
-
-def term_weights(terms: Sequence[LossTerm]) -> dict[str, torch.Tensor]:
-    """Copy the weights of the modules of loss terms to the CPU.
-
-    Parameters
-    ----------
-    terms : sequence of LossTerm
-        After a training.
-
-    Returns
-    -------
-    weights : dict of str to torch.Tensor
-        The first part of a name is that of the term.
-    """
-    return {
-        f"{term.name}.{name}": value.detach().cpu().clone()
-        for term in terms
-        if term.module is not None
-        for name, value in term.module.state_dict().items()
-    }
-
-
-def load_term_weights(terms: Sequence[LossTerm], weights: Mapping[str, torch.Tensor]) -> None:
-    """Let modules of loss terms go on from what an earlier stage left, where they are alike.
-
-    Parameters
-    ----------
-    terms : sequence of LossTerm
-        Freshly built.
-    weights : mapping of str to torch.Tensor
-        What `term_weights` gave.
-    """
-    for term in terms:
-        if term.module is None:
-            continue
-        own = term.module.state_dict()
-        earlier = {name: weights.get(f"{term.name}.{name}") for name in own}
-        alike = {n: v for n, v in earlier.items() if v is not None and v.shape == own[n].shape}
-        if alike.keys() == own.keys():
-            term.module.load_state_dict(alike)
 
 
 def _weights_that_train(module: Any, names: Sequence[str]) -> WeightChange:

@@ -126,7 +126,7 @@ def fit_fold(
     watch = _Clock(plan)
     last = _last(estimator)
     # Others may tell of a thousand iterations, and of no score.
-    if hasattr(last, "matters") and hasattr(last, "set_callbacks"):
+    if hasattr(last, "is_active") and hasattr(last, "set_callbacks"):
         if plan.course is not None:
             test = plan.fold.test
             data = [_safe_indexing(part, test) for part in (X, y) if part is not None]

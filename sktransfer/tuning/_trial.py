@@ -115,7 +115,7 @@ def _without_effect(estimator: Any, space: Mapping[str, BaseDistribution]) -> li
 
 def _matters(estimator: Any, key: str, params: Mapping[str, Any]) -> bool:
     owner, own_key = _owner(clone(estimator).set_params(**params), key)
-    return not hasattr(owner, "matters") or owner.matters(own_key)
+    return not hasattr(owner, "is_active") or owner.is_active(own_key)
 
 
 def suggest(trial: Any, key: str, distribution: BaseDistribution) -> Any:
@@ -180,13 +180,13 @@ def _extremes(distribution: Any) -> list[Any]:
 
 def _owner(estimator: Any, key: str) -> tuple[Any, str]:
     """Find the estimator that knows what matters: the outermost that a key leads to."""
-    if hasattr(estimator, "matters"):
+    if hasattr(estimator, "is_active"):
         return estimator, key
     parts = key.split("__")
     params = estimator.get_params(deep=True)
     for i in range(1, len(parts)):
         part = params.get("__".join(parts[:i]))
-        if hasattr(part, "matters"):
+        if hasattr(part, "is_active"):
             return part, "__".join(parts[i:])
     return None, key
 

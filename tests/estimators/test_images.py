@@ -412,12 +412,12 @@ def test_augmentation_is_in_the_space_of_a_search(data):
     space = clf.search_space()
     assert {"augmentation__crop", "augmentation__mixup", "augmentation__rotation"} <= set(space)
     assert "augmentation" not in space
-    assert clf.matters("augmentation__mixup")
-    assert clf.matters("backbone__dropout")
+    assert clf.is_active("augmentation__mixup")
+    assert clf.is_active("backbone__dropout")
     frozen = classifier(augmentation=ImageAugmentation())
-    assert not frozen.matters("augmentation__mixup")
-    assert not frozen.matters("backbone__dropout")
-    assert frozen.matters("backbone__crop")
+    assert not frozen.is_active("augmentation__mixup")
+    assert not frozen.is_active("backbone__dropout")
+    assert frozen.is_active("backbone__crop")
     assert not any("augmentation" in key for key in classifier().search_space())
     search = TransferSearchCV(clf, n_trials=2, cv=2, random_state=0).fit(*data)
     assert "augmentation__crop" in search.best_params_

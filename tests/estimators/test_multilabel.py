@@ -24,8 +24,8 @@ from sklearn.utils.multiclass import type_of_target
 
 from sktransfer import TransferTextClassifier, TransferTextEncoder, load
 from sktransfer.backbones.hashing import HashingBackbone
-from sktransfer.estimators._reading import ManyLabelsReading
 from sktransfer.heads.linear import LinearHead
+from sktransfer.tasks.multilabel import MultilabelTask
 from sktransfer.training.holdout import hold_out
 from sktransfer.training.seeding import draw_seed
 
@@ -233,7 +233,7 @@ def test_a_list_of_class_weights_is_refused_where_one_label_is_right(data):
 def test_indicators_that_cannot_be_learned_from_are_refused(data):
     with pytest.raises(ValueError, match="its 150 rows are all the same"):
         quick().fit(data[0], np.ones((150, 2), dtype=int))
-    with pytest.raises(ValueError, match="150 inputs, 149 rows of labels"):
+    with pytest.raises(ValueError, match="150 inputs, 149 targets"):
         quick().fit(data[0], data[1][1:])
     with pytest.raises(NotFittedError):
         quick().predict(data[0])
@@ -276,8 +276,9 @@ def test_auto_thresholds_lie_between_each_labels_best_and_that_of_all(data):
     np.testing.assert_allclose(clf.predict_proba(X), alone.predict_proba(X), atol=1e-6)
 
 
-def reading_of_two_labels(threshold=0.5):
-    return ManyLabelsReading(np.arange(2), np.full(2, threshold))
+def tuned_task(outputs, values, weights):
+    task = MultilabelTask(np.arange(2), np.full(2, 0.5), tunes_thresholds=True)
+    return task.calibrate(LinearHead(), outputs, values, weights)
 
 
 def test_with_many_held_out_rows_a_labels_own_threshold_decides():
@@ -285,13 +286,14 @@ def test_with_many_held_out_rows_a_labels_own_threshold_decides():
     Y = rng.random((20_000, 2)) < 0.5
     # The second label's scores are those of the first, two higher.
     outputs = rng.normal(2.0 * Y - 1.0) + np.array([0.0, 2.0])
-    found = reading_of_two_labels().with_best_thresholds(
-        torch.as_tensor(outputs), Y.astype(float), np.ones(len(Y))
-    )
-    proba = found.proba(torch.as_tensor(outputs))
+    found = tuned_task(torch.as_tensor(outputs), Y.astype(float), np.ones(len(Y)))
+    proba = found.predict_proba(LinearHead(), torch.as_tensor(outputs))
     for k in range(2):
         best = max(f1_score(Y[:, k], proba[:, k] >= t) for t in np.linspace(0.05, 0.99, 95))
-        assert f1_score(Y[:, k], found.predict(torch.as_tensor(outputs))[:, k]) > best - 0.002
+        assert (
+            f1_score(Y[:, k], found.predict(LinearHead(), torch.as_tensor(outputs))[:, k])
+            > best - 0.002
+        )
     assert found.thresholds[1] > found.thresholds[0] + 0.2
 
 
@@ -301,16 +303,16 @@ def test_one_held_out_row_with_a_low_score_does_not_make_its_label_frequent():
     Y[:100, 0] = 1
     outputs = np.column_stack([np.where(Y[:, 0] == 1, 2.0, -2.0), rng.normal(-4, 0.5, 200)])
     Y[0, 1], outputs[0, 1] = 1, -3.0
-    found = reading_of_two_labels().with_best_thresholds(torch.as_tensor(outputs), Y, np.ones(200))
+    found = tuned_task(torch.as_tensor(outputs), Y, np.ones(200))
     own = np.mean(best_thresholds(Y[:, 1], outputs[:, 1]))
     assert (outputs[:, 1] >= own).sum() > 1
-    assert found.predict(torch.as_tensor(outputs))[:, 1].sum() == 0
+    assert found.predict(LinearHead(), torch.as_tensor(outputs))[:, 1].sum() == 0
 
 
 @pytest.mark.parametrize("edge", [-1e3, 1e3])
 def test_certain_scores_give_finite_thresholds(edge):
     outputs = torch.full((8, 2), edge, dtype=torch.float64)
-    found = reading_of_two_labels().with_best_thresholds(outputs, np.eye(8, 2), np.ones(8))
+    found = tuned_task(outputs, np.eye(8, 2), np.ones(8))
     assert ((found.thresholds > 0) & (found.thresholds <= 1)).all()
 
 
@@ -492,7 +494,7 @@ def test_another_kind_of_y_is_refused_and_changes_nothing(data, change, message)
 
 def test_indicators_are_refused_after_single_labels(data):
     clf = quick().fit(data[0], data[1] @ [1, 1, 1])
-    with pytest.raises(ValueError, match="y has 3 columns for 4 labels"):
+    with pytest.raises(ValueError, match="one label a row"):
         clf.partial_fit(*data)
 
 

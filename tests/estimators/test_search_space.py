@@ -101,7 +101,7 @@ def test_anything_that_is_drawn_from_the_space_can_be_set(estimator):
         tried = clone(estimator).set_params(**drawn)
         tried._resolve()
         for key, value in drawn.items():
-            if "__" in key and tried.matters(key):
+            if "__" in key and tried.is_active(key):
                 assert tried.get_params()[key] == value
 
 
@@ -122,20 +122,20 @@ def test_what_was_set_is_not_searched():
 
 def test_what_has_no_effect_does_not_matter():
     clf = TransferTextClassifier(freeze="frozen")
-    assert not clf.matters("lr")
-    assert not clf.matters("head__lr_scale")
-    assert not clf.matters("freeze__k")
-    assert clf.matters("head__C")
-    assert clf.matters("max_length")
+    assert not clf.is_active("lr")
+    assert not clf.is_active("head__lr_scale")
+    assert not clf.is_active("freeze__k")
+    assert clf.is_active("head__C")
+    assert clf.is_active("max_length")
     clf.set_params(freeze="top_layers")
-    assert clf.matters("lr")
+    assert clf.is_active("lr")
     # The head's penalty is of heads that are fitted to convergence.
-    assert not clf.matters("head__C")
-    assert clf.matters("head__lr_scale")
-    assert clone(clf).set_params(freeze="lp_ft").matters("head__C")
-    assert clone(clf).set_params(freeze="auto").matters("head__C")
-    assert clf.matters("freeze__k")
-    assert not clf.matters("freeze__every")
+    assert not clf.is_active("head__C")
+    assert clf.is_active("head__lr_scale")
+    assert clone(clf).set_params(freeze="lp_ft").is_active("head__C")
+    assert clone(clf).set_params(freeze="auto").is_active("head__C")
+    assert clf.is_active("freeze__k")
+    assert not clf.is_active("freeze__every")
 
 
 def test_a_flat_space_is_searched_by_scikit_learn_too(movie):

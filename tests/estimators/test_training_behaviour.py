@@ -126,14 +126,14 @@ def test_early_stopping_restores_the_best_weights_by_the_scorer_asked_for(data):
 def test_early_stopping_scores_are_those_of_scikit_learn(data):
     from sklearn.metrics import f1_score
 
-    from sktransfer.estimators._reading import OneLabelReading
     from sktransfer.estimators._scoring import output_scorer
     from sktransfer.heads.linear import LinearHead
+    from sktransfer.tasks.multiclass import MulticlassTask
 
     rng = np.random.RandomState(0)
     outputs, codes = torch.tensor(rng.randn(50, 3)), rng.randint(3, size=50)
     classes = np.array(["a", "b", "c"])
-    score = output_scorer("f1_macro", OneLabelReading(LinearHead(), classes))
+    score = output_scorer("f1_macro", MulticlassTask(classes), LinearHead())
     expected = f1_score(classes[codes], classes[outputs.argmax(1).numpy()], average="macro")
     assert score(outputs, codes) == pytest.approx(expected)
 

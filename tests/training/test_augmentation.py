@@ -117,7 +117,7 @@ def test_rows_are_mixed_within_their_micro_batch_and_side():
 
 
 class Absolute:
-    def loss(self, output, target):
+    def loss(self, head, output, target):
         return (output - target).abs()
 
 
@@ -127,7 +127,7 @@ def test_the_loss_of_mixed_rows_is_that_of_both_targets():
         batch = Batch([], torch.tensor([0.0, 0.0, 10.0]), weights, 3)
         outputs = torch.tensor([1.0, 2.0, 3.0])
         step = Step(3, Mix(torch.tensor(partners), share))
-        return float(Supervised(Absolute()).loss(batch.forward(outputs, outputs), step))
+        return float(Supervised(Absolute(), None).loss(batch.forward(outputs, outputs), step))
 
     own = 0.75 * np.mean([1 * 1, 2 * 2, 3 * 7])
     other = 0.25 * np.mean([3 * 9, 2 * 2, 1 * 3])

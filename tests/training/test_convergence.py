@@ -19,10 +19,16 @@ from sktransfer.backbones.hashing import HashingBackbone
 from sktransfer.features.encode import encode
 from sktransfer.heads.linear import LinearHead
 from sktransfer.heads.mlp import MLPHead
-from sktransfer.heads.objectives import OneLabel
+from sktransfer.tasks.multiclass import MulticlassTask
 from sktransfer.training import convergence
 from sktransfer.training.convergence import fit_to_convergence
 from sktransfer.training.errors import TrainingDivergedError
+from sktransfer.training.losses import Supervised
+
+
+def supervised(head):
+    return Supervised(MulticlassTask(np.arange(10)), head)
+
 
 # What is slow once, or on a busy machine, is no failure.
 settings.register_profile("unhurried", deadline=None)
@@ -61,7 +67,7 @@ def fit(X, y, *, weight=None, anchor=None, head=None, seed=0):
         module = head.build(X.shape[1], len(np.unique(y)))
     weight = np.ones(len(y)) if weight is None else weight
     report = fit_to_convergence(
-        OneLabel(head),
+        supervised(head),
         module,
         torch.tensor(X),
         torch.tensor(y),
@@ -227,7 +233,7 @@ def test_without_an_anchor_biases_are_free_unless_a_label_has_no_row():
         torch.manual_seed(0)
         module = LinearHead().build(X.shape[1], 3)
     fit_to_convergence(
-        OneLabel(LinearHead()),
+        supervised(LinearHead()),
         module,
         torch.tensor(X[missing]),
         torch.tensor(y[missing]),
@@ -373,7 +379,7 @@ def test_features_far_from_the_origin_are_no_harder_and_have_the_same_solution()
             module.bias.zero_()
         features = (x + far).float()
         result = fit_to_convergence(
-            OneLabel(LinearHead()), module, features, y, torch.ones(60), C=1.0
+            supervised(LinearHead()), module, features, y, torch.ones(60), C=1.0
         )
         found.append((result.n_iter, module.weight.detach()))
     assert found[1][0] <= 2 * found[0][0]

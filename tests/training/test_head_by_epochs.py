@@ -86,12 +86,12 @@ def test_a_head_goes_on_from_where_it_stood():
 def test_what_an_optimizer_needs_is_worth_tuning():
     clf = classifier()
     assert "lr" in clf.search_space()
-    assert clf.matters("batch_size")
-    assert not clf.matters("head__C")
-    assert clf.matters("head__lr_scale")
+    assert clf.is_active("batch_size")
+    assert not clf.is_active("head__C")
+    assert clf.is_active("head__lr_scale")
     fitted = clone(clf).set_params(freeze="frozen")
     assert "lr" not in fitted.search_space()
-    assert not fitted.matters("batch_size")
+    assert not fitted.is_active("batch_size")
 
 
 def test_an_activation_that_there_is_not_is_refused():

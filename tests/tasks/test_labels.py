@@ -12,13 +12,10 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 
-from sktransfer.estimators._labels import (
-    LabelChange,
-    check_classes,
-    check_labels,
-    row_weights,
-    to_codes,
-)
+from sktransfer.plugins import LabelChange
+from sktransfer.tasks.labels import check_classes, check_labels, to_codes
+from sktransfer.tasks.multiclass import MulticlassTask
+from sktransfer.tasks.weights import check_weights
 
 # What is slow once, or on a busy machine, is no failure.
 settings.register_profile("unhurried", deadline=None)
@@ -51,7 +48,7 @@ PAIRS = st.one_of(
 
 @given(LABELS)
 def test_labels_become_codes_and_come_back(labels):
-    y = check_labels(labels, len(labels))
+    y = check_labels(labels)
     classes = np.unique(y)
     codes = to_codes(y, classes)
     assert codes.dtype == np.int64
@@ -61,24 +58,24 @@ def test_labels_become_codes_and_come_back(labels):
 
 @given(LABELS)
 def test_labels_are_the_same_whatever_they_come_in(labels):
-    expected = check_labels(labels, len(labels)).tolist()
+    expected = check_labels(labels).tolist()
     containers = [np.array, tuple, pd.Series, lambda y: pd.DataFrame({"y": y}), pl.Series]
     if isinstance(labels[0], str):  # scikit-learn knows no numbers in arrays of objects
         containers.append(lambda y: np.array(y, dtype=object))
     for container in containers:
-        y = check_labels(container(labels), len(labels))
+        y = check_labels(container(labels))
         assert y.tolist() == expected
         assert {type(label) for label in y.tolist()} == {type(label) for label in labels}
 
 
 def test_labels_of_arrow_are_read():
-    assert check_labels(pa.array(["b", "a"]), 2).tolist() == ["b", "a"]
-    assert check_labels(pa.chunked_array([[1], [2]]), 2).tolist() == [1, 2]
+    assert check_labels(pa.array(["b", "a"])).tolist() == ["b", "a"]
+    assert check_labels(pa.chunked_array([[1], [2]])).tolist() == [1, 2]
 
 
 def test_strings_that_share_a_beginning_stay_different():
     labels = ["a", "ab", "abc", "", " a", "A", "é", "e\u0301"]
-    y = check_labels(labels, len(labels))
+    y = check_labels(labels)
     classes = np.unique(y)
     assert len(classes) == len(labels)
     assert classes[to_codes(y, classes)].tolist() == labels
@@ -145,7 +142,8 @@ def test_the_same_label_set_keeps_everything_and_none_before_adds_everything(lab
 def weights_of(labels, class_weight, sample_weight=None, classes=None):
     y = np.array(labels)
     classes = np.unique(y) if classes is None else np.array(classes)
-    return row_weights(to_codes(y, classes), classes, class_weight, sample_weight)
+    task = MulticlassTask(classes, class_weight)
+    return task.row_weights(task.encode(y), check_weights(sample_weight, len(y)))
 
 
 @st.composite

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 # Strategies that are worth a trial: the cheapest one, then the most promising ones first.
 _STRATEGIES = ("frozen", "lp_ft", "full", "gradual", "top_layers")
-_REGISTERED = ("backbone", "freeze", "head")
+_REGISTERED = ("backbone", "freeze", "head", "alignment", "regulariser")
 _KINDS = (*_REGISTERED, "augmentation")
 # Without effect where nothing trains by steps.
 _OF_BODIES = {"lr", "weight_decay", "warmup", "batch_size", "max_epochs", "average"}
+# Kinds that have an effect only where something trains by steps.
+_OF_STEPS = ("alignment", "regulariser")
 _OF_TRAINING = {("head", "lr_scale"), ("augmentation", "mixup")}
 # Of encoders, and without effect where they do not train.
 _OF_TRAINED_ENCODERS = {("backbone", "dropout"), ("backbone", "drop_connect")}
@@ -86,7 +88,7 @@ class Tunable:
         space : dict of str to optuna.distributions.BaseDistribution
             Keys are parameters as `set_params` takes them. What was set stays as it is: ``freeze``
             and ``lr`` are in the space where they are "auto". Then the parameters of all choices
-            are in it; `matters` says which of them belong to the one that a trial chose.
+            are in it; `is_active` says which of them belong to the one that a trial chose.
 
         Examples
         --------
@@ -174,7 +176,7 @@ class Tunable:
             bad = getattr(inputs, "bad", {})
             self.cache = corpus_of([x for i, x in enumerate(inputs) if i not in bad])
 
-    def matters(self, key: str) -> bool:
+    def is_active(self, key: str) -> bool:
         """Say whether a parameter has an effect with the plugins that are chosen.
 
         Parameters
@@ -184,16 +186,16 @@ class Tunable:
 
         Returns
         -------
-        matters : bool
+        active : bool
         """
         strategy = resolve("freeze", self.freeze)
         trains = _trains_by_steps(strategy)
         kind, _, name = key.partition("__")
         if not name or kind not in _KINDS:
             return trains or key not in _OF_BODIES
-        if not trains and (kind, name) in _OF_TRAINING:
+        if not trains and ((kind, name) in _OF_TRAINING or kind in _OF_STEPS):
             return False
-        if (kind, name) in _OF_TRAINED_ENCODERS and not trains_body(strategy):
+        if (kind, name) in _OF_TRAINED_ENCODERS and not strategy.trains_body:
             return False
         if kind == "head" and name == "C" and not _fits_head_first(strategy):
             return False
@@ -208,27 +210,18 @@ class Tunable:
         return resolve(kind, value, modality=self.modality)
 
 
-def trains_body(strategy: Any) -> bool:
-    """Say whether a strategy ever trains an encoder."""
-    from sktransfer.freezing.strategies import Frozen
-
-    return not isinstance(strategy, Frozen)
-
-
 def _trains_by_steps(strategy: Any) -> bool:
     """Say whether a strategy leaves anything to an optimizer, which has a learning rate."""
-    return trains_body(strategy) or not strategy.fits_head_first
+    return strategy.trains_body or not strategy.fits_head_first
 
 
 def _fits_head_first(strategy: Any) -> bool:
     """Say whether the head is fitted to convergence before anything else trains."""
-    from sktransfer.freezing.auto import Auto
-
     if not strategy.fits_head_first:
         return False
-    # Auto settles that by the rows, and blocks of any names do for the others.
+    # Blocks of any names do for a strategy that does not settle on another by the rows.
     blocks = ("embeddings", "layer.0", "layer.1")
-    return isinstance(strategy, Auto) or not strategy.trainable(blocks, 0, 10, "target")
+    return strategy.settles or not strategy.trainable(blocks, 0, 10, "target")
 
 
 def _parameters_of_any(kind: str) -> set[str]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -14,29 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 from sktransfer.estimators._modality import check_source
 
 if TYPE_CHECKING:
-    from sktransfer.training.state import ModelState
+    from sktransfer.training.initial_state import InitialState
 
 
-@dataclass(frozen=True)
-class Start:
-    """Weights to start from.
-
-    Attributes
-    ----------
-    state : ModelState
-        Body and head.
-    kind : str
-        Kind of the targets; empty where there is no head.
-    names : ndarray or None
-        What the head's rows stand for.
-    """
-
-    state: ModelState
-    kind: str = ""
-    names: np.ndarray | None = None
-
-
-def start_of_source(estimator: Any) -> Start:
+def state_of_source(estimator: Any) -> InitialState:
     """Read the ``source`` parameter.
 
     Parameters
@@ -47,7 +26,7 @@ def start_of_source(estimator: Any) -> Start:
 
     Returns
     -------
-    start : Start
+    initial : InitialState
         Encoder and head.
 
     Raises
@@ -72,25 +51,26 @@ def start_of_source(estimator: Any) -> Start:
             f"{type(source).__name__}. A fitted estimator has to be wrapped, since clone would "
             "reset it: source=sklearn.frozen.FrozenEstimator(fitted)."
         )
-    source = _of_ours(source, "source")
+    source = _unwrap(source, "source")
     check_source(estimator, source)
-    return start_of_fitted(source)
+    return state_of_fitted(source)
 
 
-def start_of_encoder(frozen: FrozenEstimator) -> Start:
+def state_of_encoder(frozen: FrozenEstimator) -> InitialState:
     """Read a ``backbone`` that is a fitted estimator: its encoder, without its head."""
-    return Start(_of_ours(frozen.estimator, "backbone").net_.state)
+    from sktransfer.training.initial_state import InitialState
+
+    return InitialState(_unwrap(frozen.estimator, "backbone").net_.state)
 
 
-def start_of_fitted(estimator: Any) -> Start:
+def state_of_fitted(estimator: Any) -> InitialState:
     """Start from what an estimator has learned."""
-    reading = estimator._reading()
-    if reading is None:
-        return Start(estimator.net_.state)
-    return Start(estimator.net_.state, reading.kind, reading.names)
+    from sktransfer.training.initial_state import InitialState
+
+    return InitialState(estimator.net_.state, estimator._fitted_task())
 
 
-def _of_ours(estimator: Any, parameter: str) -> Any:
+def _unwrap(estimator: Any, parameter: str) -> Any:
     """Check that an estimator is one that learned something here."""
     if isinstance(estimator, Pipeline):
         estimator = estimator[-1]

@@ -5,46 +5,42 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sktransfer.estimators._reading import Reading
-from sktransfer.estimators._targets import Targets
+from sktransfer.plugins import Task
 
 
-class Watch:
-    """Tell the callbacks of an estimator what its training does.
+class CallbackBridge:
+    """Notify the callbacks of an estimator of what its training does.
 
     Parameters
     ----------
     estimator : estimator of sktransfer
-        Whose callbacks are told.
+        Whose callbacks are notified.
     attributes : callable
-        Gives the fitted attributes as if the training had ended now, for a reading.
-    reading : Reading
+        Gives the fitted attributes as if the training had ended now, for a task.
+    task : Task
         From outputs to predictions.
     n_steps : int
         Epochs, all those of a probe counted as one.
-    X : list
-        Training inputs.
-    targets : Targets
-        Training targets.
+    data : FitData
+        What is trained on.
     """
 
     def __init__(
         self,
         estimator: Any,
-        attributes: Callable[[Reading], dict[str, Any]],
-        reading: Reading,
+        attributes: Callable[[Task], dict[str, Any]],
+        task: Task,
         n_steps: int,
-        X: list[Any],
-        targets: Targets,
+        data: Any,
     ) -> None:
         self._estimator = estimator
         self._attributes = attributes
-        self._reading = reading
+        self._task = task
         self._n_steps = n_steps
         self._data = {
-            "X": X,
-            "y": lambda: targets.reading.truth(targets.values),
-            "metadata": lambda: {"sample_weight": targets.weights},
+            "X": data.inputs,
+            "y": lambda: data.task.decode(data.values),
+            "metadata": lambda: {"sample_weight": data.weights},
         }
 
     def begin_fit(self) -> None:
@@ -59,16 +55,16 @@ class Watch:
 
     def end(self) -> bool:
         """Close the subtask of an epoch; True if a callback ends the training."""
-        return self._close(self._epoch, self._reading)
+        return self._close(self._epoch, self._task)
 
-    def end_fit(self, reading: Reading) -> None:
+    def end_fit(self, task: Task) -> None:
         """Close the task of the whole training."""
-        self._close(self._fit, reading)
+        self._close(self._fit, task)
 
-    def _close(self, context: Any, reading: Reading) -> bool:
+    def _close(self, context: Any, task: Task) -> bool:
         return context.call_on_fit_task_end(
             estimator=self._estimator,
             **self._data,
             # They are set on a copy of the estimator, which may have an earlier fit's temperature.
-            reconstruction_attributes=lambda: {"temperature_": None, **self._attributes(reading)},
+            reconstruction_attributes=lambda: {"temperature_": None, **self._attributes(task)},
         )

@@ -1,0 +1,312 @@
+"""The fit story that all estimators share: validate, code, start, train, keep.
+
+An estimator says how inputs are validated and which task its targets are; what happens in between
+is here. Fitted attributes are set at the very end, so a fit that fails leaves the estimator as it
+was.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples, check_is_fitted
+
+from sktransfer._parameters import check_decorated
+from sktransfer._warnings import warn_user
+from sktransfer.estimators._chunking import in_parts, joined
+from sktransfer.estimators._domains import check_domains, labelled_rows
+from sktransfer.estimators._initial import state_of_encoder, state_of_fitted, state_of_source
+from sktransfer.estimators._modality import check_modality
+from sktransfer.estimators._params import FineTuning, ModelOptions, Runtime
+from sktransfer.estimators._search_space import Tunable
+from sktransfer.estimators._training import FitData, ResolvedPlugins, Trained, train
+from sktransfer.plugins import Backbone, Task, resolve
+from sktransfer.tasks.weights import check_weights
+
+if TYPE_CHECKING:
+    from sktransfer.training.initial_state import InitialState
+
+
+class BaseTransfer(Runtime, FineTuning, ModelOptions, Tunable, CallbackSupportMixin, BaseEstimator):
+    """Source-then-target training of an encoder and a head."""
+
+    net_: Any
+    history_: list[dict[str, Any]]
+    stages_: list[dict[str, Any]]
+
+    # Whether -1 among the targets can be the marker of a target row without a label.
+    _minus_one_marks: ClassVar[bool] = True
+
+    # scikit-learn's metadata routing reads these: sample_domain is passed on without a request.
+    __metadata_request__fit = {"sample_domain": True}
+    __metadata_request__partial_fit = {"sample_domain": True}
+
+    def _resolve(self) -> ResolvedPlugins:
+        """Check parameters and find plugins, before data is touched or torch is imported."""
+        if isinstance(self.backbone, BaseTransfer):
+            raise TypeError(
+                f"backbone is a {type(self.backbone).__name__}, whose weights clone would drop: "
+                "wrap it, backbone=sklearn.frozen.FrozenEstimator(fitted)."
+            )
+        self._validate_params()
+        if isinstance(self.backbone, FrozenEstimator):
+            backbone = state_of_encoder(self.backbone).model.backbone
+        else:
+            backbone = self.backbone
+        backbone = self._plugin("backbone", backbone)
+        check_modality(self, backbone)
+        self._set_up_inputs(backbone)
+        return ResolvedPlugins(
+            backbone,
+            resolve("freeze", self.freeze),
+            resolve("head", self.head),
+            None if self.alignment is None else resolve("alignment", self.alignment),
+            None if self.regulariser is None else resolve("regulariser", self.regulariser),
+        )
+
+    def _validate_params(self) -> None:
+        check_decorated(type(self))
+        super()._validate_params()
+
+    def _set_up_inputs(self, backbone: Backbone) -> None:
+        """Hand the parameters about inputs on to the backbone."""
+
+    def _leave_out(self, inputs: Any, *columns: Any) -> tuple[Any, ...]:
+        """Leave out rows whose inputs cannot be read, if that is wanted."""
+        return inputs, *columns
+
+    def _variation(self) -> Any:
+        """Say how a training augments its inputs, if it does."""
+        return None
+
+    def _make_task(self, y: Any, weights: np.ndarray, earlier: Task | None, classes: Any) -> Task:
+        """Make the task from labelled targets.
+
+        ``earlier`` is the task of the training that this one continues, and ``classes`` what the
+        user passed to change its labels.
+        """
+        raise NotImplementedError(f"{type(self).__name__}._make_task")
+
+    def _fitted_task(self) -> Task | None:
+        """Make the task of the last fit again; None for an encoder alone."""
+        raise NotImplementedError(f"{type(self).__name__}._fitted_task")
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        sample_domain: Any,
+        *,
+        restart: bool,
+        classes: Any = None,
+    ) -> None:
+        """Validate, code, start, train and keep; ``restart`` forgets earlier stages."""
+        plugins = self._resolve()
+        inputs = self._read_new(X, plugins.backbone)
+        inputs, *columns = self._leave_out(inputs, y, sample_weight, sample_domain)
+        goes_on = not restart and self.__sklearn_is_fitted__()
+        if goes_on:
+            self._check_same_kind(inputs)
+        earlier = self._fitted_task() if goes_on else None
+        data = self._code(inputs, *columns, earlier=earlier, classes=classes)
+        initial, stage = (state_of_fitted(self), "target") if goes_on else self._initial_state()
+        self._keep(train(self, plugins, data, initial, stage, restart), plugins)
+
+    def _code(
+        self,
+        inputs: Any,
+        y: Any,
+        sample_weight: Any,
+        sample_domain: Any,
+        *,
+        earlier: Task | None = None,
+        classes: Any = None,
+    ) -> FitData:
+        """Code the targets of the rows that have any."""
+        n_rows = len(inputs)
+        if y is None:
+            raise ValueError(
+                "This estimator requires y to be passed, but the target y is None: one target for "
+                "each row of X is expected."
+            )
+        if _num_samples(y) != n_rows:
+            raise ValueError(
+                f"X and y have inconsistent numbers of samples: {n_rows} inputs, "
+                f"{_num_samples(y)} targets."
+            )
+        domains = check_domains(sample_domain, n_rows)
+        labelled = np.arange(n_rows)
+        if domains is not None:
+            labelled = labelled_rows(y, domains, minus_one=self._minus_one_marks)
+        if len(labelled) < n_rows:
+            y = _safe_indexing(y, labelled)
+        weights = check_weights(sample_weight, n_rows)[labelled]
+        task = self._make_task(y, weights, earlier, classes)
+        values = task.encode(y)
+        return FitData(inputs, task, values, task.row_weights(values, weights), labelled, domains)
+
+    def _initial_state(self) -> tuple[InitialState | None, str]:
+        """Give the weights that `fit` starts from, if not the pretrained ones, and the stage."""
+        if self.source is not None:
+            return state_of_source(self), "target"
+        tuned = isinstance(self.backbone, FrozenEstimator)
+        return (state_of_encoder(self.backbone) if tuned else None), "source"
+
+    def _keep(self, trained: Trained, plugins: ResolvedPlugins) -> None:
+        """Set the fitted attributes."""
+        self._replace_fitted(self._fitted_attributes(trained, plugins))
+
+    def _attributes_so_far(self, trained: Trained, plugins: ResolvedPlugins) -> dict[str, Any]:
+        """Give fitted attributes in the middle of a training, which goes on without them."""
+        attributes = self._fitted_attributes(trained, plugins)
+        net = attributes["net_"]
+        return {**attributes, "net_": type(net)(net.state)}
+
+    def _fitted_attributes(self, trained: Trained, plugins: ResolvedPlugins) -> dict[str, Any]:
+        """Give the fitted attributes that a training leads to."""
+        from sktransfer.training.state import FittedNet
+
+        model = trained.model
+        counts = {n: p.numel() for n, p in model.module.named_body_parameters()}
+        n_trained = sum(count for name, count in counts.items() if name in model.module.trained)
+        return {
+            **trained.attributes,
+            **({} if trained.task is None else trained.task.attributes()),
+            "backbone_": model.backbone,
+            "n_parameters_": {
+                "trained": n_trained,
+                "frozen": sum(counts.values()) - n_trained,
+            },
+            "net_": FittedNet(
+                module=model.module,
+                backbone=model.backbone,
+                backbone_seed=model.backbone_seed,
+                head=plugins.head,
+            ),
+        }
+
+    def _replace_fitted(self, attributes: dict[str, Any]) -> None:
+        # What this fit does not set was of an earlier one.
+        for name in [n for n in vars(self) if n.endswith("_") and not n.startswith("_")]:
+            delattr(self, name)
+        for name, value in attributes.items():
+            setattr(self, name, value)
+
+    def _wants_held_out(self) -> bool:
+        """Say whether something else than early stopping needs held-out rows."""
+        return False
+
+    def _report_on_inputs(
+        self, backbone: Backbone, X: list[Any], rows: list[Any]
+    ) -> dict[str, Any]:
+        """Give fitted attributes about inputs, and about what they were prepared as."""
+        return {}
+
+    def _predicted(self, X: Any, method: str) -> Any:
+        """Apply a method of the task to the outputs of inputs as they came."""
+        check_is_fitted(self)
+        task, head = self._fitted_task(), self.net_.head
+        function = getattr(task, method)
+        return self._mapped(X, lambda outputs: function(head, outputs))
+
+    def _module(self) -> Any:
+        """Get the fitted module on the device and in the precision that are asked for."""
+        from sktransfer.features.precision import resolve_precision
+        from sktransfer.training.device import resolve_device
+
+        device = resolve_device(self.device)
+        module = self.net_.on(device, resolve_precision(self.precision, device))
+        module.compiled = bool(self.compile)
+        return module
+
+    def _mapped(self, X: Any, function: Callable[[Any], Any]) -> Any:
+        """Apply a function to the head's outputs, in double precision, of inputs as they came."""
+        from sktransfer.features.encode import unique_index
+
+        module, store = self._module(), self._store()
+        results = []
+        for inputs in in_parts(X, self._read):
+            index = unique_index(inputs)
+            part = joined(module.map_outputs(list(index), function, store))
+            if len(index) < len(inputs):
+                part = part[[index[x] for x in inputs]]
+            results.append(part)
+        return joined(results)
+
+    def _store(self) -> Any:
+        """Give the store of features for predictions, which go on without it."""
+        from sktransfer.features.store import open_store
+
+        try:
+            return open_store(self.cache)
+        except (ImportError, OSError) as error:
+            warn_user(f"cache={str(self.cache)!r} is not used: {error}")
+            return None
+
+    def save(self, path: str | os.PathLike[str], *, embed_backbone: bool = False) -> None:
+        """Write the fitted estimator into a folder; `sktransfer.load` reads it.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A folder that does not exist yet, or one that `save` wrote, which is replaced.
+        embed_backbone : bool, default=False
+            Whether to copy the pretrained weights, so that the folder needs nothing beside it.
+            By default they are stored as a reference and a hash.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        OSError
+            If the folder cannot be written; what was there before is still there.
+        """
+        from sktransfer.estimators.files import save
+
+        check_is_fitted(self)
+        save(self, path, embed_backbone=embed_backbone)
+
+    def export_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write encoder and head as an ONNX file, with any number of inputs of any length.
+
+        It takes what the tokenizer gives, or pixels, and computes in fp32;
+        `sktransfer.serving.with_onnx` and ``sktransfer predict --onnx`` predict through it. Needs
+        the extra ``onnx``.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, which is replaced. Weights of more than 2 GB go into a second file beside it.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        ImportError
+            If onnx, onnxscript or onnxruntime is missing.
+        ValueError
+            If the model cannot be exported, or the file gives other outputs and is not written.
+        """
+        from pathlib import Path
+
+        from sktransfer.serving.onnx import export_onnx
+
+        check_is_fitted(self)
+        # A module of its own: others may predict with this one meanwhile, in another precision.
+        module = self.net_.state.build("cpu", "fp32")
+        export_onnx(module, self._examples(module.encoder), Path(path))
+
+    def _examples(self, encoder: Any) -> list[Any]:
+        """Give some inputs of different lengths, for what has to be tried out."""
+        raise NotImplementedError(f"{type(self).__name__}._examples")
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "net_")

@@ -1,0 +1,355 @@
+"""The story of one training: settle, build, train, calibrate, and report."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sktransfer._warnings import warn_user
+from sktransfer.estimators._callback_bridge import CallbackBridge
+from sktransfer.estimators._domains import check_both_domains
+from sktransfer.estimators._scoring import output_scorer
+from sktransfer.plugins import (
+    Alignment,
+    Backbone,
+    Decision,
+    FreezeStrategy,
+    Head,
+    Regulariser,
+    Task,
+)
+
+if TYPE_CHECKING:
+    from sktransfer.training.initial_state import Execution, InitialState, Model
+
+__all__ = ["FitData", "ResolvedPlugins", "Trained", "execution_of", "train"]
+
+
+@dataclass(frozen=True)
+class ResolvedPlugins:
+    """The plugins that an estimator was told to use, as its own copies."""
+
+    backbone: Backbone
+    freeze: FreezeStrategy
+    head: Head | None = None
+    alignment: Alignment | None = None
+    regulariser: Regulariser | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FitData:
+    """Validated inputs, and the coded targets of those that have a label.
+
+    Attributes
+    ----------
+    inputs : list of n inputs
+        What the modality validated.
+    task : Task
+        How targets are coded.
+    values : ndarray with an entry for each labelled row
+        Coded targets.
+    weights : ndarray of float64 with an entry for each labelled row
+        Not normalised.
+    labelled : ndarray of int64
+        Positions of the labelled rows among the inputs, in ascending order.
+    domains : ndarray of int64 of shape (n,) or None
+        Below 0 for target rows; None where nothing was said of domains.
+    """
+
+    inputs: list[Any]
+    task: Task
+    values: np.ndarray
+    weights: np.ndarray
+    labelled: np.ndarray
+    domains: np.ndarray | None = None
+
+    def in_use(self, alignment: Alignment | None) -> FitData:
+        """Leave out rows that nothing is learned from: of weight zero, or without label and use."""
+        if alignment is not None:
+            check_both_domains(self.domains, alignment)
+        n_unlabelled = len(self.inputs) - len(self.labelled)
+        if n_unlabelled and alignment is None:
+            warn_user(
+                f"{n_unlabelled} of {len(self.inputs)} rows have no label and are left out, since "
+                "nothing uses them: pass alignment=... to learn from them."
+            )
+        weighed = np.flatnonzero(self.weights)
+        kept = self.labelled[weighed]
+        if alignment is not None:
+            useless = np.setdiff1d(self.labelled, kept)
+            kept = np.setdiff1d(np.arange(len(self.inputs)), useless)
+        if len(kept) == len(self.inputs):
+            return self
+        return FitData(
+            _take(self.inputs, kept),
+            self.task,
+            self.values[weighed],
+            self.weights[weighed],
+            np.searchsorted(kept, self.labelled[weighed]),
+            None if self.domains is None else self.domains[kept],
+        )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A training that succeeded, before anything of it is kept."""
+
+    model: Model
+    task: Task | None
+    attributes: dict[str, Any]
+
+
+def train(
+    estimator: Any,
+    plugins: ResolvedPlugins,
+    data: FitData,
+    initial: InitialState | None,
+    stage: str,
+    restart: bool,
+) -> Trained:
+    """Train one stage; the estimator stays as it is.
+
+    Parameters
+    ----------
+    estimator : estimator of sktransfer
+        Its parameters say how.
+    plugins : ResolvedPlugins
+        What is trained, and by which strategy.
+    data : FitData
+        What is trained on.
+    initial : InitialState or None
+        Earlier weights.
+    stage : {"source", "target"}
+        What the training is for.
+    restart : bool
+        Whether it forgets earlier stages.
+
+    Returns
+    -------
+    trained : Trained
+    """
+    from sktransfer.features.store import open_store
+    from sktransfer.training.frozen_prefix import FrozenPrefix
+    from sktransfer.training.initial_state import build_model
+    from sktransfer.training.losses import LossTerms, Supervised, auxiliary_terms
+    from sktransfer.training.schedule import make_schedule
+    from sktransfer.training.seeding import isolated_rng
+    from sktransfer.training.stage import HeadFit, Monitoring, Optimisation, Stage
+
+    assert plugins.head is not None
+    store = open_store(estimator.cache)
+    data = data.in_use(plugins.alignment)
+    task = data.task
+    if restart:
+        task.check_trainable(data.values)
+    # A stage that goes on draws other batches than those before it.
+    execution = execution_of(estimator, 0 if restart else len(getattr(estimator, "stages_", ())))
+    decision = _decide(estimator, plugins, data, initial, stage)
+    with isolated_rng(execution.seed, execution.device):
+        model = build_model(plugins.backbone, data.inputs, plugins.head, task, initial, execution)
+        encoder = model.module.encoder
+        terms = LossTerms(
+            Supervised(task, plugins.head),
+            auxiliary_terms(
+                (plugins.alignment, plugins.regulariser),
+                encoder.dim,
+                len(task.names),
+                execution.device,
+            ),
+        )
+        if initial is not None:
+            terms.load_weights(initial.model.term_weights)
+        schedule = make_schedule(
+            decision.strategy,
+            model.backbone,
+            plugins.head,
+            list(encoder.blocks),
+            stage=stage,
+            n_rows=len(data.labelled),
+            max_epochs=estimator.max_epochs,
+            lr=estimator.lr,
+        )
+        rows = encoder.prepare(data.inputs)
+        report = estimator._report_on_inputs(model.backbone, data.inputs, rows)
+        stops = estimator.early_stopping and schedule.n_probe < len(schedule.epochs)
+        rows_train, rows_valid = _split(estimator, data, rows, stops, execution.seed)
+
+        def attributes_so_far(task: Task) -> dict[str, Any]:
+            return estimator._attributes_so_far(Trained(model, task, report), plugins)
+
+        bridge = CallbackBridge(
+            estimator,
+            attributes_so_far,
+            task,
+            len(schedule.epochs) - max(0, schedule.n_probe - 1),
+            data,
+        )
+        bridge.begin_fit()
+        prefix = FrozenPrefix(
+            model.module,
+            store,
+            estimator._variation(),
+            views_recur=isinstance(estimator.random_state, Integral),
+            seed=execution.seed,
+        )
+        result = Stage(
+            prefix=prefix,
+            terms=terms,
+            strategy=decision.strategy,
+            schedule=schedule,
+            train=rows_train,
+            valid=rows_valid if stops else None,
+            optimisation=Optimisation(
+                batch_size=int(estimator.batch_size),
+                weight_decay=float(estimator.weight_decay),
+                warmup=float(estimator.warmup),
+                average=estimator.average,
+            ),
+            head_fit=HeadFit(float(plugins.head.C), model.anchor),
+            monitoring=Monitoring(
+                score=output_scorer(estimator.scoring, task, plugins.head),
+                patience=int(estimator.n_iter_no_change),
+                observer=bridge,
+                callbacks=estimator.callbacks or (),
+                verbose=int(estimator.verbose),
+            ),
+            seed=execution.seed,
+        ).run()
+        if rows_valid is not None:
+            task = _calibrate(task, plugins.head, model, rows_valid)
+        bridge.end_fit(task)
+    stage_report = {
+        "stage": stage,
+        "rows": len(rows_train.labelled()),
+        "rows_held_out": 0 if rows_valid is None else len(rows_valid),
+        "epochs": len(result.history),
+        "strategy": repr(decision.strategy),
+        "blocks": [block for block in encoder.blocks if block in schedule.blocks],
+        "labels_kept": model.change.kept,
+        "labels_added": model.change.added,
+        "labels_dropped": model.change.dropped,
+        "head": "new" if model.anchor is None else "kept",
+    }
+    by_epochs = schedule.n_probe < len(schedule.epochs)
+    attributes = {
+        "history_": [*([] if restart else getattr(estimator, "history_", [])), *result.history],
+        "stages_": [*([] if restart else getattr(estimator, "stages_", [])), stage_report],
+        "decision_": {
+            "freeze": repr(decision.strategy),
+            "reason": decision.reason,
+            f"rows_per_{task.unit}": round(task.rows_each(data.values), 2),
+            "max_epochs": len(schedule.epochs) if by_epochs else 0,
+            "lr": result.lr,
+            "batch_size": int(estimator.batch_size),
+            "precision": result.precision or execution.precision,
+            "device": execution.device,
+            "frozen_prefix": result.prefix,
+        },
+        "freeze_": decision.strategy,
+        "n_iter_": result.n_iter,
+        **report,
+    }
+    return Trained(model, task, attributes)
+
+
+def execution_of(estimator: Any, n_stages: int = 0) -> Execution:
+    """Settle where and how an estimator computes.
+
+    Parameters
+    ----------
+    estimator : estimator of sktransfer
+        With the parameters.
+    n_stages : int, default=0
+        How many stages came before, since each draws a seed of its own.
+
+    Returns
+    -------
+    execution : Execution
+    """
+    from sktransfer.features.precision import resolve_precision
+    from sktransfer.training.device import resolve_device
+    from sktransfer.training.initial_state import Execution
+    from sktransfer.training.seeding import draw_seed
+
+    device = resolve_device(estimator.device)
+    return Execution(
+        device=device,
+        precision=resolve_precision(estimator.precision, device),
+        seed=draw_seed(estimator.random_state, n_stages),
+        compiled=bool(estimator.compile),
+    )
+
+
+def _decide(
+    estimator: Any,
+    plugins: ResolvedPlugins,
+    data: FitData,
+    initial: InitialState | None,
+    stage: str,
+) -> Decision:
+    """Ask a strategy which one it stands for, and warn of parameters that have no use then."""
+    untouched = initial is None or not initial.model.body
+    decision = plugins.freeze.decide(
+        rows=data.task.rows_each(data.values),
+        per=data.task.unit,
+        pretrained=plugins.backbone.pretrained,
+        stage=stage,
+        frozen_below=plugins.backbone.frozen_below if untouched else 0,
+    )
+    strategy = decision.strategy
+    # Who asks for it by name may search over strategies, with one number of epochs for all.
+    chosen = plugins.freeze.settles and not strategy.trains_body and strategy.fits_head_first
+    useless = [
+        *([] if estimator.max_epochs == "auto" else [f"max_epochs={estimator.max_epochs}"]),
+        *(["early_stopping=True"] if estimator.early_stopping else []),
+    ]
+    if chosen and useless:
+        warn_user(
+            f"freeze='auto' fits the head alone here ({decision.reason}), and that to convergence, "
+            f"so that {' and '.join(useless)} {'has' if len(useless) == 1 else 'have'} no effect. "
+            "freeze='head_by_epochs' and 'full' train by epochs."
+        )
+    return decision
+
+
+def _split(
+    estimator: Any, data: FitData, rows: Sequence[Any], stops: bool, seed: int
+) -> tuple[Any, Any]:
+    """Put rows and targets together, and hold labelled rows out where something needs them."""
+    from sktransfer.training.batch import TrainingRows
+    from sktransfer.training.holdout import hold_out
+
+    values = np.zeros((len(rows), *data.values.shape[1:]), dtype=data.values.dtype)
+    weights = np.zeros(len(rows))
+    values[data.labelled], weights[data.labelled] = data.values, data.weights
+    whole = TrainingRows(rows, values, weights, 0.0, data.inputs, data.domains)
+    everything = np.arange(len(rows))
+    if not (stops or estimator._wants_held_out()):
+        return whole.normalised(), None
+    strata = data.task.strata(data.values)
+    fraction = float(estimator.validation_fraction)
+    _, held_out = hold_out(len(data.labelled), strata, fraction, seed)
+    valid = data.labelled[held_out]
+    train = np.setdiff1d(everything, valid)
+    return whole.take(train).normalised(), whole.take(valid).normalised()
+
+
+def _calibrate(task: Task, head: Head, model: Model, valid: Any) -> Task:
+    """Learn from held-out rows how outputs are read."""
+    from sktransfer.features.encode import encode_rows
+
+    module = model.module
+    outputs = module.outputs(encode_rows(module.encoder, valid.rows, module.precision))
+    return task.calibrate(head, outputs, valid.values, valid.weights)
+
+
+def _take(inputs: list[Any], index: np.ndarray) -> list[Any]:
+    """Select inputs; a copy keeps what the list knows of its columns."""
+    selected = copy.copy(inputs)
+    selected[:] = [inputs[i] for i in index]
+    return selected

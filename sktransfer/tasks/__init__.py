@@ -1,0 +1,1 @@
+"""What a target is: one class, several labels, numbers."""

@@ -1,0 +1,20 @@
+"""Weights of rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight
+
+__all__ = ["check_weights"]
+
+
+def check_weights(sample_weight: Any, n_rows: int) -> np.ndarray:
+    """Check weights of rows, of which at least one has to count."""
+    weights = _check_sample_weight(
+        sample_weight, np.empty(n_rows), dtype=np.float64, ensure_non_negative=True, copy=True
+    )
+    if not weights.any():
+        raise ValueError("sample_weight leaves every row at weight zero.")
+    return weights
