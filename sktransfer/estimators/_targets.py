@@ -327,7 +327,7 @@ def numbers_targets(
     """
     if y is None:
         raise ValueError(
-            "This estimator requires y to be passed, but the target y is None: one number a text."
+            "This estimator requires y to be passed, but the target y is None: one number a row."
         )
     if issparse(y):
         raise TypeError("Sparse data was passed for y, but dense data is required.")
@@ -336,7 +336,8 @@ def numbers_targets(
     numbers = numbers.reshape(len(numbers), -1)
     if len(numbers) != n_rows:
         raise ValueError(
-            f"X and y have inconsistent numbers of samples: {n_rows} texts, {len(numbers)} targets."
+            f"X and y have inconsistent numbers of samples: {n_rows} inputs, {len(numbers)} "
+            "targets."
         )
     weights = check_weights(sample_weight, n_rows)
     if scaling is None:

@@ -187,7 +187,7 @@ def test_numbers_of_any_type_are_read(data, dtype):
         ([np.inf, *range(149)], ValueError, "Input y contains infinity"),
         ([None, *range(149)], ValueError, "Input y contains NaN"),
         (["good", "bad"] * 75, ValueError, "could not convert string to float"),
-        (range(149), ValueError, "150 texts, 149 targets"),
+        (range(149), ValueError, "150 inputs, 149 targets"),
         (np.zeros((150, 2, 2)), ValueError, "dim 3"),
         (sparse.csr_matrix((150, 1)), TypeError, "dense data is required"),
     ],
