@@ -377,3 +377,11 @@ def test_numbers_of_images_are_compared_with_a_column(prices, of_prices, numbere
     errors = load(of_prices).predict(list(prices)) - list(prices.values())
     measured = json.loads(done.stdout)
     assert (measured["rows"], measured["mae"]) == (12, pytest.approx(abs(errors).mean()))
+
+
+@pytest.mark.parametrize("option", ["--sheet", "--confusion"])
+def test_numbers_have_no_picture_of_labels(tmp_path, of_prices, numbered, sktransfer, option):
+    picture = tmp_path / "drawn.png"
+    done = sktransfer("evaluate", of_prices, numbered, *COLUMN, "--label", "price", option, picture)
+    assert option in usage_error_of(done)
+    assert not picture.exists()
