@@ -14,6 +14,7 @@ if _TYPE_CHECKING:
     from sktransfer.estimators.files import load
     from sktransfer.estimators.image_classifier import TransferImageClassifier
     from sktransfer.estimators.image_encoder import TransferImageEncoder
+    from sktransfer.estimators.image_regressor import TransferImageRegressor
     from sktransfer.estimators.selective import SelectiveClassifier
     from sktransfer.estimators.text_classifier import TransferTextClassifier
     from sktransfer.estimators.text_encoder import TransferTextEncoder
@@ -27,6 +28,7 @@ _PUBLIC = {
     "SelectiveClassifier": "sktransfer.estimators.selective",
     "TransferImageClassifier": "sktransfer.estimators.image_classifier",
     "TransferImageEncoder": "sktransfer.estimators.image_encoder",
+    "TransferImageRegressor": "sktransfer.estimators.image_regressor",
     "TransferSearchCV": "sktransfer.tuning.search",
     "TransferTextClassifier": "sktransfer.estimators.text_classifier",
     "TransferTextEncoder": "sktransfer.estimators.text_encoder",
@@ -42,6 +44,7 @@ __all__ = [
     "TrainingDivergedError",
     "TransferImageClassifier",
     "TransferImageEncoder",
+    "TransferImageRegressor",
     "TransferSearchCV",
     "TransferTextClassifier",
     "TransferTextEncoder",

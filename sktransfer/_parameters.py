@@ -198,9 +198,9 @@ def check_decorated(cls: type) -> None:
             undecorated = base if i < at else cls.__mro__[at - 1]
             names = ", ".join(map(repr, sorted(lost)))
             raise TypeError(
-                f"{undecorated.__name__} adds or changes the parameters {names}, but is not "
-                f"decorated, so its constructor does not know: write @with_parameters above "
-                f"class {undecorated.__name__}, or annotate as ClassVar what is no parameter."
+                f"{undecorated.__name__} adds or changes the parameters {names} but is not "
+                "decorated, and so its constructor does not know them: write @with_parameters "
+                f"above class {undecorated.__name__}, or annotate as ClassVar what is no parameter."
             )
 
 

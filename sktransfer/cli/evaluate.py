@@ -87,11 +87,12 @@ def evaluate(
     inputs, values, cells = only_readable(inputs, on_bad_image)
     table = inputs.table
     predicts_numbers = _predicts_numbers(estimator, model)
-    if confusion is not None and predicts_numbers:
-        raise typer.BadParameter(
-            f"{model} predicts numbers; only labels can be taken for one another.",
-            param_hint="--confusion",
-        )
+    for option, picture in (("--confusion", confusion), ("--sheet", sheet)):
+        if picture is not None and predicts_numbers:
+            raise typer.BadParameter(
+                f"{model} predicts numbers; only labels can be taken for one another.",
+                param_hint=option,
+            )
     if errors is not None:
         check_names(table, NUMBER_COLUMNS if predicts_numbers else LABEL_COLUMNS)
     if predicts_numbers:

@@ -33,8 +33,8 @@ def warn_of_image_paths(texts: Sequence[Any]) -> None:
         return
     warn_user(
         f"X looks like paths of images ({paths[0]!r}), and their names are trained on as texts. "
-        "TransferImageClassifier and TransferImageEncoder read the images; on the command line, "
-        "name the column of paths with --image COLUMN."
+        "TransferImageClassifier, TransferImageRegressor and TransferImageEncoder read the "
+        "images; on the command line, name the column of paths with --image COLUMN."
     )
 
 

@@ -32,6 +32,7 @@ __all__ = ["load", "save"]
 _ESTIMATORS = {
     "TransferImageClassifier": "sktransfer.estimators.image_classifier",
     "TransferImageEncoder": "sktransfer.estimators.image_encoder",
+    "TransferImageRegressor": "sktransfer.estimators.image_regressor",
     "TransferTextClassifier": "sktransfer.estimators.text_classifier",
     "TransferTextEncoder": "sktransfer.estimators.text_encoder",
     "TransferTextRegressor": "sktransfer.estimators.text_regressor",

@@ -16,7 +16,7 @@ _CELL = 8
 
 
 class RowsAsImages(RowsAsInputs):
-    """Let a classifier or transformer of images take tables of numbers, for tests.
+    """Let an estimator of images take tables of numbers, for tests.
 
     `sklearn.utils.estimator_checks.check_estimator` hands out tables, and skips nearly all of its
     checks for an estimator that takes images. This one draws each row as a grey picture, a square

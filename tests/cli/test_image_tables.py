@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sktransfer import TransferImageClassifier, load
+from sktransfer import TransferImageClassifier, TransferImageRegressor, load
 from sktransfer.cli.tables import read_table
 from sktransfer.datasets import read_image_folder
 
@@ -338,3 +338,50 @@ def test_a_column_of_paths_that_is_trained_on_as_texts_is_warned_of(tmp_path, ta
     (line,) = done.stderr.splitlines()
     assert line.startswith("warning: X looks like paths of images ('photos/lying/0.png')")
     assert line.endswith("name the column of paths with --image COLUMN.")
+
+
+# --- models that predict numbers ----------------------------------------------------------------
+
+
+@pytest.fixture
+def prices(tmp_path, photos):
+    """Paths of twelve images, and a number for each."""
+    return {str(tmp_path / path): 5.0 + i for i, path, _ in rows_of(tmp_path)}
+
+
+@pytest.fixture
+def numbered(tmp_path, prices):
+    """The same as a table."""
+    rows = [(os.path.relpath(path, tmp_path), price) for path, price in prices.items()]
+    return write(tmp_path / "numbers.csv", rows, ("file", "price"))
+
+
+@pytest.fixture
+def of_prices(tmp_path, network, prices):
+    """A model of these numbers."""
+    reg = TransferImageRegressor(network, freeze="frozen", device="cpu", random_state=0)
+    reg.fit(list(prices), list(prices.values())).save(tmp_path / "prices")
+    return tmp_path / "prices"
+
+
+def test_numbers_of_images_are_predicted(prices, of_prices, numbered, sktransfer):
+    found = predictions(sktransfer("predict", of_prices, numbered, *COLUMN))
+    expected = load(of_prices).predict(list(prices))
+    assert [float(row["prediction"]) for row in found] == pytest.approx(expected.tolist())
+    assert {row["error"] for row in found} == {""}
+
+
+def test_numbers_of_images_are_compared_with_a_column(prices, of_prices, numbered, sktransfer):
+    done = sktransfer("evaluate", of_prices, numbered, *COLUMN, "--label", "price", "--json")
+    assert done.exit_code == 0, done.output
+    errors = load(of_prices).predict(list(prices)) - list(prices.values())
+    measured = json.loads(done.stdout)
+    assert (measured["rows"], measured["mae"]) == (12, pytest.approx(abs(errors).mean()))
+
+
+@pytest.mark.parametrize("option", ["--sheet", "--confusion"])
+def test_numbers_have_no_picture_of_labels(tmp_path, of_prices, numbered, sktransfer, option):
+    picture = tmp_path / "drawn.png"
+    done = sktransfer("evaluate", of_prices, numbered, *COLUMN, "--label", "price", option, picture)
+    assert option in usage_error_of(done)
+    assert not picture.exists()
