@@ -27,7 +27,7 @@ from sktransfer.estimators._modality import check_modality
 from sktransfer.estimators._params import FineTuning, ModelOptions, Runtime
 from sktransfer.estimators._search_space import Tunable
 from sktransfer.estimators._training import FitData, ResolvedPlugins, Trained, train
-from sktransfer.plugins import Backbone, Task, resolve
+from sktransfer.plugins import Backbone, Task, Truncation, resolve
 from sktransfer.tasks.weights import check_weights
 
 if TYPE_CHECKING:
@@ -205,9 +205,9 @@ class BaseTransfer(Runtime, FineTuning, ModelOptions, Tunable, CallbackSupportMi
         return False
 
     def _report_on_inputs(
-        self, backbone: Backbone, X: list[Any], rows: list[Any]
+        self, backbone: Backbone, X: list[Any], truncation: Truncation | None
     ) -> dict[str, Any]:
-        """Give fitted attributes about inputs, and about what they were prepared as."""
+        """Give fitted attributes about inputs, and about what is not read of them."""
         return {}
 
     def _predicted(self, X: Any, method: str) -> Any:
@@ -215,7 +215,7 @@ class BaseTransfer(Runtime, FineTuning, ModelOptions, Tunable, CallbackSupportMi
         check_is_fitted(self)
         task, head = self._fitted_task(), self.net_.head
         function = getattr(task, method)
-        return self._mapped(X, lambda outputs: function(head, outputs))
+        return self._mapped(X, lambda outputs, lengths: function(head, outputs, lengths))
 
     def _module(self) -> Any:
         """Get the fitted module on the device and in the precision that are asked for."""
@@ -227,7 +227,7 @@ class BaseTransfer(Runtime, FineTuning, ModelOptions, Tunable, CallbackSupportMi
         module.compiled = bool(self.compile)
         return module
 
-    def _mapped(self, X: Any, function: Callable[[Any], Any]) -> Any:
+    def _mapped(self, X: Any, function: Callable[..., Any]) -> Any:
         """Apply a function to the head's outputs, in double precision, of inputs as they came."""
         from sktransfer.features.encode import unique_index
 

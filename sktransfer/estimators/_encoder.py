@@ -137,8 +137,9 @@ class BaseTransferEncoder(
         initial, _ = self._initial_state()
         with isolated_rng(execution.seed, execution.device):
             model = build_model(plugins.backbone, inputs, None, None, initial, execution)
-        rows = model.module.encoder.prepare(inputs)
-        report = self._report_on_inputs(model.backbone, inputs, rows)
+        encoder = model.module.encoder
+        truncation = encoder.truncation(encoder.prepare(inputs))
+        report = self._report_on_inputs(model.backbone, inputs, truncation)
         attributes = {"freeze_": plugins.freeze, "stages_": [], "history_": [], **report}
         self._keep(Trained(model, None, attributes), replace(plugins, head=None))
 

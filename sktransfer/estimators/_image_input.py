@@ -10,12 +10,11 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _num_samples
 
 from sktransfer._warnings import warn_user
-from sktransfer.estimators._modality import hand_on
 from sktransfer.estimators._params import ImageOptions
 from sktransfer.images.augmentation import ImageAugmentation
 from sktransfer.images.pictures import Pictures, check_pictures
 from sktransfer.images.readable import unreadable
-from sktransfer.plugins import Backbone
+from sktransfer.plugins import Backbone, Truncation
 
 # Of the images that are left out, so many are named in the warning.
 _NAMED = 3
@@ -39,8 +38,8 @@ class ImageInput(ImageOptions):
 
     def _set_up_inputs(self, backbone: Backbone) -> None:
         """Hand on the size, and check what does not need the backbone."""
-        size = None if self.image_size is None else int(self.image_size)
-        hand_on(self, backbone, {"image_size": size})
+        if self.image_size is not None:
+            backbone.forward_params({"image_size": int(self.image_size)})
         if self.augmentation is not None:
             self.augmentation._validate_params()
 
@@ -81,7 +80,9 @@ class ImageInput(ImageOptions):
     def _variation(self) -> ImageAugmentation | None:
         return self.augmentation
 
-    def _report_on_inputs(self, backbone: Backbone, X: Any, rows: list[Any]) -> dict[str, Any]:
+    def _report_on_inputs(
+        self, backbone: Backbone, X: Any, truncation: Truncation | None
+    ) -> dict[str, Any]:
         """Give fitted attributes about the training images."""
         return {"bad_images_": dict(X.bad)}
 

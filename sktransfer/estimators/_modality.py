@@ -58,31 +58,3 @@ def check_source(estimator: Any, source: Any) -> None:
             f"{type(source).__name__}, which reads {READS[source.modality]}: start from a model "
             f"of {wanted}, or leave source out."
         )
-
-
-def hand_on(estimator: Any, backbone: Backbone, asked: dict[str, Any]) -> None:
-    """Set parameters of a backbone that were given to the estimator.
-
-    Parameters
-    ----------
-    estimator : estimator of sktransfer
-        Has parameters of these names.
-    backbone : Backbone
-        A copy of one's own, which is changed.
-    asked : dict of str to object
-        None where nothing was given.
-
-    Raises
-    ------
-    ValueError
-        If the backbone has no such parameter.
-    """
-    own = backbone.get_params(deep=False)
-    for name, value in asked.items():
-        if value is None:
-            continue
-        if name not in own:
-            raise ValueError(
-                f"{name}={value!r} is given, but {type(backbone).__name__} has no such parameter."
-            )
-        backbone.set_params(**{name: value})

@@ -6,11 +6,10 @@ from typing import Any, ClassVar
 
 from sktransfer._warnings import warn_user
 from sktransfer.estimators._mistaken import warn_of_image_paths
-from sktransfer.estimators._modality import hand_on
 from sktransfer.estimators._params import TextOptions
 from sktransfer.estimators._scripts import share_not_latin
 from sktransfer.estimators._texts import Pairs, check_texts
-from sktransfer.plugins import Backbone
+from sktransfer.plugins import Backbone, Truncation
 
 # From these shares of cut tokens, and of letters, on, a user should know that another way exists.
 _MANY_CUT = 0.1
@@ -31,7 +30,7 @@ class TextInput(TextOptions):
             "long_text": None if self.long_text == "truncate" else self.long_text,
             "stride": None if self.stride is None else int(self.stride),
         }
-        hand_on(self, backbone, asked)
+        backbone.forward_params({name: v for name, v in asked.items() if v is not None})
 
     def _read_new(self, X: Any, backbone: Backbone) -> list[Any]:
         """Check texts to be trained on."""
@@ -69,39 +68,39 @@ class TextInput(TextOptions):
             )
 
     def _report_on_inputs(
-        self, backbone: Backbone, X: list[Any], rows: list[Any]
+        self, backbone: Backbone, X: list[Any], truncation: Truncation | None
     ) -> dict[str, Any]:
         """Give fitted attributes about the training texts: what they are, and what was cut."""
-        found: dict[str, Any] = {"pairs_": isinstance(X[0], tuple)}
-        if found["pairs_"]:
-            found["pair_columns_"] = list(X.columns) if isinstance(X, Pairs) else None
-        if not hasattr(rows[0], "cut"):
-            return found
-        tokens, cut = sum(row.tokens for row in rows), sum(row.cut for row in rows)
-        n_cut = sum(row.cut > 0 for row in rows)
-        if cut > _MANY_CUT * tokens:
+        report: dict[str, Any] = {"pairs_": isinstance(X[0], tuple)}
+        if report["pairs_"]:
+            report["pair_columns_"] = list(X.columns) if isinstance(X, Pairs) else None
+        if truncation is None:
+            return report
+        if truncation.n_cut > _MANY_CUT * truncation.n_tokens:
+            reads_more = any(name.endswith("long_text") for name in backbone.get_params())
             warn_user(
-                f"{cut / tokens:.0%} of the training texts' tokens are cut off, in {n_cut} of "
-                f"{len(rows)} texts: "
+                f"{truncation.n_cut / truncation.n_tokens:.0%} of the training texts' tokens are "
+                f"cut off, in {truncation.n_inputs} of {len(X)} texts: "
                 + (
                     "long_text='window_mean' reads them all, long_text='head_tail' reads both ends."
-                    if "long_text" in backbone.get_params(deep=False)
+                    if reads_more
                     else "a larger max_length reads more."
                 )
             )
-        found["truncation_report_"] = {
-            "texts": len(rows),
-            "texts_cut": n_cut,
-            "tokens": tokens,
-            "tokens_cut": cut,
+        report["truncation_report_"] = {
+            "texts": len(X),
+            "texts_cut": truncation.n_inputs,
+            "tokens": truncation.n_tokens,
+            "tokens_cut": truncation.n_cut,
         }
-        return found
+        return report
 
     def _examples(self, encoder: Any) -> list[Any]:
         """Give texts of different lengths, the first of several windows where there are any."""
         words = "a film that is neither good nor bad, but long: "
-        windows = "window" in self.backbone_.get_params().get("long_text", "")
-        n_words = 2 * encoder.max_length if windows else 600
+        params = self.backbone_.get_params()
+        long_text = next((v for name, v in params.items() if name.endswith("long_text")), "")
+        n_words = 2 * encoder.max_length if "window" in str(long_text) else 600
         texts = [words * n for n in (n_words // 10 + 1, n_words // 20, 1, 12, 3)] + ["", "good"]
         return [(text, words) for text in texts] if self.pairs_ else texts
 

@@ -175,7 +175,7 @@ def train(
             lr=estimator.lr,
         )
         rows = encoder.prepare(data.inputs)
-        report = estimator._report_on_inputs(model.backbone, data.inputs, rows)
+        report = estimator._report_on_inputs(model.backbone, data.inputs, encoder.truncation(rows))
         stops = estimator.early_stopping and schedule.n_probe < len(schedule.epochs)
         rows_train, rows_valid = _split(estimator, data, rows, stops, execution.seed)
 
@@ -325,6 +325,8 @@ def _split(
     from sktransfer.training.holdout import hold_out
 
     values = np.zeros((len(rows), *data.values.shape[1:]), dtype=data.values.dtype)
+    if data.task.of_states:
+        values[:] = [data.task.unlabelled_values(x) for x in data.inputs]
     weights = np.zeros(len(rows))
     values[data.labelled], weights[data.labelled] = data.values, data.weights
     whole = TrainingRows(rows, values, weights, 0.0, data.inputs, data.domains)
@@ -341,11 +343,16 @@ def _split(
 
 def _calibrate(task: Task, head: Head, model: Model, valid: Any) -> Task:
     """Learn from held-out rows how outputs are read."""
+    import torch
+
     from sktransfer.features.encode import encode_rows
 
     module = model.module
-    outputs = module.outputs(encode_rows(module.encoder, valid.rows, module.precision))
-    return task.calibrate(head, outputs, valid.values, valid.weights)
+    if module.of_states:
+        features = torch.cat(module.state_features(valid.rows))
+    else:
+        features = encode_rows(module.encoder, valid.rows, module.precision)
+    return task.calibrate(head, module.outputs(features), *valid.flat())
 
 
 def _take(inputs: list[Any], index: np.ndarray) -> list[Any]:

@@ -24,7 +24,7 @@ from sktransfer.persistence.folder import (
     read_manifest,
     write_manifest,
 )
-from sktransfer.plugins import Backbone, resolve
+from sktransfer.plugins import Backbone, Fingerprint, resolve
 
 __all__ = ["load", "save"]
 
@@ -162,9 +162,10 @@ def _write(estimator: Any, folder: Path, embed_backbone: bool) -> None:
             "backbone_embedded": embed_backbone,
             "unlearned": unlearned,
             "backbone_seed": state.backbone_seed,
-            "fingerprint": state.fingerprint,
+            "fingerprint": str(state.fingerprint),
             "head": encode(state.head),
             "n_outputs": state.n_outputs,
+            "of_states": state.of_states,
         },
     }
     write_manifest(folder, content)
@@ -237,11 +238,12 @@ def _read(folder: Path, trust_remote_code: bool) -> Any:
         state = ModelState(
             backbone=decode(_absolute(model["backbone"], folder)),
             backbone_seed=int(model["backbone_seed"]),
-            fingerprint=str(model["fingerprint"]),
+            fingerprint=Fingerprint.parse(str(model["fingerprint"])),
             head=decode(model["head"]),
             n_outputs=int(model["n_outputs"]),
             body={},
             head_weights={},
+            of_states=bool(model.get("of_states", False)),
         )
         if model["backbone_embedded"] and not isinstance(params["backbone"], FrozenEstimator):
             before = {k: decode(v) for k, v in model.get("unlearned", {}).items()}

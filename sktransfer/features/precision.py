@@ -71,11 +71,11 @@ def copy_in_bf16(encoder: Any, rows: Sequence[Any]) -> Any:
         None where it offers no copy; also, with a warning, where the architecture does not compute
         in bfloat16 as a whole, or not as it should. Autocast runs it all the same.
     """
-    if not hasattr(encoder, "in_bf16"):
-        return None
     few = sorted(rows, key=len)[:2]
     try:
         copy = encoder.in_bf16()
+        if copy is None:
+            return None
         with torch.inference_mode():
             batch = encoder.collate(few)
             wanted, found = encoder.forward(batch).float(), copy.forward(batch).float()

@@ -23,12 +23,14 @@ Hold a plugin to its contract with `sktransfer.testing.parametrize_with_contract
 
 from sktransfer.plugins.backbone import Backbone
 from sktransfer.plugins.base import Plugin
-from sktransfer.plugins.encoder import Encoder
+from sktransfer.plugins.encoder import Encoder, Fingerprint, Truncation
 from sktransfer.plugins.freezing import Decision, FreezeStrategy
 from sktransfer.plugins.head import Head
 from sktransfer.plugins.losses import Alignment, Forward, Regulariser, WeightChange
 from sktransfer.plugins.registry import PluginInfo, available, register, resolve
 from sktransfer.plugins.task import LabelChange, Task
+from sktransfer.plugins.vector_encoder import VectorEncoder
+from sktransfer.plugins.wrapper import BackboneWrapper, EncoderWrapper
 from sktransfer.weights import (
     Artifact,
     KnownWeights,
@@ -42,8 +44,11 @@ __all__ = [
     "Alignment",
     "Artifact",
     "Backbone",
+    "BackboneWrapper",
     "Decision",
     "Encoder",
+    "EncoderWrapper",
+    "Fingerprint",
     "Forward",
     "FreezeStrategy",
     "Head",
@@ -54,6 +59,8 @@ __all__ = [
     "PluginInfo",
     "Regulariser",
     "Task",
+    "Truncation",
+    "VectorEncoder",
     "WeightChange",
     "available",
     "drawing",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -96,3 +96,24 @@ class Backbone(Plugin):
             The default suits backbones that need no files.
         """
         return self
+
+    def forward_params(self, params: Mapping[str, Any]) -> None:
+        """Take over parameters that were given to an estimator, such as the length of texts.
+
+        Parameters
+        ----------
+        params : mapping of str to object
+            By name.
+
+        Raises
+        ------
+        ValueError
+            If the backbone has no parameter of such a name.
+        """
+        own = self.get_params(deep=False)
+        for name, value in params.items():
+            if name not in own:
+                raise ValueError(
+                    f"{name}={value!r} is given, but {type(self).__name__} has no such parameter."
+                )
+        self.set_params(**params)

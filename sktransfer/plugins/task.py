@@ -232,6 +232,20 @@ class Task(ABC):
         """
         return sample_weight
 
+    def unlabelled_values(self, x: Any) -> np.ndarray:
+        """Give values for the states of an input that has no label; they are not looked at.
+
+        Parameters
+        ----------
+        x : input
+            As the modality validated it; its length is the number of its states.
+
+        Returns
+        -------
+        values : ndarray of shape (length,)
+        """
+        return np.zeros(len(x), dtype=np.int64)
+
     def check_trainable(self, values: np.ndarray) -> None:
         """Refuse targets that nothing can be learned from; by default, none are refused.
 

@@ -38,7 +38,7 @@ def parameters_to_open(
         for block, names in module.encoder.blocks.items()
         if block in blocks
         for name in names
-        if strategy.trains_parameter(name)
+        if strategy.trains_parameter(name) and name not in module.encoder.never_train
     ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
 
 import torch
 from torch import nn
@@ -26,7 +25,9 @@ class HalfCopy:
     """
 
     def __init__(self, encoder: Encoder) -> None:
-        self.encoder: Any = encoder.in_bf16()  # type: ignore[attr-defined]
+        half = encoder.in_bf16()
+        assert half is not None
+        self.encoder: Encoder = half
         if next(encoder.module.parameters()).device.type == "cpu":
             _speed_up_dropout(self.encoder.module)
         self._masters = dict(encoder.module.named_parameters())
