@@ -42,21 +42,22 @@ FLOORS = [
         "_version_of",
         "_warnings",
     },
+    {"_compat"},
 ]
 # Beside the house: used by none of the rooms above, and knows only the contracts.
 ALONE = {"testing": {"plugins"}}
 OPTIONAL = {"optuna", "pandas", "pyarrow", "polars", "peft", "captum", "matplotlib"}
 # Imported inside functions alone, so that they may name an optional library at the top.
-DEFERRED = {
+DEFERRED = {"sktransfer._compat.optuna"} | {
     f"sktransfer.tuning.{name}"
     for name in (
-        "_course",
+        "_fingerprint",
         "_fold",
-        "_history",
-        "_identity",
+        "_log_level",
         "_loop",
-        "_quiet",
+        "_pruning",
         "_results",
+        "_retries",
         "_sampling",
         "_study",
         "_workers",

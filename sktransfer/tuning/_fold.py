@@ -10,15 +10,20 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.metrics._scorer import _MultimetricScorer
-from sklearn.model_selection._validation import _fit_and_score
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _check_method_params
 
-from sktransfer.tuning._course import STEPS_PER_FOLD, Course
+from sktransfer._compat.sklearn import (
+    MultimetricScorer,
+    check_method_params,
+    fit_and_score,
+    safe_indexing,
+    scorers_by_name,
+    set_more_callbacks,
+)
+from sktransfer.tuning._pruning import STEPS_PER_FOLD, PruningMonitor
+from sktransfer.tuning.space import Tunable
 
-# Attribute of an exception: the trial whose fold raised it.
+# Attribute of an exception: the number of the trial whose fold raised it.
 TRIAL_OF_ERROR = "trial_number"
 
 
@@ -39,136 +44,150 @@ class Fold:
     test: np.ndarray
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """What the folds of all trials have in common.
+
+    Attributes
+    ----------
+    estimator : estimator
+        Unfitted.
+    X, y : object
+        All data.
+    folds : list of Fold
+        All folds.
+    scorer : callable
+        Gives one score, or a dict of scores.
+    metric : str or None
+        The score that is searched for; None if there is one, or none was named.
+    error_score : "raise" or float
+        As in scikit-learn.
+    score_params : dict
+        What the scorer is given besides.
+    settings : dict
+        What scikit-learn's ``_fit_and_score`` takes besides.
+    """
+
+    estimator: Any
+    X: Any
+    y: Any
+    folds: list[Fold]
+    scorer: Any
+    metric: str | None
+    error_score: Any
+    score_params: dict[str, Any]
+    settings: dict[str, Any]
+
+    def score_of(self, scores: Any) -> float:
+        """Pick the score that is searched for."""
+        if not isinstance(scores, dict):
+            return float(scores)
+        if self.metric not in scores:
+            raise ValueError(
+                "With several metrics refit has to be the name of the one that is searched for: "
+                f"one of {sorted(scores)}."
+            )
+        return float(scores[self.metric])
+
+
 @dataclass
-class Plan:
-    """What a fold of a trial is told.
+class FoldJob:
+    """One fold of one trial, as it is sent to a worker.
 
     Attributes
     ----------
     fold : Fold
-        Which one.
+        Its rows.
     params : dict of str to object
         Of the trial.
-    so_far : float
-        Sum of the scores of folds before it.
-    n_before : int
-        How many those are; folds that are fitted at once do not know of one another.
-    course : Course or None
-        How the trial goes; None where nothing is pruned.
+    earlier_scores : list of float
+        Of the folds before it that have ended.
+    monitor : PruningMonitor or None
+        Judges epochs; None where nothing is pruned.
     deadline : float or None
         Seconds of the epoch (`time.time`) at which a training stops.
     context : sklearn.callback.CallbackContext
-        The task of scikit-learn's callbacks.
+        Of the fold, for scikit-learn's callbacks.
     progress : tuple of int
-        Trial and trials, for scikit-learn's messages.
+        Numbers of the trial and of trials, for scikit-learn's messages.
     """
 
     fold: Fold
     params: dict[str, Any]
-    so_far: float
-    n_before: int
-    course: Course | None
+    earlier_scores: list[float]
+    monitor: PruningMonitor | None
     deadline: float | None
     context: Any
     progress: tuple[int, int]
 
     def is_late(self) -> bool:
-        """Say whether the time is over."""
+        """Say whether the deadline is over."""
         return self.deadline is not None and time.time() >= self.deadline
 
 
-def fit_fold(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    plan: Plan,
-    *,
-    scorer: Any,
-    metric: str | None,
-    score_params: dict[str, Any],
-    n_folds: int,
-    **settings: Any,
-) -> dict[str, Any]:
+def fit_fold(evaluation: Evaluation, job: FoldJob) -> dict[str, Any]:
     """Fit and score one fold.
 
     Parameters
     ----------
-    estimator : estimator
-        A copy of it is fitted.
-    X : sequence of n inputs
-        All of the search's.
-    y : sequence of n targets, or None
-        All of the search's.
-    plan : Plan
-        What to do.
-    scorer : callable
-        As scikit-learn's `_fit_and_score` takes it.
-    metric : str or None
-        Which of several scores is searched for; None if there is one.
-    score_params : dict
-        What the scorer is given besides.
-    n_folds : int
-        How many folds there are.
-    **settings : dict
-        What scikit-learn's `_fit_and_score` takes besides.
+    evaluation : Evaluation
+        What is fitted and scored.
+    job : FoldJob
+        Of which trial, and on which rows.
 
     Returns
     -------
-    found : dict
-        What `_fit_and_score` returns, and ``ended``: None, ``"pruned"`` or ``"timeout"``;
-        ``score_error``, why there is no score, or None; ``reports`` and ``rungs``, as the course
-        has them.
+    result : dict
+        What scikit-learn's ``_fit_and_score`` returns, and ``ended``: None, ``"pruned"`` or
+        ``"timeout"``; ``score_error``: why there is no score, or None; ``reports``: scores of
+        epochs by step.
     """
-    if plan.is_late():
-        return {"ended": "timeout", "reports": {}, "rungs": {}}
-    estimator = clone(estimator)
+    if job.is_late():
+        return {"ended": "timeout", "reports": {}}
+    X, y = evaluation.X, evaluation.y
+    estimator = clone(evaluation.estimator)
     _share_features(estimator, X)
-    watch = _Clock(plan)
-    last = _last(estimator)
-    # Others may tell of a thousand iterations, and of no score.
-    if hasattr(last, "matters") and hasattr(last, "set_callbacks"):
-        if plan.course is not None:
-            test = plan.fold.test
-            data = [_safe_indexing(part, test) for part in (X, y) if part is not None]
-            more = _check_method_params(X, params=score_params, indices=test)
-            watch = _Watch(plan, plan.course, estimator, data, more, scorer, metric)
-        last.set_callbacks(*getattr(last, "_skl_callbacks", []), watch)
-    noted = scorer if isinstance(scorer, _MultimetricScorer) else _Noted(scorer)
+    callback = TimeoutCallback(job)
+    last = _last_step(estimator)
+    # Other estimators may have callbacks, too, whose iterations are no epochs.
+    if isinstance(last, Tunable):
+        if job.monitor is not None:
+            callback = PruningCallback(job, job.monitor, evaluation, estimator)
+        set_more_callbacks(last, callback)
+    several = isinstance(evaluation.scorer, MultimetricScorer)
+    scorer = evaluation.scorer if several else _RecordingScorer(evaluation.scorer)
     try:
-        found = _fit_and_score(
+        result = fit_and_score(
             estimator,
             X,
             y,
-            scorer=noted,
-            train=plan.fold.train,
-            test=plan.fold.test,
-            parameters=plan.params,
-            score_params=score_params,
-            split_progress=(plan.fold.number, n_folds),
-            candidate_progress=plan.progress,
-            callback_ctx=plan.context,
-            **settings,
+            scorer=scorer,
+            train=job.fold.train,
+            test=job.fold.test,
+            parameters=job.params,
+            score_params=evaluation.score_params,
+            split_progress=(job.fold.number, len(evaluation.folds)),
+            candidate_progress=job.progress,
+            callback_ctx=job.context,
+            error_score=evaluation.error_score,
+            **evaluation.settings,
         )
     except Exception as error:
-        with contextlib.suppress(AttributeError):  # one with slots; then nobody is to blame
-            setattr(error, TRIAL_OF_ERROR, plan.progress[0])
+        with contextlib.suppress(AttributeError):  # an exception with __slots__
+            setattr(error, TRIAL_OF_ERROR, job.progress[0])
         raise
     finally:
-        # The contexts of scikit-learn's callbacks keep those who were called until the search is
-        # over, and these know the fitted estimator.
-        watch.forget()
-    course = plan.course
+        callback.release()
     return {
-        **found,
-        "score_error": getattr(noted, "error", None),
-        "ended": watch.ended,
-        "reports": {} if course is None else course.reports,
-        "rungs": {} if course is None else course.rungs(),
+        **result,
+        "score_error": getattr(scorer, "error", None),
+        "ended": callback.ended,
+        "reports": {} if job.monitor is None else job.monitor.reports,
     }
 
 
-class _Noted:
-    """A scorer whose error is kept; scikit-learn puts it into a warning alone."""
+class _RecordingScorer:
+    """A scorer that keeps its error, which scikit-learn puts into a warning alone."""
 
     def __init__(self, scorer: Any) -> None:
         self._scorer = scorer
@@ -182,109 +201,100 @@ class _Noted:
             raise
 
 
-class _Clock:
-    """A callback of scikit-learn's that ends a training whose time is over."""
+class TimeoutCallback:
+    """A callback of scikit-learn that ends a training after the epoch in which time is over."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, job: FoldJob) -> None:
+        self._job = job
         self.ended: str | None = None
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Nothing has to be set up."""
+        """Do nothing."""
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        """Nothing has to be put away."""
+        """Do nothing."""
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Wait for the end."""
+        """Do nothing."""
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
-        """Look at the clock after an epoch; True ends the training."""
-        if context.task_name == "epoch" and self._plan.is_late():
+        """Check the deadline after an epoch; True ends the training."""
+        if context.task_name == "epoch" and self._job.is_late():
             self.ended = "timeout"
         return self.ended is not None
 
-    def forget(self) -> None:
-        """Let go of what is large."""
+    def release(self) -> None:
+        """Drop references to data and models.
+
+        The contexts of scikit-learn's callbacks keep all callbacks until the search is over.
+        """
 
 
-class _Watch(_Clock):
-    """One that scores epochs, too, and ends what is hopeless.
+class PruningCallback(TimeoutCallback):
+    """Scores the epochs of a training, too, and ends it if the pruner says so.
 
-    It asks for a fitted estimator, which takes a copy of all that was trained.
+    scikit-learn passes it a copy of the estimator as fitted so far, since it asks for one.
     """
 
     def __init__(
-        self,
-        plan: Plan,
-        course: Course,
-        estimator: Any,
-        data: list[Any],
-        score_params: dict[str, Any],
-        scorer: Any,
-        metric: str | None,
+        self, job: FoldJob, monitor: PruningMonitor, evaluation: Evaluation, estimator: Any
     ) -> None:
-        super().__init__(plan)
-        self._course = course
+        super().__init__(job)
+        self._monitor = monitor
+        self._evaluation: Any = evaluation
         self._estimator = estimator
-        self._data = data
-        self._score_params = score_params
-        self._scorer = scorer
-        self._metric = metric
-        self._last = (0, 0.0)
+        X, y, test = evaluation.X, evaluation.y, job.fold.test
+        self._data = [safe_indexing(part, test) for part in (X, y) if part is not None]
+        self._score_params = check_method_params(X, evaluation.score_params, indices=test)
+        self._scorer = evaluation.scorer
+        if isinstance(self._scorer, MultimetricScorer) and evaluation.metric is not None:
+            self._scorer = scorers_by_name(self._scorer)[evaluation.metric]
+        self._latest = (0, 0.0)
 
     def on_fit_task_end(  # type: ignore[override]
         self, estimator: Any, context: Any, *, fitted_estimator: Any
     ) -> bool:
-        """Judge the training after an epoch; True ends it."""
+        """Report the score of an epoch; True ends the training."""
         if super().on_fit_task_end(estimator, context) or context.task_name != "epoch":
             return self.ended is not None
         n_epochs = context.parent.max_subtasks
         if not n_epochs or context.task_id + 1 >= n_epochs:
-            return False  # the score of the whole fold is about to come
-        tenth = (context.task_id + 1) * STEPS_PER_FOLD // n_epochs
-        before, score = self._last
-        if tenth <= before:
+            return False  # the score of the whole fold follows
+        step = (context.task_id + 1) * STEPS_PER_FOLD // n_epochs
+        latest, score = self._latest
+        if step <= latest:
             return False
-        base = self._plan.fold.number * STEPS_PER_FOLD
-        for step in range(before + 1, tenth):
-            if before:  # as far as is known, nothing has changed since
-                self._course.report(base + step, score)
-        own = self._score(estimator, fitted_estimator)
-        score = (self._plan.so_far + own) / (self._plan.n_before + 1)
-        self._last = (tenth, score)
-        self._course.report(base + tenth, score)
-        if self._course.is_hopeless():
+        first = self._job.fold.number * STEPS_PER_FOLD
+        for skipped in range(latest + 1, step) if latest else ():
+            self._monitor.report(first + skipped, score)
+        outer = _with_last_step(self._estimator, estimator, fitted_estimator)
+        own = self._evaluation.score_of(self._scorer(outer, *self._data, **self._score_params))
+        score = float(np.mean([*self._job.earlier_scores, own]))
+        self._latest = (step, score)
+        self._monitor.report(first + step, score)
+        if self._monitor.should_prune():
             self.ended = "pruned"
         return self.ended is not None
 
-    def forget(self) -> None:
-        """Let go of what is large."""
-        self._estimator, self._data, self._score_params = None, [], {}
-
-    def _score(self, part: Any, fitted: Any) -> float:
-        estimator = _put(self._estimator, part, fitted)
-        scorer = self._scorer
-        if self._metric is not None and hasattr(scorer, "_scorers"):
-            scorer = scorer._scorers[self._metric]
-        score = scorer(estimator, *self._data, **self._score_params)
-        return float(score[self._metric] if isinstance(score, dict) else score)
+    def release(self) -> None:
+        """Drop references to data and models."""
+        self._evaluation, self._estimator, self._data, self._score_params = None, None, [], {}
 
 
-def _last(estimator: Any) -> Any:
+def _last_step(estimator: Any) -> Any:
     """Give the estimator at the end of a pipeline."""
     while isinstance(estimator, Pipeline):
         estimator = estimator.steps[-1][1]
     return estimator
 
 
-def _put(estimator: Any, part: Any, fitted: Any) -> Any:
-    """Give a copy with a fitted estimator at the end of the pipeline."""
-    if estimator is part:
+def _with_last_step(estimator: Any, last: Any, fitted: Any) -> Any:
+    """Copy an estimator with ``fitted`` in place of ``last`` at the end of the pipeline."""
+    if estimator is last:
         return fitted
     outer = copy.copy(estimator)
-    name, last = estimator.steps[-1]
-    outer.steps = [*estimator.steps[:-1], (name, _put(last, part, fitted))]
+    name, inner = estimator.steps[-1]
+    outer.steps = [*estimator.steps[:-1], (name, _with_last_step(inner, last, fitted))]
     return outer
 
 
@@ -293,5 +303,5 @@ def _share_features(estimator: Any, X: Any) -> None:
     if isinstance(estimator, Pipeline):
         for _, step in estimator.steps:
             _share_features(step, X)
-    elif hasattr(estimator, "share_features"):
+    elif isinstance(estimator, Tunable):
         estimator.share_features(X)

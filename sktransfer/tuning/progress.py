@@ -119,10 +119,10 @@ class _Line:
         self._progress.start()
 
     def _ended(self) -> list[Any]:
-        from sktransfer.tuning._history import settings_of
+        from sktransfer.tuning._retries import current_trials
 
         trials = self._search.study_.get_trials(deepcopy=False)
-        return [trial for trial in settings_of(trials) if trial.state.is_finished()]
+        return [trial for trial in current_trials(trials) if trial.state.is_finished()]
 
     def begin(self) -> None:
         """Note that a trial has begun."""

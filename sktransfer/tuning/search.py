@@ -10,19 +10,29 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.base import _fit_context, clone, is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.callback import with_callbacks
 from sklearn.exceptions import FitFailedWarning
-from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection import check_cv
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import check_random_state, indexable
-from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_method_params
 
+from sktransfer._compat.sklearn import (
+    BaseSearchCV,
+    HasMethods,
+    Interval,
+    MultimetricScorer,
+    check_method_params,
+    check_refit_for_multimetric,
+    fit_context,
+    format_results,
+    root_callback_context,
+    routed_params,
+    scorer_of,
+    scorers_by_name,
+    select_best_index,
+)
 from sktransfer._warnings import warn_user
-from sktransfer.tuning._trial import ask, checked_space
-from sktransfer.tuning.space import starting_points
+from sktransfer.tuning.space import ask_parameters, checked_space, starting_points
 
 __all__ = ["TransferSearchCV"]
 
@@ -149,8 +159,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         "n_trials": [Interval(Integral, 1, None, closed="left")],
         "timeout": [Interval(Real, 0, None, closed="neither"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "sampler": "no_validation",
-        "pruner": "no_validation",
+        "sampler": [HasMethods(["sample_relative", "sample_independent"]), None],
+        "pruner": [HasMethods("prune"), None],
         "storage": "no_validation",
         "study_name": [str, None],
         "random_state": ["random_state"],
@@ -198,7 +208,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.study_name = study_name
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     @with_callbacks
     def fit(self, X: Any, y: Any = None, **params: Any) -> TransferSearchCV:
         """Search, and fit the best on all data.
@@ -219,47 +229,78 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         from optuna.logging import ERROR, WARNING
 
         from sktransfer.features.corpus import forgetting
-        from sktransfer.tuning import _study
-        from sktransfer.tuning._fold import Fold
-        from sktransfer.tuning._identity import (
-            digest_of_data,
-            digest_of_folds,
-            name_of_scoring,
-            settings_of_estimator,
-        )
-        from sktransfer.tuning._loop import Loop
-        from sktransfer.tuning._quiet import quiet
-        from sktransfer.tuning._workers import Task
+        from sktransfer.tuning._log_level import optuna_log_level
 
-        end = None if self.timeout is None else time.time() + self.timeout
-        light = self._light()
-        scorer, metric = light._get_scorers()
-        self.multimetric_ = isinstance(scorer, _MultimetricScorer)
+        deadline = None if self.timeout is None else time.time() + self.timeout
+        scorer, metric = scorer_of(self)
+        self.multimetric_ = isinstance(scorer, MultimetricScorer)
         if self.multimetric_ and not isinstance(self.refit, str):
             raise ValueError(
                 "With several metrics refit has to be the name of the one that is searched for: "
-                f"one of {sorted(scorer._scorers)}, got refit={self.refit!r}."
+                f"one of {sorted(scorers_by_name(scorer))}, got refit={self.refit!r}."
             )
         X, y = indexable(X, y)
-        params = _check_method_params(X, params=params)
-        routed = self._get_routed_params_for_fit(params)
+        params = check_method_params(X, params=params)
+        routed = routed_params(self, params)
         weights = params.get("sample_weight")
-        told = {
+        data = {
             "X": X,
             "y": y,
             "metadata": None if weights is None else {"sample_weight": weights},
         }
-        root = self._init_callback_context(
-            max_subtasks=1 + (self.refit is not False)
-        ).call_on_fit_task_begin(estimator=self, **told)
+        root = root_callback_context(
+            self, max_subtasks=1 + (self.refit is not False)
+        ).call_on_fit_task_begin(estimator=self, **data)
         self.search_space_ = checked_space(self.estimator, self.search_space)
+        # Nothing is printed of a study that is ours, nor of how our sampler goes about it.
+        with optuna_log_level(ERROR if self.sampler is None else WARNING), forgetting():
+            self._search(scorer, data, params, routed, root, deadline)
+            self._set_results(metric)
+        several = isinstance(scorer, MultimetricScorer)
+        self.scorer_ = scorers_by_name(scorer) if several else scorer
+        if self.refit:
+            self._refit(root, data, routed.estimator.fit)
+        root.call_on_fit_task_end(estimator=self, **data)
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        if "study_" in state:
+            from sktransfer.tuning._study import in_memory
+
+            # Else a fitted classifier could only be loaded where its database is.
+            state["study_"] = in_memory(state["study_"])
+        return state
+
+    def _search(
+        self,
+        scorer: Any,
+        data: dict[str, Any],
+        params: dict[str, Any],
+        routed: Any,
+        root: Any,
+        deadline: float | None,
+    ) -> None:
+        """Open the study, and evaluate trials."""
+        from sktransfer.tuning import _fingerprint
+        from sktransfer.tuning._fold import Evaluation, Fold
+        from sktransfer.tuning._loop import SearchLoop
+        from sktransfer.tuning._retries import is_persistent
+        from sktransfer.tuning._study import check_study_metadata, open_study
+
+        X, y = data["X"], data["y"]
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        split = cv.split(X, y, **routed.splitter.split)
-        folds = [Fold(i, *map(np.asarray, rows)) for i, rows in enumerate(split)]
+        splits = cv.split(X, y, **routed.splitter.split)
+        folds = [Fold(i, *map(np.asarray, rows)) for i, rows in enumerate(splits)]
         if not folds:
             raise ValueError("No fits were performed: the cv iterator gave no folds.")
         self.n_splits_ = len(folds)
-        task = Task(
+        # A copy for the workers, without what is fitted, connected or large.
+        unfitted = {"estimator": clone(self.estimator), "storage": None}
+        light = type(self)(
+            **{**self.get_params(deep=False), **unfitted, "sampler": None, "pruner": None}
+        )
+        evaluation = Evaluation(
             estimator=light.estimator,
             X=X,
             y=y,
@@ -267,183 +308,133 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             scorer=scorer,
             metric=self.refit if isinstance(self.refit, str) else None,
             error_score=self.error_score,
+            score_params=routed.scorer.score,
             settings={
                 "fit_params": routed.estimator.fit,
-                "score_params": routed.scorer.score,
                 "return_train_score": self.return_train_score,
                 "return_times": True,
                 "verbose": self.verbose,
                 "caller": light,
             },
         )
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        # Nothing is printed of a study that is ours, nor of how our sampler goes about it.
-        with quiet(ERROR if self.sampler is None else WARNING), forgetting():
-            self.sampler_, self.pruner_ = self._sampler(seed), self._pruner()
-            self.study_ = _study.open_study(
-                self.storage, self.study_name, self._placed(seed), self.pruner_
-            )
-            about = {
-                "estimator": settings_of_estimator(self.estimator, self.search_space_),
-                "scoring": name_of_scoring(self.scoring),
-                "metric": task.metric,
-                "data": digest_of_data(X, y, params),
-                "folds": digest_of_folds(folds),
-            }
-            _study.claim(self.study_, self.search_space_, about)
-            # Of a study that others have begun, or share, trials may be taken up again.
-            n_tasks = None if _study.outlives(self.study_) else self.n_trials
-            context = root.subcontext(
-                task_name="search", max_subtasks=n_tasks, sequential_subtasks=True
-            ).call_on_fit_task_begin(estimator=self)
-            Loop(
-                self.study_,
-                self.search_space_,
-                task,
-                n_trials=self.n_trials,
-                batch_size=self.batch_size,
-                deadline=end,
-                parallel={"n_jobs": self.n_jobs, "pre_dispatch": self.pre_dispatch},
-                search=self,
-                context=context,
-            ).run()
-            context.call_on_fit_task_end(estimator=self)
-            self._keep(metric)
-        self.scorer_ = getattr(scorer, "_scorers", scorer)
-        if self.refit:
-            self._refit(root, told, routed.estimator.fit)
-        root.call_on_fit_task_end(estimator=self, **told)
-        return self
+        sampler = self._set_sampler_and_pruner()
+        self.study_ = open_study(self.storage, self.study_name, sampler, self.pruner_)
+        about = {
+            "estimator": _fingerprint.settings_of_estimator(self.estimator, self.search_space_),
+            "scoring": _fingerprint.name_of_scoring(self.scoring),
+            "metric": evaluation.metric,
+            "data": _fingerprint.digest_of_data(X, y, params),
+            "folds": _fingerprint.digest_of_folds(folds),
+        }
+        check_study_metadata(self.study_, self.search_space_, about)
+        # Of a study that others have begun, or share, trials may be repeated.
+        n_tasks = None if is_persistent(self.study_) else self.n_trials
+        context = root.subcontext(
+            task_name="search", max_subtasks=n_tasks, sequential_subtasks=True
+        ).call_on_fit_task_begin(estimator=self)
+        SearchLoop(
+            study=self.study_,
+            space=self.search_space_,
+            evaluation=evaluation,
+            n_trials=self.n_trials,
+            batch_size=self.batch_size,
+            deadline=deadline,
+            parallel={"n_jobs": self.n_jobs, "pre_dispatch": self.pre_dispatch},
+            search=self,
+            context=context,
+        ).run()
+        context.call_on_fit_task_end(estimator=self)
 
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        if "study_" in state:
-            from sktransfer.tuning._history import detached
+    def _set_sampler_and_pruner(self) -> Any:
+        """Set the attributes; give the sampler of the study."""
+        from optuna.pruners import MedianPruner
 
-            # Else a fitted classifier could only be loaded where its database is.
-            state["study_"] = detached(state["study_"])
-        return state
+        from sktransfer.tuning._sampling import SeededSampler, make_sampler
 
-    def _keep(self, metric: Any) -> None:
-        """Set the attributes that scikit-learn's searches have, from the study."""
-        from sktransfer.tuning._history import settings_of
-        from sktransfer.tuning._results import (
-            complete,
-            has_failed,
-            more_of,
-            out_of,
-            reason_of,
-        )
-
-        settings = settings_of(self.study_.get_trials(deepcopy=False))
-        ended = [trial for trial in settings if trial.state.is_finished()]
-        done = complete(ended)
-        failed = [trial for trial in ended if has_failed(trial)]
-        if not len(done):
-            if failed:
-                what = "Every trial failed" if len(failed) == len(ended) else "None ended well"
-                reason = reason_of(failed[0])
-                why = f"{what}, the first with {failed[0].params}: {reason}"
-                if reason.startswith("TypeError"):
-                    raise TypeError(why)
-            elif self.timeout is None:
-                why = "Every trial was pruned: pass a pruner that waits longer."
-            else:
-                why = f"No trial ended within timeout={self.timeout}: allow more, or fewer folds."
-            raise ValueError(why)
-        if failed:
-            warn_user(
-                f"{len(failed)} of {len(ended)} trials failed, the first with "
-                f"{failed[0].params}: {reason_of(failed[0])}",
-                FitFailedWarning,
-            )
-        error_score = np.nan if self.error_score == "raise" else self.error_score
-        out = out_of(ended, self.n_splits_, self.return_train_score, error_score)
-        # What a function of the user's gives is known only by now.
-        self.multimetric_ |= isinstance(out[0]["test_scores"], dict)
-        if self.multimetric_ and callable(self.scoring):
-            self._check_refit_for_multimetric(out[0]["test_scores"])
-            metric = self.refit
-        with warnings.catch_warnings():
-            # Those of trials that were pruned, which is no accident.
-            warnings.filterwarnings("ignore", "One or more of the t", UserWarning)
-            params = [dict(trial.params) for trial in ended]
-            self.cv_results_ = self._format_results(params, self.n_splits_, out, more_of(ended))
-        if self.refit or not self.multimetric_:
-            results = self.cv_results_
-            spared = callable(self.refit) and len(done) > 0
-            if spared:
-                # A function of the user's need not know of trials that have no mean.
-                results = {k: v[done] for k, v in results.items() if k != "params"}
-                results["params"] = [params[i] for i in done]
-            best = self._select_best_index(self.refit, metric, results)
-            self.best_index_ = done[best] if spared else best
-            if not callable(self.refit):
-                self.best_score_ = results[f"mean_test_{metric}"][best]
-            self.best_params_ = params[self.best_index_]
-
-    def _refit(self, root: Any, told: dict[str, Any], fit_params: dict[str, Any]) -> None:
-        """Fit the best on all data."""
-        best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
-        self.best_estimator_ = best
-        context = root.subcontext(task_name="refit-with-best-params")
-        data = [told["X"]] if told["y"] is None else [told["X"], told["y"]]
-        with context.propagate_callback_context(best):
-            context.call_on_fit_task_begin(estimator=self, **told)
-            start = time.time()
-            best.fit(*data, **fit_params)
-            self.refit_time_ = time.time() - start
-        if hasattr(best, "feature_names_in_"):
-            self.feature_names_in_ = best.feature_names_in_
-        context.call_on_fit_task_end(estimator=self, **told)
-
-    def _light(self) -> TransferSearchCV:
-        """Give a copy for the workers, without what is fitted, connected or large."""
-        changed = {"storage": None, "sampler": None, "pruner": None}
-        changed["estimator"] = clone(self.estimator)
-        return type(self)(**{**self.get_params(deep=False), **changed})
-
-    def _placed(self, seed: int) -> Any:
-        """Give the study's sampler."""
-        from sktransfer.tuning._sampling import PlacedSampler, make_sampler
-
+        self.pruner_ = self.pruner
+        if self.pruner is None:
+            self.pruner_ = MedianPruner(_N_UNPRUNED, _N_WARMUP_STEPS)
         if self.sampler is not None:
+            self.sampler_ = self.sampler
             if self.storage is not None:
                 # Processes that share a study would ask for the same.
                 self.sampler_.reseed_rng()
             return self.sampler_
-        return PlacedSampler(
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self.sampler_ = make_sampler(self.n_trials, seed)
+        return SeededSampler(
             partial(make_sampler, self.n_trials),
             seed,
-            self.batch_size,
             self.search_space_,
             starting_points(self.estimator, self.search_space_),
-            partial(ask, estimator=clone(self.estimator), space=self.search_space_),
+            partial(ask_parameters, estimator=clone(self.estimator), space=self.search_space_),
         )
 
-    def _sampler(self, seed: int = 0) -> Any:
-        """Give the sampler that is asked, or the pattern of those that are."""
-        from optuna.samplers import BaseSampler
+    def _set_results(self, metric: Any) -> None:
+        """Set the attributes that scikit-learn's searches have, from the study."""
+        from sktransfer.tuning._results import has_failed, reason_of, rows_of
+        from sktransfer.tuning._retries import current_trials
 
-        from sktransfer.tuning._sampling import make_sampler
-
-        if isinstance(self.sampler, BaseSampler):
-            return self.sampler
-        if self.sampler is not None:
-            raise TypeError(
-                f"sampler has to be a sampler of optuna.samplers, got {self.sampler!r}; an example "
-                "is sampler=optuna.samplers.TPESampler(seed=0)."
+        trials = current_trials(self.study_.get_trials(deepcopy=False))
+        trials = [trial for trial in trials if trial.state.is_finished()]
+        states = [trial.state.name.lower() for trial in trials]
+        failed = [trial for trial in trials if has_failed(trial)]
+        if failed:
+            reason = reason_of(failed[0])
+            why = (
+                f"{len(failed)} of {len(trials)} trials failed, the first with "
+                f"{failed[0].params}: {reason}"
             )
-        return make_sampler(self.n_trials, seed)
-
-    def _pruner(self) -> Any:
-        from optuna.pruners import BasePruner, MedianPruner
-
-        if isinstance(self.pruner, BasePruner):
-            return self.pruner
-        if self.pruner is not None:
-            raise TypeError(
-                f"pruner has to be a pruner of optuna.pruners, got {self.pruner!r}; an example is "
-                "pruner=optuna.pruners.MedianPruner()."
+            if "complete" in states:
+                warn_user(why, FitFailedWarning)
+            else:
+                raise (TypeError if reason.startswith("TypeError") else ValueError)(why)
+        elif "complete" not in states:
+            raise ValueError(
+                "Every trial was pruned: pass a pruner that waits longer."
+                if self.timeout is None
+                else f"No trial ended within timeout={self.timeout}: allow more, or fewer folds."
             )
-        return MedianPruner(n_startup_trials=_N_UNPRUNED, n_warmup_steps=_N_WARMUP_STEPS)
+        error_score = np.nan if self.error_score == "raise" else self.error_score
+        rows = rows_of(trials, self.n_splits_, self.return_train_score, error_score)
+        # Only now it is known what a function of the user's returns.
+        self.multimetric_ |= isinstance(rows[0]["test_scores"], dict)
+        if self.multimetric_ and callable(self.scoring):
+            check_refit_for_multimetric(self, rows[0]["test_scores"])
+            metric = self.refit
+        params = [dict(trial.params) for trial in trials]
+        more: dict[str, list[Any]] = {
+            "trial_number": [trial.number for trial in trials],
+            "trial_state": states,
+        }
+        with warnings.catch_warnings():
+            # Trials that were pruned have scores that are not finite.
+            warnings.filterwarnings("ignore", "One or more of the t", UserWarning)
+            self.cv_results_ = format_results(self, params, self.n_splits_, rows, more)
+        if self.refit or not self.multimetric_:
+            results, places = self.cv_results_, np.arange(len(trials))
+            if callable(self.refit):
+                # It need not know of trials that have no mean.
+                places = np.flatnonzero([state == "complete" for state in states])
+                results = {k: v[places] for k, v in results.items() if k != "params"}
+                results["params"] = [params[i] for i in places]
+            best = select_best_index(self, metric, results)
+            self.best_index_ = places[best]
+            if not callable(self.refit):
+                self.best_score_ = results[f"mean_test_{metric}"][best]
+            self.best_params_ = params[self.best_index_]
+
+    def _refit(self, root: Any, data: dict[str, Any], fit_params: dict[str, Any]) -> None:
+        """Fit the best on all data."""
+        best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
+        self.best_estimator_ = best
+        context = root.subcontext(task_name="refit-with-best-params")
+        with context.propagate_callback_context(best):
+            context.call_on_fit_task_begin(estimator=self, **data)
+            start = time.time()
+            rows = [data["X"]] if data["y"] is None else [data["X"], data["y"]]
+            best.fit(*rows, **fit_params)
+            self.refit_time_ = time.time() - start
+        if hasattr(best, "feature_names_in_"):
+            self.feature_names_in_ = best.feature_names_in_
+        context.call_on_fit_task_end(estimator=self, **data)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
+from sktransfer._compat.sklearn import BaseScorer
+
 # Of these nothing depends but where, how fast and how loudly something runs.
 _INDIFFERENT = {"cache", "callbacks", "device", "memory", "n_jobs", "pre_dispatch", "verbose"}
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
@@ -52,8 +54,6 @@ def name_of_scoring(scoring: Any) -> Any:
     name : str, list, dict or None
         What JSON holds.
     """
-    from sklearn.metrics._scorer import _BaseScorer
-
     if isinstance(scoring, str) or scoring is None:
         return scoring
     if isinstance(scoring, Mapping):
@@ -61,7 +61,7 @@ def name_of_scoring(scoring: Any) -> Any:
     if isinstance(scoring, list | tuple | set):
         return sorted(scoring)
     # Scorers of scikit-learn show their function, sign and arguments.
-    return repr(scoring) if isinstance(scoring, _BaseScorer) else _described(scoring)
+    return repr(scoring) if isinstance(scoring, BaseScorer) else _described(scoring)
 
 
 def digest_of_data(*parts: Any) -> str:
