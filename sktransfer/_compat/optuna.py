@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import optuna
 from optuna.storages import InMemoryStorage, RDBStorage
 from optuna.storages._heartbeat import BaseHeartbeat, get_heartbeat_thread, is_heartbeat_enabled
 from optuna.trial import Trial
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 _SQLITE = "sqlite:///"
 
 
-def is_in_memory(study: Study) -> bool:
-    """Say whether a study ends with its process; a study does not tell where it is kept."""
-    return isinstance(study._storage, InMemoryStorage)
+def is_persistent(study: Study) -> bool:
+    """Say whether a study outlives its process; a study does not tell where it is kept."""
+    return not isinstance(study._storage, InMemoryStorage)
 
 
 def sqlite_file(study: Study) -> str | None:
@@ -69,3 +70,25 @@ def trial_of(study: Study, number: int) -> Trial:
 def suggest(trial: Trial, name: str, distribution: BaseDistribution) -> Any:
     """Ask a trial for a parameter by its distribution, whatever the kind of that is."""
     return trial._suggest(name, distribution)
+
+
+def copy_in_memory(study: Study) -> Study:
+    """Copy a study with its trials and attributes; one that is in memory is returned."""
+    if not is_persistent(study):
+        return study
+    name, storage = study.study_name, InMemoryStorage()
+    optuna.copy_study(from_study_name=name, from_storage=study._storage, to_storage=storage)
+    return optuna.load_study(
+        study_name=name, storage=storage, sampler=study.sampler, pruner=study.pruner
+    )
+
+
+def contains(distribution: BaseDistribution, value: Any) -> bool:
+    """Say whether a distribution may give a value."""
+    try:
+        inner = distribution.to_internal_repr(value)
+    except ValueError:
+        return False
+    # 1 == True, which would be another setting.
+    same_kind = isinstance(value, bool) == isinstance(distribution.to_external_repr(inner), bool)
+    return same_kind and distribution._contains(inner)

@@ -7,6 +7,7 @@ what GridSearchCV itself fits a fold with. The functions stand for private metho
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 # `fit` has to validate the parameters in the way that scikit-learn's own estimators do.
@@ -47,6 +48,7 @@ __all__ = [
     "fit_context",
     "format_results",
     "num_samples",
+    "recording_scorer",
     "root_callback_context",
     "routed_params",
     "safe_indexing",
@@ -79,8 +81,10 @@ def format_results(
     folds: list[dict[str, Any]],
     more: dict[str, list[Any]],
 ) -> dict[str, Any]:
-    """Make ``cv_results_`` of what `fit_and_score` returned."""
-    return search._format_results(params, n_splits, folds, more)
+    """Make ``cv_results_`` of what `fit_and_score` returned; trials that were pruned have nans."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "One or more of the t", UserWarning)
+        return search._format_results(params, n_splits, folds, more)
 
 
 def check_refit_for_multimetric(search: BaseSearchCV, scores: Any) -> None:
@@ -101,3 +105,18 @@ def root_callback_context(estimator: Any, max_subtasks: int | None) -> Any:
 def set_more_callbacks(estimator: Any, callback: Any) -> None:
     """Add a callback to those of an estimator; `set_callbacks` alone would replace them."""
     estimator.set_callbacks(*getattr(estimator, "_skl_callbacks", []), callback)
+
+
+def recording_scorer(scorer: Any, errors: list[str]) -> Any:
+    """Let a scorer add its error to a list; `fit_and_score` puts it into a warning alone."""
+    if isinstance(scorer, MultimetricScorer):
+        return scorer
+
+    def score(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return scorer(*args, **kwargs)
+        except Exception as error:
+            errors.append(f"{type(error).__name__}: {error}")
+            raise
+
+    return score

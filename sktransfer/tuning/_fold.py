@@ -12,14 +12,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from sktransfer._compat.sklearn import (
-    MultimetricScorer,
-    check_method_params,
-    fit_and_score,
-    safe_indexing,
-    scorers_by_name,
-    set_more_callbacks,
-)
+from sktransfer._compat import sklearn as private
 from sktransfer.tuning._pruning import STEPS_PER_FOLD, PruningMonitor
 from sktransfer.tuning.space import Tunable
 
@@ -29,15 +22,7 @@ TRIAL_OF_ERROR = "trial_number"
 
 @dataclass(frozen=True)
 class Fold:
-    """Rows to train on and rows to score on.
-
-    Attributes
-    ----------
-    number : int
-        Its place among the folds.
-    train, test : numpy.ndarray of int
-        Rows.
-    """
+    """A number, rows to train on, and rows to score on."""
 
     number: int
     train: np.ndarray
@@ -46,79 +31,41 @@ class Fold:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the folds of all trials have in common.
+    """What the folds of all trials have in common: data, folds, and a search with its settings."""
 
-    Attributes
-    ----------
-    estimator : estimator
-        Unfitted.
-    X, y : object
-        All data.
-    folds : list of Fold
-        All folds.
-    scorer : callable
-        Gives one score, or a dict of scores.
-    metric : str or None
-        The score that is searched for; None if there is one, or none was named.
-    error_score : "raise" or float
-        As in scikit-learn.
-    score_params : dict
-        What the scorer is given besides.
-    settings : dict
-        What scikit-learn's ``_fit_and_score`` takes besides.
-    """
-
-    estimator: Any
+    search: Any
     X: Any
     y: Any
     folds: list[Fold]
     scorer: Any
-    metric: str | None
-    error_score: Any
+    fit_params: dict[str, Any]
     score_params: dict[str, Any]
-    settings: dict[str, Any]
+
+    @property
+    def metric(self) -> str | None:
+        """Give the name of the score that is searched for; None if there is one alone."""
+        return self.search.refit if isinstance(self.search.refit, str) else None
 
     def score_of(self, scores: Any) -> float:
         """Pick the score that is searched for."""
         if not isinstance(scores, dict):
             return float(scores)
         if self.metric not in scores:
-            raise ValueError(
-                "With several metrics refit has to be the name of the one that is searched for: "
-                f"one of {sorted(scores)}."
-            )
+            raise ValueError(f"refit={self.search.refit!r} has to be one of {sorted(scores)}.")
         return float(scores[self.metric])
 
 
 @dataclass
 class FoldJob:
-    """One fold of one trial, as it is sent to a worker.
-
-    Attributes
-    ----------
-    fold : Fold
-        Its rows.
-    params : dict of str to object
-        Of the trial.
-    earlier_scores : list of float
-        Of the folds before it that have ended.
-    monitor : PruningMonitor or None
-        Judges epochs; None where nothing is pruned.
-    deadline : float or None
-        Seconds of the epoch (`time.time`) at which a training stops.
-    context : sklearn.callback.CallbackContext
-        Of the fold, for scikit-learn's callbacks.
-    progress : tuple of int
-        Numbers of the trial and of trials, for scikit-learn's messages.
-    """
+    """One fold of one trial, as it is sent to a worker."""
 
     fold: Fold
     params: dict[str, Any]
-    earlier_scores: list[float]
-    monitor: PruningMonitor | None
-    deadline: float | None
-    context: Any
-    progress: tuple[int, int]
+    earlier_scores: list[float]  # of the folds before it that have ended
+    monitor: PruningMonitor | None  # None where nothing is pruned
+    deadline: float | None  # in seconds of the epoch (`time.time`)
+    context: Any  # of scikit-learn's callbacks
+    progress: tuple[int, int]  # numbers of the trial and of trials
 
     def is_late(self) -> bool:
         """Say whether the deadline is over."""
@@ -128,24 +75,14 @@ class FoldJob:
 def fit_fold(evaluation: Evaluation, job: FoldJob) -> dict[str, Any]:
     """Fit and score one fold.
 
-    Parameters
-    ----------
-    evaluation : Evaluation
-        What is fitted and scored.
-    job : FoldJob
-        Of which trial, and on which rows.
-
-    Returns
-    -------
-    result : dict
-        What scikit-learn's ``_fit_and_score`` returns, and ``ended``: None, ``"pruned"`` or
-        ``"timeout"``; ``score_error``: why there is no score, or None; ``reports``: scores of
-        epochs by step.
+    The result is what scikit-learn's ``_fit_and_score`` returns, with ``ended`` (None, ``"pruned"``
+    or ``"timeout"``), ``score_error`` (why there is no score, or None) and ``reports`` (scores of
+    epochs by step).
     """
     if job.is_late():
         return {"ended": "timeout", "reports": {}}
-    X, y = evaluation.X, evaluation.y
-    estimator = clone(evaluation.estimator)
+    search, X, y = evaluation.search, evaluation.X, evaluation.y
+    estimator = clone(search.estimator)
     _share_features(estimator, X)
     callback = TimeoutCallback(job)
     last = _last_step(estimator)
@@ -153,15 +90,14 @@ def fit_fold(evaluation: Evaluation, job: FoldJob) -> dict[str, Any]:
     if isinstance(last, Tunable):
         if job.monitor is not None:
             callback = PruningCallback(job, job.monitor, evaluation, estimator)
-        set_more_callbacks(last, callback)
-    several = isinstance(evaluation.scorer, MultimetricScorer)
-    scorer = evaluation.scorer if several else _RecordingScorer(evaluation.scorer)
+        private.set_more_callbacks(last, callback)
+    score_errors: list[str] = []
     try:
-        result = fit_and_score(
+        result = private.fit_and_score(
             estimator,
             X,
             y,
-            scorer=scorer,
+            scorer=private.recording_scorer(evaluation.scorer, score_errors),
             train=job.fold.train,
             test=job.fold.test,
             parameters=job.params,
@@ -169,8 +105,12 @@ def fit_fold(evaluation: Evaluation, job: FoldJob) -> dict[str, Any]:
             split_progress=(job.fold.number, len(evaluation.folds)),
             candidate_progress=job.progress,
             callback_ctx=job.context,
-            error_score=evaluation.error_score,
-            **evaluation.settings,
+            fit_params=evaluation.fit_params,
+            error_score=search.error_score,
+            return_train_score=search.return_train_score,
+            return_times=True,
+            verbose=search.verbose,
+            caller=search,
         )
     except Exception as error:
         with contextlib.suppress(AttributeError):  # an exception with __slots__
@@ -180,25 +120,10 @@ def fit_fold(evaluation: Evaluation, job: FoldJob) -> dict[str, Any]:
         callback.release()
     return {
         **result,
-        "score_error": getattr(scorer, "error", None),
+        "score_error": next(iter(score_errors), None),
         "ended": callback.ended,
         "reports": {} if job.monitor is None else job.monitor.reports,
     }
-
-
-class _RecordingScorer:
-    """A scorer that keeps its error, which scikit-learn puts into a warning alone."""
-
-    def __init__(self, scorer: Any) -> None:
-        self._scorer = scorer
-        self.error: str | None = None
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return self._scorer(*args, **kwargs)
-        except Exception as error:
-            self.error = f"{type(error).__name__}: {error}"
-            raise
 
 
 class TimeoutCallback:
@@ -209,13 +134,9 @@ class TimeoutCallback:
         self.ended: str | None = None
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Do nothing."""
+        """Do nothing, as the two methods that follow."""
 
-    def teardown(self, estimator: Any, context: Any) -> None:
-        """Do nothing."""
-
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Do nothing."""
+    teardown = on_fit_task_begin = setup
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
         """Check the deadline after an epoch; True ends the training."""
@@ -224,17 +145,11 @@ class TimeoutCallback:
         return self.ended is not None
 
     def release(self) -> None:
-        """Drop references to data and models.
-
-        The contexts of scikit-learn's callbacks keep all callbacks until the search is over.
-        """
+        """Drop data and models, since scikit-learn keeps callbacks until the search is over."""
 
 
 class PruningCallback(TimeoutCallback):
-    """Scores the epochs of a training, too, and ends it if the pruner says so.
-
-    scikit-learn passes it a copy of the estimator as fitted so far, since it asks for one.
-    """
+    """Scores the epochs of a training, too, and ends it if the pruner says so."""
 
     def __init__(
         self, job: FoldJob, monitor: PruningMonitor, evaluation: Evaluation, estimator: Any
@@ -244,17 +159,17 @@ class PruningCallback(TimeoutCallback):
         self._evaluation: Any = evaluation
         self._estimator = estimator
         X, y, test = evaluation.X, evaluation.y, job.fold.test
-        self._data = [safe_indexing(part, test) for part in (X, y) if part is not None]
-        self._score_params = check_method_params(X, evaluation.score_params, indices=test)
+        self._data = [private.safe_indexing(part, test) for part in (X, y) if part is not None]
+        self._score_params = private.check_method_params(X, evaluation.score_params, indices=test)
         self._scorer = evaluation.scorer
-        if isinstance(self._scorer, MultimetricScorer) and evaluation.metric is not None:
-            self._scorer = scorers_by_name(self._scorer)[evaluation.metric]
+        if isinstance(self._scorer, private.MultimetricScorer) and evaluation.metric is not None:
+            self._scorer = private.scorers_by_name(self._scorer)[evaluation.metric]
         self._latest = (0, 0.0)
 
     def on_fit_task_end(  # type: ignore[override]
         self, estimator: Any, context: Any, *, fitted_estimator: Any
     ) -> bool:
-        """Report the score of an epoch; True ends the training."""
+        """Report the score of an epoch, by a copy of the estimator; True ends the training."""
         if super().on_fit_task_end(estimator, context) or context.task_name != "epoch":
             return self.ended is not None
         n_epochs = context.parent.max_subtasks
@@ -277,7 +192,7 @@ class PruningCallback(TimeoutCallback):
         return self.ended is not None
 
     def release(self) -> None:
-        """Drop references to data and models."""
+        """Drop data and models."""
         self._evaluation, self._estimator, self._data, self._score_params = None, None, [], {}
 
 
@@ -300,8 +215,7 @@ def _with_last_step(estimator: Any, last: Any, fitted: Any) -> Any:
 
 def _share_features(estimator: Any, X: Any) -> None:
     """Let all fits of this process keep features of the search's inputs, in memory."""
-    if isinstance(estimator, Pipeline):
-        for _, step in estimator.steps:
-            _share_features(step, X)
-    elif isinstance(estimator, Tunable):
+    if isinstance(estimator, Tunable):
         estimator.share_features(X)
+    for _, step in estimator.steps if isinstance(estimator, Pipeline) else ():
+        _share_features(step, X)

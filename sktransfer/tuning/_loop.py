@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,24 +14,16 @@ from optuna.pruners import NopPruner
 from optuna.samplers import GridSampler
 from optuna.trial import TrialState
 
-from sktransfer._compat.optuna import grace_period, heartbeat, record_heartbeat
+from sktransfer._compat.optuna import grace_period, heartbeat, is_persistent, record_heartbeat
 from sktransfer._warnings import warn_user
+from sktransfer.tuning import _retries
 from sktransfer.tuning._fold import TRIAL_OF_ERROR, Evaluation, Fold, FoldJob
 from sktransfer.tuning._pruning import STEPS_PER_FOLD, PruningMonitor
 from sktransfer.tuning._results import ERROR, STOPPED, attributes_of, folds_of
-from sktransfer.tuning._retries import (
-    ask_locked,
-    current_trials,
-    is_persistent,
-    requeue_interrupted_trial,
-    requeue_stale_trials,
-)
 from sktransfer.tuning._workers import fit_folds
 from sktransfer.tuning.space import ask_parameters
 
 if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
-    from optuna.study import Study
     from optuna.trial import FrozenTrial, Trial
 
 # Seconds between looks at a study whose last trials run in other processes.
@@ -43,65 +35,70 @@ class _Running:
     """A trial that this process evaluates."""
 
     trial: Trial
-    context: Any = None
+    context: Any
     params: dict[str, Any] = field(default_factory=dict)
     scores: dict[int, float] = field(default_factory=dict)
     over: bool = False
 
+    def attempt(self, step: Callable[..., None], *args: Any) -> None:
+        """Take a step, unless the trial is over, or became stale and was left to others.
 
-@dataclass
+        That happens while a machine is suspended.
+        """
+        with contextlib.suppress(UpdateFinishedTrialError):
+            if not self.over:
+                return step(self, *args)
+        self.over = True
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Note something in the study."""
+        self.trial.set_user_attr(key, value)
+
+
 class SearchLoop:
-    """Evaluates trials until there are as many as were asked for.
+    """Evaluates trials until there are as many as were asked for, or the ``deadline`` is over.
 
-    Attributes
-    ----------
-    study : optuna.study.Study
-        Where trials are kept, and perhaps shared with other processes.
-    space : dict of str to optuna.distributions.BaseDistribution
-        What is asked for.
-    evaluation : Evaluation
-        What a trial is evaluated on.
-    n_trials : int
-        How many settings the study shall hold.
-    batch_size : int
-        Trials that are asked for at once.
-    deadline : float or None
-        Seconds of the epoch (`time.time`) at which to stop.
-    parallel : dict
-        What `sklearn.utils.parallel.Parallel` is given.
-    search : TransferSearchCV
-        Whose callbacks are called.
-    context : sklearn.callback.CallbackContext
-        Of the search.
+    That is in seconds of the epoch (`time.time`); ``context`` is that of the callbacks' task.
     """
 
-    study: Study
-    space: dict[str, BaseDistribution]
-    evaluation: Evaluation
-    n_trials: int
-    batch_size: int
-    deadline: float | None
-    parallel: dict[str, Any]
-    search: Any
-    context: Any
-    stopped: bool = field(default=False, init=False)
+    def __init__(
+        self, search: Any, evaluation: Evaluation, deadline: float | None, context: Any
+    ) -> None:
+        self.search = search
+        self.study = search.study_
+        self.evaluation = evaluation
+        self.deadline = deadline
+        self.context = context
+        self.prunes = not isinstance(self.study.pruner, NopPruner)
+        self.stopped = False
 
     def run(self) -> None:
         """Go on until all trials have ended, here or in other processes, or time is over."""
         waited = 0.0
         while not (self._is_late() or self.stopped):
-            requeue_stale_trials(self.study)
-            trials = self._trials()
-            n_waiting = sum(trial.state == TrialState.WAITING for trial in trials)
-            n_new = 0 if self._is_exhausted() else max(0, self.n_trials - len(trials))
-            running = [trial.number for trial in trials if trial.state == TrialState.RUNNING]
-            if n_waiting or n_new:
-                self._run_batch(min(self.batch_size, n_waiting + n_new))
+            _retries.requeue_stale_trials(self.study)
+            room = self._room()
+            running = [t.number for t in self._trials() if t.state == TrialState.RUNNING]
+            if room:
+                self._run_batch(min(self.search.batch_size, room))
                 waited = 0.0
             elif running and self._wait_for(running, waited):
                 waited += _POLL
             else:
                 return
+
+    def _is_late(self) -> bool:
+        return self.deadline is not None and time.time() >= self.deadline
+
+    def _trials(self) -> list[FrozenTrial]:
+        return _retries.current_trials(self.study.get_trials(deepcopy=False))
+
+    def _room(self) -> int:
+        """Give how many trials there are to take from the queue, or to ask for."""
+        trials, sampler = self._trials(), self.study.sampler
+        is_exhausted = isinstance(sampler, GridSampler) and sampler.is_exhausted(self.study)
+        n_new = 0 if is_exhausted else max(0, self.search.n_trials - len(trials))
+        return n_new + sum(trial.state == TrialState.WAITING for trial in trials)
 
     def _wait_for(self, running: list[int], waited: float) -> bool:
         """Wait a little for trials of other processes; False if nothing tells when they die."""
@@ -109,8 +106,7 @@ class SearchLoop:
         if grace is None:
             warn_user(
                 f"Trials {running} run in other processes, or ended with them: that is not known, "
-                "and they are not waited for, since this storage has no heartbeats. A path or a "
-                "URL as storage has some."
+                "and they are not waited for, since this storage has no heartbeats."
             )
             return False
         if waited <= grace < waited + _POLL:
@@ -121,45 +117,35 @@ class SearchLoop:
         time.sleep(_POLL)
         return True
 
-    def _is_exhausted(self) -> bool:
-        sampler = self.study.sampler
-        return isinstance(sampler, GridSampler) and sampler.is_exhausted(self.study)
-
-    def _trials(self) -> list[FrozenTrial]:
-        return current_trials(self.study.get_trials(deepcopy=False))
-
-    def _has_room(self) -> bool:
-        """Say whether there is still a trial to ask for; other processes ask, too."""
-        trials = self._trials()
-        return len(trials) < self.n_trials or any(t.state == TrialState.WAITING for t in trials)
-
-    def _is_late(self) -> bool:
-        return self.deadline is not None and time.time() >= self.deadline
-
     def _run_batch(self, n_trials: int) -> None:
         batch: list[_Running] = []
         with contextlib.ExitStack() as heartbeats:
             try:
-                while len(batch) < n_trials and (not batch or self._has_room()):
-                    running = _Running(ask_locked(self.study))
+                # Other processes ask, too.
+                while len(batch) < n_trials and (not batch or self._room()):
+                    context = self.context.subcontext(
+                        "trial", max_subtasks=self.search.n_splits_, sequential_subtasks=False
+                    )
+                    running = _Running(_retries.ask_locked(self.study), context)
                     batch.append(running)
                     heartbeats.enter_context(heartbeat(running.trial))
-                    with self._unless_requeued(running):
-                        self._begin(running)
-                self._evaluate(batch)
-            except BaseException as error:
+                    running.attempt(self._begin)
+                for rung in self._rungs():
+                    self._evaluate([running for running in batch if not running.over], rung)
                 for running in batch:
-                    # The error that ends the search is the one to be seen.
+                    running.attempt(self._tell_score)
+            except BaseException as error:
+                # The error that ends the search is the one to be seen.
+                for running in (running for running in batch if not running.over):
                     with contextlib.suppress(Exception):
                         self._abandon(running, error)
                 raise
 
     def _begin(self, running: _Running) -> None:
         """Ask for the parameters of a trial, and read the folds that an earlier process fitted."""
-        running.context = self.context.subcontext(
-            task_name="trial", max_subtasks=len(self.evaluation.folds), sequential_subtasks=False
-        ).call_on_fit_task_begin(estimator=self.search)
-        running.params = ask_parameters(running.trial, self.evaluation.estimator, self.space)
+        running.context.call_on_fit_task_begin(estimator=self.search)
+        estimator, space = self.evaluation.search.estimator, self.search.search_space_
+        running.params = ask_parameters(running.trial, estimator, space)
         for i, fold in enumerate(self._folds_of(running)):
             if fold["test_scores"] is not None:
                 running.scores[i] = self.evaluation.score_of(fold["test_scores"])
@@ -168,44 +154,36 @@ class SearchLoop:
         trial = self.study.get_trials(deepcopy=False)[running.trial.number]
         return folds_of(trial, len(self.evaluation.folds))
 
-    def _evaluate(self, batch: list[_Running]) -> None:
-        """Fit folds rung by rung, where rungs do not depend on the number of workers."""
-        for rung in self._rungs():
-            jobs = [
-                (running, self._job(running, fold))
-                for running in batch
-                for fold in rung
-                if not running.over and fold.number not in running.scores
-            ]
-            results = {
-                (running.trial.number, job.fold.number): result
-                for (running, job), result in zip(jobs, self._fit(jobs), strict=True)
-            }
-            for running in batch:
-                for fold in rung:
-                    if not running.over:
-                        with self._unless_requeued(running):
-                            self._tell_fold(running, fold, results)
-        for running in batch:
-            if not running.over:
-                with self._unless_requeued(running):
-                    self._tell_score(running)
-
-    def _prunes(self) -> bool:
-        return not isinstance(self.study.pruner, NopPruner)
-
     def _rungs(self) -> list[list[Fold]]:
-        """Part the folds: after each part a trial may be pruned."""
+        """Part the folds, whatever the number of workers: after each part a trial may be pruned."""
         folds = self.evaluation.folds
-        if not self._prunes():
+        if not self.prunes:
             return [folds]
-        # Most bad trials are pruned after the first fold; the more folds there are, the less the
-        # next one tells, and larger rungs keep more workers busy.
-        rungs, first, size = [], 0, 1
-        while first < len(folds):
-            rungs.append(folds[first : first + size])
-            first, size = first + size, 2 * size
-        return rungs
+        # Folds 0, 1 to 2, 3 to 6...: most bad trials are pruned after the first; the more there
+        # are, the less the next one tells, and larger rungs keep more workers busy.
+        starts = [2**i - 1 for i in range(len(folds).bit_length())]
+        return [folds[start : 2 * start + 1] for start in starts if start < len(folds)]
+
+    def _evaluate(self, batch: Sequence[_Running], rung: Sequence[Fold]) -> None:
+        """Fit the folds of a rung at once, and keep the result of each as soon as it is there."""
+        jobs = [
+            (running, self._job(running, fold))
+            for running in batch
+            for fold in rung
+            if fold.number not in running.scores
+        ]
+
+        def keep(i: int, result: dict[str, Any]) -> None:
+            running, job = jobs[i]
+            if result["ended"] is None:
+                for attribute in attributes_of(job.fold.number, result).items():
+                    running.attempt(_Running.set_attribute, *attribute)
+
+        results = iter(fit_folds(self.evaluation, [job for _, job in jobs], keep))
+        for running in batch:
+            for fold in rung:
+                result = None if fold.number in running.scores else next(results)
+                running.attempt(self._tell_fold, fold.number, result)
 
     def _job(self, running: _Running, fold: Fold) -> FoldJob:
         number = running.trial.number
@@ -213,31 +191,16 @@ class SearchLoop:
             fold=fold,
             params=running.params,
             earlier_scores=[score for i, score in running.scores.items() if i < fold.number],
-            monitor=PruningMonitor(self.study, number) if self._prunes() else None,
+            monitor=PruningMonitor(self.study, number) if self.prunes else None,
             deadline=self.deadline,
             context=running.context.subcontext(
                 task_name="candidate-split-evaluation", task_id=fold.number
             ),
-            progress=(number, self.n_trials),
+            progress=(number, self.search.n_trials),
         )
 
-    def _fit(self, jobs: Sequence[tuple[_Running, FoldJob]]) -> list[dict[str, Any]]:
-        """Fit folds at once, and keep the result of each as soon as it is there."""
-
-        def keep(i: int, result: dict[str, Any]) -> None:
-            running, job = jobs[i]
-            if result["ended"] is None:
-                with self._unless_requeued(running):
-                    for key, value in attributes_of(job.fold.number, result).items():
-                        running.trial.set_user_attr(key, value)
-
-        return fit_folds(self.evaluation, [job for _, job in jobs], self.parallel, keep)
-
-    def _tell_fold(
-        self, running: _Running, fold: Fold, results: dict[tuple[int, int], dict[str, Any]]
-    ) -> None:
+    def _tell_fold(self, running: _Running, fold: int, result: dict[str, Any] | None) -> None:
         """Report a fold to the pruner, and end the trial if that is enough to know."""
-        result = results.get((running.trial.number, fold.number))
         if result is not None:
             if result["ended"] == "died":
                 return self._fail(running, result["reason"])
@@ -246,34 +209,29 @@ class SearchLoop:
             pruned = [self._should_prune(running, *each) for each in result["reports"].items()]
             if result["ended"] == "pruned" or any(pruned):
                 return self._end(running, state=TrialState.PRUNED)
-            score = self._score(result)
-            running.scores[fold.number] = score
+            scores, error = result["test_scores"], result["fit_error"] or result["score_error"]
+            failed = result["fit_error"] is not None
+            score = self.search.error_score if failed else self.evaluation.score_of(scores)
+            running.scores[fold] = score
             if not np.isfinite(score):
-                why = result["fit_error"] or result["score_error"] or f"the score is {score}"
-                return self._fail(running, why)
-        if self._prunes():
-            n = fold.number + 1
+                return self._fail(running, error or f"the score is {score}")
+        if self.prunes:
+            n = fold + 1
             mean = float(np.mean([running.scores[i] for i in range(n)]))
-            pruned_now = self._should_prune(running, n * STEPS_PER_FOLD, mean)
-            if pruned_now and n < len(self.evaluation.folds):
+            if self._should_prune(running, n * STEPS_PER_FOLD, mean) and n < self.search.n_splits_:
                 self._end(running, state=TrialState.PRUNED)
 
     def _should_prune(self, running: _Running, step: int, score: float) -> bool:
         running.trial.report(score, step)
         return running.trial.should_prune()
 
-    def _score(self, result: dict[str, Any]) -> float:
-        if result["fit_error"] is not None:
-            return float(self.evaluation.error_score)
-        return self.evaluation.score_of(result["test_scores"])
-
     def _tell_score(self, running: _Running) -> None:
         errors = [fold[ERROR] for fold in self._folds_of(running)]
         if all(errors):
             return self._fail(running, errors[0])
         # As scikit-learn computes it, to the last bit.
-        scores = [[running.scores[i] for i in range(len(errors))]]
-        self._end(running, value=float(np.average(np.array(scores), axis=1)[0]))
+        scores = np.array([[running.scores[i] for i in range(len(errors))]])
+        self._end(running, value=float(np.average(scores, axis=1)[0]))
 
     def _fail(self, running: _Running, reason: str) -> None:
         running.trial.set_user_attr(ERROR, reason)
@@ -283,8 +241,7 @@ class SearchLoop:
         try:
             self.study.tell(running.trial, value, state=state, skip_if_finished=True)
         except RuntimeError as error:
-            # A sampler that has nothing left calls `Study.stop`, which raises outside of
-            # `Study.optimize`.
+            # A sampler that is exhausted calls `Study.stop`, which only `Study.optimize` allows.
             if "Study.stop" not in str(error):
                 raise
             self.stopped = True
@@ -294,28 +251,17 @@ class SearchLoop:
         """End a trial that another call may take up again, if the study outlives this one."""
         if not is_persistent(self.study):
             return self._fail(running, reason)
-        requeue_interrupted_trial(self.study, running.trial)
+        _retries.requeue_interrupted_trial(self.study, running.trial)
         self._leave(running)
 
     def _leave(self, running: _Running) -> None:
         running.over = True
-        if running.context is not None:
-            running.context.call_on_fit_task_end(estimator=self.search)
+        running.context.call_on_fit_task_end(estimator=self.search)
 
     def _abandon(self, running: _Running, error: BaseException) -> None:
         """End a trial as the error that ends the search asks for."""
-        if running.over:
-            return
         reason = f"{type(error).__name__}: {error}"
         if getattr(error, TRIAL_OF_ERROR, None) == running.trial.number:
             self._fail(running, reason)
         else:
             self._interrupt(running, f"interrupted by {reason}")
-
-    @contextlib.contextmanager
-    def _unless_requeued(self, running: _Running) -> Iterator[None]:
-        """Leave a trial that became stale, as while this machine was suspended, to others."""
-        try:
-            yield
-        except UpdateFinishedTrialError:
-            running.over = True

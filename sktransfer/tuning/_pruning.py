@@ -19,22 +19,10 @@ STEPS_PER_FOLD = 10
 
 
 class PruningMonitor:
-    """Asks a pruner about the epochs of a trial, with what the study held when a fold began.
+    """Asks a pruner about the epochs of a trial.
 
-    It is pickled to a worker. What the pruner sees does not depend on who trains what meanwhile, so
-    that any ``n_jobs`` gives the same trials.
-
-    Parameters
-    ----------
-    study : optuna.study.Study
-        Of the trial.
-    number : int
-        Of the trial.
-
-    Attributes
-    ----------
-    reports : dict of int to float
-        Scores that were reported here, by step.
+    It is pickled to a worker, with what the study holds when the fold begins: whoever trains what
+    meanwhile, any ``n_jobs`` gives the same trials. ``reports`` has the scores by step.
     """
 
     def __init__(self, study: Study, number: int) -> None:
@@ -45,22 +33,12 @@ class PruningMonitor:
             else optuna.trial.create_trial(state=TrialState.WAITING)
             for trial in study.get_trials(deepcopy=False)
         ]
-        self._study_name = study.study_name
-        self._pruner = study.pruner
-        self._number = number
+        self._study_name, self._pruner, self._number = study.study_name, study.pruner, number
         self._trial: Trial | None = None
         self.reports: dict[int, float] = {}
 
     def report(self, step: int, score: float) -> None:
-        """Note the score at a step.
-
-        Parameters
-        ----------
-        step : int
-            Tenths of folds since the trial began.
-        score : float
-            Mean over the folds so far.
-        """
+        """Note the mean score so far at a step, in tenths of folds since the trial began."""
         if self._trial is None:
             self._trial = self._copy_of_trial()
         self.reports[step] = score
@@ -71,12 +49,13 @@ class PruningMonitor:
         return self._trial is not None and self._trial.should_prune()
 
     def _copy_of_trial(self) -> Trial:
+        sampler = optuna.samplers.RandomSampler()
         with optuna_log_level():
-            copy = optuna.create_study(
+            study = optuna.create_study(
                 study_name=self._study_name,
                 direction="maximize",
-                sampler=optuna.samplers.RandomSampler(),
+                sampler=sampler,
                 pruner=self._pruner,
             )
-            copy.add_trials(self._trials)
-        return trial_of(copy, self._number)
+            study.add_trials(self._trials)
+        return trial_of(study, self._number)

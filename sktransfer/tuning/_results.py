@@ -1,4 +1,4 @@
-"""What a study keeps of each fold, and scikit-learn's tables made of it."""
+"""What a study keeps of each fold, and the rows that ``cv_results_`` is made of."""
 
 from __future__ import annotations
 
@@ -14,65 +14,38 @@ if TYPE_CHECKING:
 ERROR = "error"
 STOPPED = "stopped by the timeout"
 _TIMES = ("fit_time", "score_time")
-_SCORES = ("test_scores", "train_scores")
+_SCORES = {"test_scores": "test_", "train_scores": "train_"}
 
 
 def attributes_of(fold: int, result: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn the result of a fold into attributes of a trial, named as in ``cv_results_``.
+    """Turn what `fit_fold` returned into attributes of a trial, named as in ``cv_results_``.
 
-    Parameters
-    ----------
-    fold : int
-        Its number.
-    result : mapping
-        What `fit_fold` returned.
-
-    Returns
-    -------
-    attributes : dict of str to float
-        And ``split<n>_error``, a str, instead of scores where a fit failed.
+    There is a ``split<n>_error`` instead of scores where a fit failed.
     """
     values: dict[str, Any] = {key: result[key] for key in _TIMES}
     if result["fit_error"] is not None:
         values[ERROR] = result["fit_error"].strip().splitlines()[-1]
     else:
-        for kind in _SCORES:
+        for kind, prefix in _SCORES.items():
             scores = result.get(kind, {})
             scores = scores if isinstance(scores, dict) else {"score": scores}
-            prefix = kind.removesuffix("scores")
             values |= {f"{prefix}{name}": float(score) for name, score in scores.items()}
     return {f"split{fold}_{key}": value for key, value in values.items()}
 
 
 def folds_of(trial: FrozenTrial, n_folds: int) -> list[dict[str, Any]]:
-    """Read the results of folds from the attributes of a trial.
+    """Read the attributes of a trial as `fit_fold` returned them, one dict a fold.
 
-    Parameters
-    ----------
-    trial : optuna.trial.FrozenTrial
-        With attributes from `attributes_of`.
-    n_folds : int
-        How many.
-
-    Returns
-    -------
-    folds : list of n_folds dict
-        Each with ``test_scores`` and ``train_scores`` (a float, a dict, or None where there are
-        none), ``fit_time``, ``score_time`` (nan where there is none) and ``error`` (None, or what
-        was raised).
+    Scores and ``error`` are None, and times nan, where there are none.
     """
     folds = []
     for number in range(n_folds):
         start = f"split{number}_"
-        values = {
-            key.removeprefix(start): value
-            for key, value in trial.user_attrs.items()
-            if key.startswith(start)
-        }
+        attributes = trial.user_attrs.items()
+        values = {k.removeprefix(start): v for k, v in attributes if k.startswith(start)}
         fold: dict[str, Any] = {key: values.get(key, math.nan) for key in _TIMES}
         fold[ERROR] = values.get(ERROR)
-        for kind in _SCORES:
-            prefix = kind.removesuffix("scores")
+        for kind, prefix in _SCORES.items():
             scores = {k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}
             fold[kind] = scores["score"] if list(scores) == ["score"] else scores or None
         folds.append(fold)
@@ -84,23 +57,10 @@ def rows_of(
 ) -> list[dict[str, Any]]:
     """Give what scikit-learn makes ``cv_results_`` of: one entry for each fold of each trial.
 
-    Parameters
-    ----------
-    trials : sequence of n optuna.trial.FrozenTrial
-        Finished.
-    n_folds : int
-        How many folds each has.
-    with_train : bool
-        Whether training scores were asked for.
-    error_score : float
-        The score of a fold whose fit failed; one that was not fitted has nan.
-
-    Returns
-    -------
-    rows : list of n * n_folds dict
+    A fold whose fit failed has ``error_score``, and one that was not fitted nan.
     """
     rows = [fold for trial in trials for fold in folds_of(trial, n_folds)]
-    for kind in _SCORES if with_train else _SCORES[:1]:
+    for kind in list(_SCORES) if with_train else ["test_scores"]:
         example = next((row[kind] for row in rows if row[kind] is not None), None)
         for row in rows:
             if row[kind] is None:
@@ -110,9 +70,9 @@ def rows_of(
 
 
 def reason_of(trial: FrozenTrial) -> str:
-    """Say in a line why a trial failed; the study has all of it."""
-    default = "the process that ran it died"
-    return str(trial.user_attrs.get(ERROR, default)).strip().splitlines()[-1]
+    """Say in a line why a trial failed; its attributes have the whole message."""
+    reason = trial.user_attrs.get(ERROR, "the process that ran it died")
+    return str(reason).strip().splitlines()[-1]
 
 
 def has_failed(trial: FrozenTrial) -> bool:

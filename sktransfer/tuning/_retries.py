@@ -1,7 +1,7 @@
 """Trials that ended with their process, or were interrupted, are queued again.
 
-Optuna marks such a trial as failed, and queues a copy of it that lists in its ``retry_history``
-which trials it repeats. Scores of folds are user attributes, which the copy keeps.
+Optuna marks such a trial as failed, and queues a copy that names the trials that it repeats in its
+``retry_history``. The scores of folds are user attributes, which the copy keeps.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import TrialState
 
-from sktransfer._compat.optuna import ask, is_in_memory, sqlite_file
+from sktransfer._compat.optuna import ask, is_persistent, sqlite_file
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -29,31 +29,15 @@ _MAX_RETRIES = 2
 _LOCK_TIMEOUT = 60
 
 
-def stale_trial_callback(max_retry: int | None = _MAX_RETRIES) -> RetryHeartbeatStaleTrialCallback:
-    """Make the callback that queues a stale trial again, at most so many times."""
+def retry_callback(max_retry: int | None = _MAX_RETRIES) -> RetryHeartbeatStaleTrialCallback:
+    """Make the callback that queues a trial again, at most so many times."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         return RetryHeartbeatStaleTrialCallback(max_retry=max_retry)
 
 
-def is_persistent(study: Study) -> bool:
-    """Say whether a study is still there when this process has ended."""
-    return not is_in_memory(study)
-
-
 def current_trials(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
-    """Leave out the trials that another one repeats.
-
-    Parameters
-    ----------
-    trials : iterable of optuna.trial.FrozenTrial
-        All of a study.
-
-    Returns
-    -------
-    trials : list of optuna.trial.FrozenTrial
-        One for each setting that was asked for, by number.
-    """
+    """Leave out the trials that another one repeats, so that each setting is there once."""
     trials = list(trials)
     repeated = {number for t in trials for number in t.system_attrs.get("retry_history", [])}
     return [trial for trial in trials if trial.number not in repeated]
@@ -71,24 +55,22 @@ def ask_locked(study: Study) -> Trial:
 
 
 def requeue_stale_trials(study: Study) -> None:
-    """Queue the trials again that have sent no heartbeat for the grace period of the storage."""
-    if not is_persistent(study):
-        return
-    with _study_lock(study), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        optuna.storages.fail_stale_trials(study)
+    """Queue trials again that have sent no heartbeat for the grace period of the storage."""
+    if is_persistent(study):
+        with _study_lock(study), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            optuna.storages.fail_stale_trials(study)
 
 
 def requeue_interrupted_trial(study: Study, trial: Trial) -> None:
     """Mark a running trial of this process as failed, and queue it again."""
     with _study_lock(study):
-        failed = study.tell(trial, state=TrialState.FAIL)
-        stale_trial_callback(max_retry=None)(study, failed)
+        retry_callback(max_retry=None)(study, study.tell(trial, state=TrialState.FAIL))
 
 
 @contextlib.contextmanager
 def _study_lock(study: Study) -> Iterator[None]:
-    """Let one process at a time take trials from the queue of an SQLite study, or put them there.
+    """Let one process at a time change the queue of an SQLite study.
 
     Other databases lock the row of a trial while they change its state. SQLite has no such locks:
     two processes would both take the same trial.

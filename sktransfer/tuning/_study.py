@@ -11,14 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
-from optuna.distributions import distribution_to_json
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 
-from sktransfer._compat.optuna import is_in_memory
-from sktransfer.tuning._log_level import optuna_log_level
-from sktransfer.tuning._retries import stale_trial_callback
+from sktransfer.tuning._retries import retry_callback
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
 _HEARTBEAT_INTERVAL, _GRACE_PERIOD = 5, 30
 _SQLITE_TIMEOUT = 60
 _ATTEMPTS = 10
-_DEFAULT_NAME = "search"
 _REASONS = {
     "data": "other data",
     "folds": "other folds, as of a cv that shuffles without random_state",
@@ -37,35 +33,14 @@ _REASONS = {
 
 
 def open_study(storage: Any, name: str | None, sampler: BaseSampler, pruner: BasePruner) -> Study:
-    """Open a study, or make it.
+    """Open a study, or make it; its name is ``"search"`` unless it has another one.
 
-    Parameters
-    ----------
-    storage : None, str, path-like or optuna.storages.BaseStorage
-        None is memory, a path an SQLite file, a URL any database that SQLAlchemy knows.
-    name : str or None
-        Of the study; None is ``"search"``.
-    sampler : optuna.samplers.BaseSampler
-        Chooses parameters.
-    pruner : optuna.pruners.BasePruner
-        Ends trials early.
-
-    Returns
-    -------
-    study : optuna.study.Study
-
-    Raises
-    ------
-    ConnectionError
-        If the storage cannot be reached.
-    ImportError
-        If the driver of the database is missing.
-    TypeError, ValueError
-        If the storage is something else, or the study of that name minimizes.
+    A storage that cannot be reached is a ConnectionError, a missing driver an ImportError, and
+    anything else that is wrong with it a TypeError or ValueError.
     """
     study = optuna.create_study(
-        storage=None if storage is None else _storage(storage),
-        study_name=_DEFAULT_NAME if name is None else name,
+        storage=None if storage is None else _open_storage(storage),
+        study_name="search" if name is None else name,
         sampler=sampler,
         pruner=pruner,
         direction="maximize",
@@ -80,27 +55,11 @@ def open_study(storage: Any, name: str | None, sampler: BaseSampler, pruner: Bas
     return study
 
 
-def check_study_metadata(study: Study, space: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-    """Note in a new study what is searched, or compare that with what an earlier search noted.
+def check_study_metadata(study: Study, metadata: Mapping[str, Any]) -> None:
+    """Note what a search is about, or raise a ValueError if an earlier search noted otherwise.
 
-    Parameters
-    ----------
-    study : optuna.study.Study
-        Of this search.
-    space : mapping of str to optuna.distributions.BaseDistribution
-        What is searched.
-    about : mapping of str to object
-        What else has to be equal for scores to be comparable, in values that JSON holds.
-
-    Raises
-    ------
-    ValueError
-        If something differs, or the study was made by something else than a search.
+    All of it has to be equal for scores to be comparable, and JSON holds it.
     """
-    metadata = {
-        "search_space": {key: distribution_to_json(value) for key, value in space.items()},
-        **about,
-    }
     has_trials = bool(study.get_trials(deepcopy=False))
     # Read after the trials, since a search notes its metadata before it asks for a trial.
     known = study.user_attrs
@@ -121,8 +80,8 @@ def check_study_metadata(study: Study, space: Mapping[str, Any], about: Mapping[
 
 def _difference(key: str, value: Any, known: Any) -> str:
     if isinstance(value, dict):
-        names = {*value, *known}
-        changed = sorted(name for name in names if value.get(name) != known.get(name))
+        names = sorted({*value, *known})
+        changed = [name for name in names if value.get(name) != known.get(name)]
         return f"another {key}: {', '.join(changed)} differ"
     return _REASONS.get(key, f"{key}={known!r}, not {value!r}")
 
@@ -130,23 +89,7 @@ def _difference(key: str, value: Any, known: Any) -> str:
 def existing_storage(storage: Any) -> BaseStorage:
     """Open the storage of an earlier search.
 
-    Parameters
-    ----------
-    storage : str, path-like or optuna.storages.BaseStorage
-        As `open_study` takes it.
-
-    Returns
-    -------
-    storage : optuna.storages.BaseStorage
-
-    Raises
-    ------
-    ConnectionError
-        If it cannot be reached.
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it holds no studies.
+    A file that is not there is a FileNotFoundError, and a database without studies a ValueError.
     """
     if isinstance(storage, BaseStorage):
         return storage
@@ -156,18 +99,17 @@ def existing_storage(storage: Any) -> BaseStorage:
         raise FileNotFoundError(f"There is no file {path}: no search was given it as storage.")
     from sqlalchemy import create_engine, inspect
 
-    with _named_errors(url) as shown:
+    with _storage_errors(url) as shown:
         # Optuna would create its tables, perhaps in the database of another program.
         engine = create_engine(url)
         tables = inspect(engine).get_table_names()
         engine.dispose()
     if "studies" not in tables:
         raise ValueError(f"storage={shown!r} holds no studies.")
-    return _storage(storage)
+    return _open_storage(storage)
 
 
 def _url(storage: Any) -> str:
-    """Turn a path or a URL into a URL."""
     if not isinstance(storage, str | os.PathLike):
         raise TypeError(
             "storage has to be a path, a URL, a storage of optuna.storages or None, got "
@@ -184,36 +126,31 @@ def _url(storage: Any) -> str:
     return f"sqlite:///{path}"
 
 
-def _storage(storage: Any) -> BaseStorage:
-    """Turn what a user gives into a storage."""
+def _open_storage(storage: Any, attempts: int = _ATTEMPTS) -> BaseStorage:
     if isinstance(storage, BaseStorage):
         return storage
     url = _url(storage)
-    settings: dict[str, Any] = {}
-    if url.startswith("sqlite"):
-        settings = {"connect_args": {"timeout": _SQLITE_TIMEOUT}}
-    with _named_errors(url), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        for attempts_left in reversed(range(_ATTEMPTS)):
-            try:
-                return RDBStorage(
-                    url,
-                    engine_kwargs=settings,
-                    heartbeat_interval=_HEARTBEAT_INTERVAL,
-                    grace_period=_GRACE_PERIOD,
-                    heartbeat_stale_trial_callback=stale_trial_callback(),
-                )
-            except Exception as error:
-                # Processes that begin in the same moment make the same tables; one of them wins.
-                made = any(word in str(error) for word in ("already exists", "UNIQUE", "unique"))
-                if not (made and attempts_left):
-                    raise
-                time.sleep(0.2)
-    raise AssertionError("the last attempt either returns or raises")
+    sqlite = {"connect_args": {"timeout": _SQLITE_TIMEOUT}}
+    try:
+        with _storage_errors(url), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            return RDBStorage(
+                url,
+                engine_kwargs=sqlite if url.startswith("sqlite") else {},
+                heartbeat_interval=_HEARTBEAT_INTERVAL,
+                grace_period=_GRACE_PERIOD,
+                heartbeat_stale_trial_callback=retry_callback(),
+            )
+    except Exception as error:
+        # Processes that begin in the same moment create the same tables; one of them succeeds.
+        if attempts and any(word in str(error).lower() for word in ("already exists", "unique")):
+            time.sleep(0.2)
+            return _open_storage(storage, attempts - 1)
+        raise
 
 
 @contextlib.contextmanager
-def _named_errors(url: str) -> Iterator[str]:
+def _storage_errors(url: str) -> Iterator[str]:
     """Give a URL without its password, and say what is wrong with it."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
@@ -223,12 +160,12 @@ def _named_errors(url: str) -> Iterator[str]:
         "SQLite file."
     )
     try:
-        made = make_url(url)
+        parsed = make_url(url)
     except (ArgumentError, ValueError):
         # What is wrong with it may be a password with an @ in it.
         raise ValueError(no_url) from None
-    hidden = [key for key in made.query if "pass" in key.lower()]
-    shown = made.difference_update_query(hidden).render_as_string(hide_password=True)
+    hidden = [key for key in parsed.query if "pass" in key.lower()]
+    shown = parsed.difference_update_query(hidden).render_as_string(hide_password=True)
     try:
         yield shown
     except NoSuchModuleError as error:
@@ -240,20 +177,3 @@ def _named_errors(url: str) -> Iterator[str]:
     except SQLAlchemyError as error:
         reason = str(error.__cause__ or error).strip().splitlines()[0]
         raise ConnectionError(f"storage={shown!r} cannot be reached: {reason}") from error
-
-
-def in_memory(study: Study) -> Study:
-    """Copy a study into memory, with all trials and attributes; one that is there is returned."""
-    if is_in_memory(study):
-        return study
-    with optuna_log_level():
-        copy = optuna.create_study(
-            study_name=study.study_name,
-            direction="maximize",
-            sampler=study.sampler,
-            pruner=study.pruner,
-        )
-    copy.add_trials(study.get_trials())
-    for key, value in study.user_attrs.items():
-        copy.set_user_attr(key, value)
-    return copy

@@ -23,70 +23,53 @@ _DIED = (
 def fit_folds(
     evaluation: Evaluation,
     jobs: Sequence[FoldJob],
-    parallel: dict[str, Any],
     keep: Callable[[int, dict[str, Any]], None],
 ) -> list[dict[str, Any]]:
     """Fit folds at once; if a worker dies, those of one trial after the other, once more.
 
-    Parameters
-    ----------
-    evaluation : Evaluation
-        What is fitted.
-    jobs : sequence of n FoldJob
-        One for each fold.
-    parallel : dict
-        What `sklearn.utils.parallel.Parallel` is given.
-    keep : callable
-        Called with the place of a job and its result as soon as that is there.
-
-    Returns
-    -------
-    results : list of n dict
-        What `fit_fold` returned; ``ended`` is ``"died"`` and ``reason`` says why where a worker
-        died twice.
+    ``keep`` is called with the place of a job and its result as soon as that is there. Results are
+    those of `fit_fold`; where a worker died twice, ``ended`` is "died", and there is a ``reason``.
     """
     results: list[dict[str, Any]] = [{} for _ in jobs]
-    n_workers = effective_n_jobs(parallel["n_jobs"])
+    n_jobs, pre_dispatch = evaluation.search.n_jobs, evaluation.search.pre_dispatch
+    n_workers = effective_n_jobs(n_jobs)
 
     def run(places: Sequence[int]) -> None:
-        each = Parallel(return_as="generator", **parallel)(
-            delayed(fit_fold)(evaluation, jobs[i]) for i in places
-        )
+        if not places:
+            return
+        parallel = Parallel(n_jobs=n_jobs, pre_dispatch=pre_dispatch, return_as="generator")
+        each = parallel(delayed(fit_fold)(evaluation, jobs[i]) for i in places)
         for i, result in zip(places, each, strict=True):
             results[i] = result
             keep(i, result)
 
+    def wait_for_workers() -> None:
+        # A cluster starts a worker in place of the one that died. With one left, joblib would fit
+        # in this process, which would then die itself.
+        end = time.time() + _PATIENCE
+        while effective_n_jobs(n_jobs) < n_workers and time.time() < end:
+            time.sleep(_POLL)
+
+    trials: dict[int, list[int]] = {}
+    for i, job in enumerate(jobs):
+        trials.setdefault(job.progress[0], []).append(i)
     try:
-        if jobs:
-            run(range(len(jobs)))
+        run(range(len(jobs)))
         return results
     except Exception as error:
-        if not _is_death_of_worker(error) or evaluation.error_score == "raise":
+        if not _is_death_of_worker(error) or evaluation.search.error_score == "raise":
             raise
-    for number in dict.fromkeys(job.progress[0] for job in jobs):
-        places = [i for i, job in enumerate(jobs) if job.progress[0] == number and not results[i]]
-        if not places:
-            continue
-        _wait_for_workers(parallel["n_jobs"], n_workers)
+    for places in trials.values():
+        wait_for_workers()
         try:
-            run(places)
+            run([i for i in places if not results[i]])
         except Exception as error:
             if not _is_death_of_worker(error):
                 raise
             for i in places:
                 results[i] = results[i] or {"ended": "died", "reason": _DIED}
-    _wait_for_workers(parallel["n_jobs"], n_workers)
+    wait_for_workers()
     return results
-
-
-def _wait_for_workers(n_jobs: int | None, n_workers: int) -> None:
-    """Wait until a cluster has started a worker in place of the one that died.
-
-    With one left, joblib would fit in this process, which would then die itself.
-    """
-    end = time.time() + _PATIENCE
-    while effective_n_jobs(n_jobs) < n_workers and time.time() < end:
-        time.sleep(_POLL)
 
 
 def _is_death_of_worker(error: Exception) -> bool:

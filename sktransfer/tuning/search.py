@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Mapping
 from functools import partial
 from numbers import Integral, Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import clone, is_classifier
@@ -16,23 +15,12 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state, indexable
 
-from sktransfer._compat.sklearn import (
-    BaseSearchCV,
-    HasMethods,
-    Interval,
-    MultimetricScorer,
-    check_method_params,
-    check_refit_for_multimetric,
-    fit_context,
-    format_results,
-    root_callback_context,
-    routed_params,
-    scorer_of,
-    scorers_by_name,
-    select_best_index,
-)
+from sktransfer._compat import sklearn as private
 from sktransfer._warnings import warn_user
 from sktransfer.tuning.space import ask_parameters, checked_space, starting_points
+
+if TYPE_CHECKING:
+    from sktransfer.tuning._fold import Evaluation
 
 __all__ = ["TransferSearchCV"]
 
@@ -41,7 +29,7 @@ __all__ = ["TransferSearchCV"]
 _N_UNPRUNED, _N_WARMUP_STEPS = 5, 5
 
 
-class TransferSearchCV(BaseSearchCV):
+class TransferSearchCV(private.BaseSearchCV):
     """Search hyperparameters with Optuna, as scikit-learn's searches do.
 
     Parameters
@@ -56,8 +44,7 @@ class TransferSearchCV(BaseSearchCV):
         How many settings are tried: in all calls and processes that share a study. Each further
         process may add one, since all look before they ask.
     timeout : float or None, default=None
-        Seconds after which the search ends: no other fold begins, and trainings stop at the end of
-        their epoch. What has begun does not count. Fitting the best comes after.
+        Seconds after which no fold begins, and trainings stop at the end of their epoch.
     cv : int, splitter, iterable or None, default=5
         As in scikit-learn.
     scoring : str, callable, list, tuple, dict or None, default=None
@@ -69,32 +56,29 @@ class TransferSearchCV(BaseSearchCV):
         Trials that are asked for at once. More of them keep a larger ``n_jobs`` busy, and know less
         of one another. The results depend on this, but not on ``n_jobs``.
     sampler : optuna.samplers.BaseSampler or None, default=None
-        None is a Gaussian process up to 30 trials, and TPE beyond, after the settings to start
-        from: the estimator as it stands, where the space has its values, and the defaults of each
-        strategy that the space names. One of your own is used as it is; where
-        there is a storage it is reseeded at random, since processes that share a study would else
-        ask for the same.
+        None is a Gaussian process up to 30 trials, and TPE beyond, after the estimator as it stands
+        and the defaults of each strategy, as far as the space has them. Another sampler is reseeded
+        at random if there is a storage: processes that share a study would else ask for the same.
     pruner : optuna.pruners.BasePruner or None, default=None
         Ends trials early. It is asked after folds (the first, the third, the seventh...), and
-        between the epochs of an estimator of this package that trains its encoder, alone or at the
-        end of a pipeline; each fold has ten steps, tenths of its training. The score so far is the
-        mean over folds. None is a `optuna.pruners.MedianPruner` that waits for five trials and for
-        half a fold; `optuna.pruners.NopPruner` never prunes.
+        between the epochs of an estimator of this package that trains its encoder, also at the end
+        of a pipeline, with the mean over folds so far; each fold has ten steps. None is a
+        `optuna.pruners.MedianPruner` that waits for five trials and for half a fold;
+        `optuna.pruners.NopPruner` never prunes.
     storage : str, path-like, optuna.storages.BaseStorage or None, default=None
         Where the study is kept: in memory, in an SQLite file (a path), or in any database by its
         URL, such as ``postgresql://user@host/name``. The same call goes on where an earlier one
         ended, was interrupted or was killed: what was finished is kept, and the trial that was
-        running is taken up again, once. Several processes that run the same script share the
-        trials. Data, folds, scoring and whatever of the estimator is not searched have to be the
-        same. A password belongs into the database's own file, such as ``.pgpass``, since the repr
-        of a search shows the URL.
+        running is queued again, at most twice. Processes that run the same script share the trials.
+        Data, folds, scoring and what of the estimator is not searched have to be the same. A
+        password belongs into a file such as ``.pgpass``, since the repr of a search shows the URL.
     study_name : str or None, default=None
         In the storage; None is ``"search"``.
     refit : bool, str or callable, default=True
         As in scikit-learn; with several metrics the name of the one that is searched for.
     random_state : int, RandomState instance or None, default=None
-        Seeds the sampler that is made here. An int gives the same trials in every call, also in
-        one that was killed and goes on.
+        Seeds the sampler that is made here. An int gives the same trials in every call and with any
+        ``n_jobs``, unless a process is killed or shares the study with others.
     verbose : int, default=0
         As in scikit-learn.
     pre_dispatch : int or str, default="2*n_jobs"
@@ -117,7 +101,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         All trials, with the scores and seconds of their folds in ``user_attrs``; a failed one has
         its reason in ``user_attrs["error"]``.
     sampler_ : optuna.samplers.BaseSampler
-        What chose them; for each trial a new one of this kind is made.
+        What chose them; where ``sampler`` is None, each trial has one of this kind.
     pruner_ : optuna.pruners.BasePruner
         What ended some early.
     search_space_ : dict of str to optuna.distributions.BaseDistribution
@@ -127,8 +111,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     ------
     ValueError
         If the space is empty or does not fit the estimator, or the study is about something else,
-        before anything is fitted; or if every trial failed, with the first one's reason, or none
-        ended in time. (A TypeError if the first one's is.)
+        before anything is fitted; if no trial ended in time; or if every trial failed, with the
+        first one's reason (a TypeError if that is one).
     ConnectionError
         If the storage cannot be reached.
 
@@ -154,13 +138,13 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     """
 
     _parameter_constraints: dict[str, Any] = {
-        **BaseSearchCV._parameter_constraints,
+        **private.BaseSearchCV._parameter_constraints,
         "search_space": "no_validation",  # its own errors say more
-        "n_trials": [Interval(Integral, 1, None, closed="left")],
-        "timeout": [Interval(Real, 0, None, closed="neither"), None],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "sampler": [HasMethods(["sample_relative", "sample_independent"]), None],
-        "pruner": [HasMethods("prune"), None],
+        "n_trials": [private.Interval(Integral, 1, None, closed="left")],
+        "timeout": [private.Interval(Real, 0, None, closed="neither"), None],
+        "batch_size": [private.Interval(Integral, 1, None, closed="left")],
+        "sampler": [private.HasMethods(["sample_relative", "sample_independent"]), None],
+        "pruner": [private.HasMethods("prune"), None],
         "storage": "no_validation",
         "study_name": [str, None],
         "random_state": ["random_state"],
@@ -187,28 +171,14 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         error_score: Any = np.nan,
         return_train_score: bool = False,
     ) -> None:
-        super().__init__(
-            estimator,
-            scoring=scoring,
-            n_jobs=n_jobs,
-            refit=refit,
-            cv=cv,
-            verbose=verbose,
-            pre_dispatch=pre_dispatch,
-            error_score=error_score,
-            return_train_score=return_train_score,
-        )
-        self.search_space = search_space
-        self.n_trials = n_trials
-        self.timeout = timeout
-        self.batch_size = batch_size
-        self.sampler = sampler
-        self.pruner = pruner
-        self.storage = storage
-        self.study_name = study_name
-        self.random_state = random_state
+        super().__init__(estimator, scoring=scoring, n_jobs=n_jobs, refit=refit, cv=cv)
+        self.verbose, self.pre_dispatch = verbose, pre_dispatch
+        self.error_score, self.return_train_score = error_score, return_train_score
+        self.search_space, self.n_trials, self.timeout = search_space, n_trials, timeout
+        self.batch_size, self.sampler, self.pruner = batch_size, sampler, pruner
+        self.storage, self.study_name, self.random_state = storage, study_name, random_state
 
-    @fit_context(prefer_skip_nested_validation=False)
+    @private.fit_context(prefer_skip_nested_validation=False)
     @with_callbacks
     def fit(self, X: Any, y: Any = None, **params: Any) -> TransferSearchCV:
         """Search, and fit the best on all data.
@@ -232,32 +202,30 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         from sktransfer.tuning._log_level import optuna_log_level
 
         deadline = None if self.timeout is None else time.time() + self.timeout
-        scorer, metric = scorer_of(self)
-        self.multimetric_ = isinstance(scorer, MultimetricScorer)
+        scorer, metric = private.scorer_of(self)
+        self.multimetric_ = isinstance(scorer, private.MultimetricScorer)
         if self.multimetric_ and not isinstance(self.refit, str):
+            names = sorted(private.scorers_by_name(scorer))
             raise ValueError(
-                "With several metrics refit has to be the name of the one that is searched for: "
-                f"one of {sorted(scorers_by_name(scorer))}, got refit={self.refit!r}."
+                f"With several metrics refit has to be one of {names}, got refit={self.refit!r}."
             )
+        self.scorer_ = private.scorers_by_name(scorer) if self.multimetric_ else scorer
         X, y = indexable(X, y)
-        params = check_method_params(X, params=params)
-        routed = routed_params(self, params)
+        params = private.check_method_params(X, params=params)
+        routed = private.routed_params(self, params)
         weights = params.get("sample_weight")
-        data = {
-            "X": X,
-            "y": y,
-            "metadata": None if weights is None else {"sample_weight": weights},
-        }
-        root = root_callback_context(
+        metadata = None if weights is None else {"sample_weight": weights}
+        data = {"X": X, "y": y, "metadata": metadata}
+        root = private.root_callback_context(
             self, max_subtasks=1 + (self.refit is not False)
         ).call_on_fit_task_begin(estimator=self, **data)
         self.search_space_ = checked_space(self.estimator, self.search_space)
+        evaluation = self._evaluation(X, y, scorer, routed)
         # Nothing is printed of a study that is ours, nor of how our sampler goes about it.
         with optuna_log_level(ERROR if self.sampler is None else WARNING), forgetting():
-            self._search(scorer, data, params, routed, root, deadline)
+            self._open_study(evaluation, params)
+            self._search(evaluation, root, deadline)
             self._set_results(metric)
-        several = isinstance(scorer, MultimetricScorer)
-        self.scorer_ = scorers_by_name(scorer) if several else scorer
         if self.refit:
             self._refit(root, data, routed.estimator.fit)
         root.call_on_fit_task_end(estimator=self, **data)
@@ -266,109 +234,78 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
         if "study_" in state:
-            from sktransfer.tuning._study import in_memory
+            from sktransfer._compat.optuna import copy_in_memory
 
             # Else a fitted classifier could only be loaded where its database is.
-            state["study_"] = in_memory(state["study_"])
+            state["study_"] = copy_in_memory(state["study_"])
         return state
 
-    def _search(
-        self,
-        scorer: Any,
-        data: dict[str, Any],
-        params: dict[str, Any],
-        routed: Any,
-        root: Any,
-        deadline: float | None,
-    ) -> None:
-        """Open the study, and evaluate trials."""
-        from sktransfer.tuning import _fingerprint
+    def _evaluation(self, X: Any, y: Any, scorer: Any, routed: Any) -> Evaluation:
+        """Split the data, and describe what the folds of all trials have in common."""
         from sktransfer.tuning._fold import Evaluation, Fold
-        from sktransfer.tuning._loop import SearchLoop
-        from sktransfer.tuning._retries import is_persistent
-        from sktransfer.tuning._study import check_study_metadata, open_study
 
-        X, y = data["X"], data["y"]
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         splits = cv.split(X, y, **routed.splitter.split)
         folds = [Fold(i, *map(np.asarray, rows)) for i, rows in enumerate(splits)]
         if not folds:
             raise ValueError("No fits were performed: the cv iterator gave no folds.")
         self.n_splits_ = len(folds)
-        # A copy for the workers, without what is fitted, connected or large.
-        unfitted = {"estimator": clone(self.estimator), "storage": None}
-        light = type(self)(
-            **{**self.get_params(deep=False), **unfitted, "sampler": None, "pruner": None}
-        )
-        evaluation = Evaluation(
-            estimator=light.estimator,
-            X=X,
-            y=y,
-            folds=folds,
-            scorer=scorer,
-            metric=self.refit if isinstance(self.refit, str) else None,
-            error_score=self.error_score,
-            score_params=routed.scorer.score,
-            settings={
-                "fit_params": routed.estimator.fit,
-                "return_train_score": self.return_train_score,
-                "return_times": True,
-                "verbose": self.verbose,
-                "caller": light,
-            },
-        )
-        sampler = self._set_sampler_and_pruner()
-        self.study_ = open_study(self.storage, self.study_name, sampler, self.pruner_)
-        about = {
-            "estimator": _fingerprint.settings_of_estimator(self.estimator, self.search_space_),
-            "scoring": _fingerprint.name_of_scoring(self.scoring),
-            "metric": evaluation.metric,
-            "data": _fingerprint.digest_of_data(X, y, params),
-            "folds": _fingerprint.digest_of_folds(folds),
-        }
-        check_study_metadata(self.study_, self.search_space_, about)
-        # Of a study that others have begun, or share, trials may be repeated.
-        n_tasks = None if is_persistent(self.study_) else self.n_trials
-        context = root.subcontext(
-            task_name="search", max_subtasks=n_tasks, sequential_subtasks=True
-        ).call_on_fit_task_begin(estimator=self)
-        SearchLoop(
-            study=self.study_,
-            space=self.search_space_,
-            evaluation=evaluation,
-            n_trials=self.n_trials,
-            batch_size=self.batch_size,
-            deadline=deadline,
-            parallel={"n_jobs": self.n_jobs, "pre_dispatch": self.pre_dispatch},
-            search=self,
-            context=context,
-        ).run()
-        context.call_on_fit_task_end(estimator=self)
+        # Workers are sent a search without what is fitted, connected or large.
+        removed = dict.fromkeys(("storage", "sampler", "pruner"))
+        settings = {**self.get_params(deep=False), "estimator": clone(self.estimator), **removed}
+        light = type(self)(**settings)
+        fit_params, score_params = routed.estimator.fit, routed.scorer.score
+        return Evaluation(light, X, y, folds, scorer, fit_params, score_params)
 
-    def _set_sampler_and_pruner(self) -> Any:
-        """Set the attributes; give the sampler of the study."""
+    def _open_study(self, evaluation: Evaluation, params: dict[str, Any]) -> None:
+        """Set sampler, pruner and study, which has to be about the same."""
+        from optuna.distributions import distribution_to_json
         from optuna.pruners import MedianPruner
 
+        from sktransfer.tuning import _fingerprint, _study
         from sktransfer.tuning._sampling import SeededSampler, make_sampler
 
         self.pruner_ = self.pruner
         if self.pruner is None:
             self.pruner_ = MedianPruner(_N_UNPRUNED, _N_WARMUP_STEPS)
-        if self.sampler is not None:
-            self.sampler_ = self.sampler
-            if self.storage is not None:
-                # Processes that share a study would ask for the same.
-                self.sampler_.reseed_rng()
-            return self.sampler_
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.sampler_ = make_sampler(self.n_trials, seed)
-        return SeededSampler(
-            partial(make_sampler, self.n_trials),
-            seed,
-            self.search_space_,
-            starting_points(self.estimator, self.search_space_),
-            partial(ask_parameters, estimator=clone(self.estimator), space=self.search_space_),
-        )
+        sampler = self.sampler_ = self.sampler
+        if self.sampler is None:
+            seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+            self.sampler_ = make_sampler(self.n_trials, seed)
+            sampler = SeededSampler(
+                partial(make_sampler, self.n_trials),
+                seed,
+                self.search_space_,
+                starting_points(self.estimator, self.search_space_),
+                partial(ask_parameters, estimator=clone(self.estimator), space=self.search_space_),
+            )
+        elif self.storage is not None:
+            # Processes that share a study would ask for the same.
+            self.sampler_.reseed_rng()
+        self.study_ = _study.open_study(self.storage, self.study_name, sampler, self.pruner_)
+        rows = [rows for fold in evaluation.folds for rows in (fold.train, fold.test)]
+        metadata = {
+            "search_space": {k: distribution_to_json(v) for k, v in self.search_space_.items()},
+            "estimator": _fingerprint.settings_of_estimator(self.estimator, self.search_space_),
+            "scoring": _fingerprint.name_of_scoring(self.scoring),
+            "metric": evaluation.metric,
+            "data": _fingerprint.digest_of_data(evaluation.X, evaluation.y, params),
+            "folds": _fingerprint.digest_of_data(*rows),
+        }
+        _study.check_study_metadata(self.study_, metadata)
+
+    def _search(self, evaluation: Evaluation, root: Any, deadline: float | None) -> None:
+        """Evaluate trials."""
+        from sktransfer._compat.optuna import is_persistent
+        from sktransfer.tuning._loop import SearchLoop
+
+        # Of a study that others have begun, or share, trials may be repeated.
+        n_tasks = None if is_persistent(self.study_) else self.n_trials
+        context = root.subcontext(
+            task_name="search", max_subtasks=n_tasks, sequential_subtasks=True
+        ).call_on_fit_task_begin(estimator=self)
+        SearchLoop(self, evaluation, deadline, context).run()
+        context.call_on_fit_task_end(estimator=self)
 
     def _set_results(self, metric: Any) -> None:
         """Set the attributes that scikit-learn's searches have, from the study."""
@@ -380,15 +317,11 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         states = [trial.state.name.lower() for trial in trials]
         failed = [trial for trial in trials if has_failed(trial)]
         if failed:
-            reason = reason_of(failed[0])
-            why = (
-                f"{len(failed)} of {len(trials)} trials failed, the first with "
-                f"{failed[0].params}: {reason}"
-            )
-            if "complete" in states:
-                warn_user(why, FitFailedWarning)
-            else:
+            n, first, reason = len(failed), failed[0].params, reason_of(failed[0])
+            why = f"{n} of {len(trials)} trials failed, the first with {first}: {reason}"
+            if "complete" not in states:
                 raise (TypeError if reason.startswith("TypeError") else ValueError)(why)
+            warn_user(why, FitFailedWarning)
         elif "complete" not in states:
             raise ValueError(
                 "Every trial was pruned: pass a pruner that waits longer."
@@ -400,17 +333,12 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         # Only now it is known what a function of the user's returns.
         self.multimetric_ |= isinstance(rows[0]["test_scores"], dict)
         if self.multimetric_ and callable(self.scoring):
-            check_refit_for_multimetric(self, rows[0]["test_scores"])
+            private.check_refit_for_multimetric(self, rows[0]["test_scores"])
             metric = self.refit
         params = [dict(trial.params) for trial in trials]
-        more: dict[str, list[Any]] = {
-            "trial_number": [trial.number for trial in trials],
-            "trial_state": states,
-        }
-        with warnings.catch_warnings():
-            # Trials that were pruned have scores that are not finite.
-            warnings.filterwarnings("ignore", "One or more of the t", UserWarning)
-            self.cv_results_ = format_results(self, params, self.n_splits_, rows, more)
+        more: dict[str, Any] = {"trial_number": [trial.number for trial in trials]}
+        more["trial_state"] = states
+        self.cv_results_ = private.format_results(self, params, self.n_splits_, rows, more)
         if self.refit or not self.multimetric_:
             results, places = self.cv_results_, np.arange(len(trials))
             if callable(self.refit):
@@ -418,7 +346,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 places = np.flatnonzero([state == "complete" for state in states])
                 results = {k: v[places] for k, v in results.items() if k != "params"}
                 results["params"] = [params[i] for i in places]
-            best = select_best_index(self, metric, results)
+            best = private.select_best_index(self, metric, results)
             self.best_index_ = places[best]
             if not callable(self.refit):
                 self.best_score_ = results[f"mean_test_{metric}"][best]

@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from numbers import Real
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
 
 from sktransfer._warnings import warn_user
+from sktransfer.estimators._tuning import Tunable
+from sktransfer.plugins import Plugin
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 # What a study can hold.
 _STORABLE = (type(None), bool, int, float, str)
-
-
-@runtime_checkable
-class DeclaresSpace(Protocol):
-    """An estimator or a plugin that says what of it is worth tuning."""
-
-    def search_space(self) -> dict[str, BaseDistribution]:
-        """Give distributions by parameter."""
-
-
-@runtime_checkable
-class Tunable(DeclaresSpace, Protocol):
-    """An estimator with named plugins, whose parameters depend on those that are chosen."""
-
-    def matters(self, key: str) -> bool:
-        """Say whether a parameter has an effect with the plugins that are chosen."""
-
-    def starting_points(self) -> list[dict[str, Any]]:
-        """Give settings that a search does well to try first."""
-
-    def share_features(self, X: Any) -> None:
-        """Keep the features of these inputs in memory, for all fits of this process."""
 
 
 def search_space(estimator: Any) -> dict[str, BaseDistribution]:
@@ -81,6 +59,8 @@ def starting_points(estimator: Any, space: Mapping[str, BaseDistribution]) -> li
 
     All differ and lie in the space; what is missing in a point is to be drawn.
     """
+    from sktransfer._compat.optuna import contains
+
     now = estimator.get_params(deep=True)
     points: list[dict[str, Any]] = [{}]
     for prefix, part in _declaring_parts(estimator):
@@ -89,7 +69,7 @@ def starting_points(estimator: Any, space: Mapping[str, BaseDistribution]) -> li
             for point in (part.starting_points() if isinstance(part, Tunable) else [{}])
             # A plugin that the space does not offer is no place to start from.
             if all(
-                _contains(space[f"{prefix}{key}"], value)
+                contains(space[f"{prefix}{key}"], value)
                 for key, value in point.items()
                 if isinstance(value, str) and "__" not in key and f"{prefix}{key}" in space
             )
@@ -101,21 +81,14 @@ def starting_points(estimator: Any, space: Mapping[str, BaseDistribution]) -> li
     starts: list[dict[str, Any]] = []
     for point in points:
         values = {key: point.get(key, now.get(key)) for key in space}
-        inside = {key: value for key, value in values.items() if _contains(space[key], value)}
+        inside = {key: value for key, value in values.items() if contains(space[key], value)}
         if inside and inside not in starts:
             starts.append(inside)
     return starts
 
 
 def checked_space(estimator: Any, space: Any) -> dict[str, BaseDistribution]:
-    """Check a space against an estimator, before anything is fitted.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Whose parameters the keys are.
-    space : mapping of str to distribution or list, or None
-        None takes what the estimator declares.
+    """Check a space against an estimator, before anything is fitted; None is what it declares.
 
     Returns
     -------
@@ -142,9 +115,9 @@ def checked_space(estimator: Any, space: Any) -> dict[str, BaseDistribution]:
         raise TypeError(f"search_space has to be a dict, got a {type(space).__name__}.")
     if not space:
         raise ValueError("search_space is empty: name at least one parameter.")
-    distributions = {key: _distribution(key, value) for key, value in space.items()}
+    distributions: dict[str, Any] = {key: _distribution(key, each) for key, each in space.items()}
     for key, distribution in distributions.items():
-        for value in _extremes(distribution):
+        for value in _examples(distribution):
             try:
                 owner, _ = _owner(clone(estimator).set_params(**{key: value}), key)
                 if owner is not None:
@@ -156,7 +129,16 @@ def checked_space(estimator: Any, space: Any) -> dict[str, BaseDistribution]:
     # Parameters of plugins come after the choice of plugins.
     keys = sorted(space, key=lambda key: (_owner(estimator, key)[1].count("__"), key))
     ordered = {key: distributions[key] for key in keys}
-    idle = _without_effect(estimator, ordered)
+    # A parameter has an effect if it is active with one of the choices of another one.
+    chosen: list[dict[str, Any]] = [{}]
+    for key, distribution in ordered.items():
+        if _is_categorical(distribution):
+            chosen += [{key: value} for value in distribution.choices if isinstance(value, str)]
+    idle = [
+        key
+        for key in ordered
+        if not any(_is_active(estimator, key, other) for other in chosen if key not in other)
+    ]
     message = (
         f"{', '.join(idle)} of search_space {'have' if len(idle) > 1 else 'has'} no effect: no "
         "plugin that is chosen has such a parameter, or has a use for it. Choose one that does, "
@@ -183,19 +165,6 @@ def ask_parameters(
     return params
 
 
-def _without_effect(estimator: Any, space: Mapping[str, Any]) -> list[str]:
-    """Name the parameters that are active with none of the choices of the others."""
-    chosen: list[dict[str, Any]] = [{}]
-    for key, distribution in space.items():
-        if _is_categorical(distribution):
-            chosen += [{key: value} for value in distribution.choices if isinstance(value, str)]
-    return [
-        key
-        for key in space
-        if not any(_is_active(estimator, key, other) for other in chosen if key not in other)
-    ]
-
-
 def _is_active(estimator: Any, key: str, params: Mapping[str, Any]) -> bool:
     owner, own_key = _owner(clone(estimator).set_params(**params), key)
     return owner is None or owner.matters(own_key)
@@ -218,7 +187,7 @@ def _declaring_parts(estimator: Any) -> list[tuple[str, Any]]:
     parts = {"": estimator, **estimator.get_params(deep=True)}
     for path in sorted(parts, key=lambda path: (path.count("__"), path)):
         part = parts[path]
-        if not isinstance(part, DeclaresSpace) or isinstance(part, type):
+        if not isinstance(part, Tunable | Plugin):
             continue
         # A part declares the space of what stands inside of it.
         if not any(path.startswith(prefix) for prefix, _ in found):
@@ -248,26 +217,14 @@ def _distribution(key: str, value: Any) -> BaseDistribution:
     )
 
 
-def _is_categorical(distribution: Any) -> bool:
-    from optuna.distributions import CategoricalDistribution
-
-    return isinstance(distribution, CategoricalDistribution)
-
-
-def _extremes(distribution: Any) -> Iterable[Any]:
+def _examples(distribution: Any) -> tuple[Any, ...]:
+    """Give all choices, or both ends of a range."""
     if _is_categorical(distribution):
         return distribution.choices
     return distribution.low, distribution.high
 
 
-def _contains(distribution: Any, value: Any) -> bool:
-    """Say whether a distribution may give a value."""
-    if _is_categorical(distribution):
-        # 1 == True, which would be another setting.
-        return any(type(value) is type(each) and value == each for each in distribution.choices)
-    if isinstance(value, bool) or not isinstance(value, Real):
-        return False
-    if not distribution.low <= value <= distribution.high:
-        return False
-    step = distribution.step
-    return not step or math.isclose((value - distribution.low) / step % 1, 0, abs_tol=1e-9)
+def _is_categorical(distribution: Any) -> bool:
+    from optuna.distributions import CategoricalDistribution
+
+    return isinstance(distribution, CategoricalDistribution)
