@@ -1,16 +1,20 @@
-"""One fold of one trial, in whatever process it is fitted."""
+"""Folds of trials, fitted by the workers of joblib, of which some may die."""
 
 from __future__ import annotations
 
 import contextlib
 import copy
 import time
+from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
+from sklearn.utils.parallel import Parallel, delayed
 
 from sktransfer._compat import sklearn as private
 from sktransfer.tuning._pruning import STEPS_PER_FOLD, PruningMonitor
@@ -18,6 +22,12 @@ from sktransfer.tuning.space import Tunable
 
 # Attribute of an exception: the number of the trial whose fold raised it.
 TRIAL_OF_ERROR = "trial_number"
+# Seconds between looks at a cluster, and until no worker is expected in place of a dead one.
+_POLL, _PATIENCE = 0.5, 60
+_DIED = (
+    "a worker process died while it was fitted, twice: perhaps for want of memory. Lower n_jobs or "
+    "the estimator's batch_size."
+)
 
 
 @dataclass(frozen=True)
@@ -34,8 +44,6 @@ class Evaluation:
     """What the folds of all trials have in common: data, folds, and a search with its settings."""
 
     search: Any
-    X: Any
-    y: Any
     folds: list[Fold]
     scorer: Any
     fit_params: dict[str, Any]
@@ -67,21 +75,78 @@ class FoldJob:
     context: Any  # of scikit-learn's callbacks
     progress: tuple[int, int]  # numbers of the trial and of trials
 
-    def is_late(self) -> bool:
-        """Say whether the deadline is over."""
-        return self.deadline is not None and time.time() >= self.deadline
+
+def is_over(deadline: float | None) -> bool:
+    """Say whether a deadline is over, given in seconds of the epoch."""
+    return deadline is not None and time.time() >= deadline
 
 
-def fit_fold(evaluation: Evaluation, job: FoldJob) -> dict[str, Any]:
+def fit_folds(
+    evaluation: Evaluation, data: Any, jobs: Sequence[FoldJob], keep: Callable[..., None]
+) -> list[dict[str, Any]]:
+    """Fit folds at once; if a worker dies, those of one trial after the other, once more.
+
+    ``keep`` is called with the place of a job and its result as soon as that is there. Results are
+    those of `fit_fold`; where a worker died twice, ``ended`` is "died", and there is a ``reason``.
+    """
+    results: list[dict[str, Any]] = [{} for _ in jobs]
+    n_jobs, pre_dispatch = evaluation.search.n_jobs, evaluation.search.pre_dispatch
+    n_workers = effective_n_jobs(n_jobs)
+
+    def run(places: Sequence[int]) -> None:
+        if not places:
+            return
+        parallel = Parallel(n_jobs=n_jobs, pre_dispatch=pre_dispatch, return_as="generator")
+        each = parallel(delayed(fit_fold)(evaluation, *data, jobs[i]) for i in places)
+        for i, result in zip(places, each, strict=True):
+            results[i] = result
+            keep(i, result)
+
+    def wait_for_workers() -> None:
+        # A cluster starts a worker in place of the one that died. With one left, joblib would fit
+        # in this process, which would then die itself.
+        end = time.time() + _PATIENCE
+        while effective_n_jobs(n_jobs) < n_workers and time.time() < end:
+            time.sleep(_POLL)
+
+    trials: dict[int, list[int]] = {}
+    for i, job in enumerate(jobs):
+        trials.setdefault(job.progress[0], []).append(i)
+    try:
+        run(range(len(jobs)))
+        return results
+    except Exception as error:
+        if not _is_death_of_worker(error) or evaluation.search.error_score == "raise":
+            raise
+    for places in trials.values():
+        wait_for_workers()
+        try:
+            run([i for i in places if not results[i]])
+        except Exception as error:
+            if not _is_death_of_worker(error):
+                raise
+            for i in places:
+                results[i] = results[i] or {"ended": "died", "reason": _DIED}
+    wait_for_workers()
+    return results
+
+
+def _is_death_of_worker(error: Exception) -> bool:
+    # Errors of dask: a worker died too often, or was the only one that held some of the data.
+    names = ("KilledWorker", "FutureCancelledError")
+    return isinstance(error, BrokenProcessPool) or type(error).__name__ in names
+
+
+def fit_fold(evaluation: Evaluation, X: Any, y: Any, job: FoldJob) -> dict[str, Any]:
     """Fit and score one fold.
 
     The result is what scikit-learn's ``_fit_and_score`` returns, with ``ended`` (None, ``"pruned"``
     or ``"timeout"``), ``score_error`` (why there is no score, or None) and ``reports`` (scores of
     epochs by step).
     """
-    if job.is_late():
+    if is_over(job.deadline):
         return {"ended": "timeout", "reports": {}}
-    search, X, y = evaluation.search, evaluation.X, evaluation.y
+    search = evaluation.search
     estimator = clone(search.estimator)
     _share_features(estimator, X)
     callback = TimeoutCallback(job)
@@ -89,7 +154,7 @@ def fit_fold(evaluation: Evaluation, job: FoldJob) -> dict[str, Any]:
     # Other estimators may have callbacks, too, whose iterations are no epochs.
     if isinstance(last, Tunable):
         if job.monitor is not None:
-            callback = PruningCallback(job, job.monitor, evaluation, estimator)
+            callback = PruningCallback(job, evaluation, X, y, estimator)
         private.set_more_callbacks(last, callback)
     score_errors: list[str] = []
     try:
@@ -140,7 +205,7 @@ class TimeoutCallback:
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
         """Check the deadline after an epoch; True ends the training."""
-        if context.task_name == "epoch" and self._job.is_late():
+        if context.task_name == "epoch" and is_over(self._job.deadline):
             self.ended = "timeout"
         return self.ended is not None
 
@@ -152,13 +217,12 @@ class PruningCallback(TimeoutCallback):
     """Scores the epochs of a training, too, and ends it if the pruner says so."""
 
     def __init__(
-        self, job: FoldJob, monitor: PruningMonitor, evaluation: Evaluation, estimator: Any
+        self, job: FoldJob, evaluation: Evaluation, X: Any, y: Any, estimator: Any
     ) -> None:
         super().__init__(job)
-        self._monitor = monitor
+        self._monitor: Any = job.monitor
         self._evaluation: Any = evaluation
-        self._estimator = estimator
-        X, y, test = evaluation.X, evaluation.y, job.fold.test
+        self._estimator, test = estimator, job.fold.test
         self._data = [private.safe_indexing(part, test) for part in (X, y) if part is not None]
         self._score_params = private.check_method_params(X, evaluation.score_params, indices=test)
         self._scorer = evaluation.scorer
@@ -204,7 +268,7 @@ def _last_step(estimator: Any) -> Any:
 
 
 def _with_last_step(estimator: Any, last: Any, fitted: Any) -> Any:
-    """Copy an estimator with ``fitted`` in place of ``last`` at the end of the pipeline."""
+    """Copy a pipeline with ``fitted`` in place of ``last`` at its end."""
     if estimator is last:
         return fitted
     outer = copy.copy(estimator)

@@ -17,10 +17,9 @@ from optuna.trial import TrialState
 from sktransfer._compat.optuna import grace_period, heartbeat, is_persistent, record_heartbeat
 from sktransfer._warnings import warn_user
 from sktransfer.tuning import _retries
-from sktransfer.tuning._fold import TRIAL_OF_ERROR, Evaluation, Fold, FoldJob
+from sktransfer.tuning._fold import TRIAL_OF_ERROR, Evaluation, Fold, FoldJob, fit_folds, is_over
 from sktransfer.tuning._pruning import STEPS_PER_FOLD, PruningMonitor
 from sktransfer.tuning._results import ERROR, STOPPED, attributes_of, folds_of
-from sktransfer.tuning._workers import fit_folds
 from sktransfer.tuning.space import ask_parameters
 
 if TYPE_CHECKING:
@@ -41,41 +40,41 @@ class _Running:
     over: bool = False
 
     def attempt(self, step: Callable[..., None], *args: Any) -> None:
-        """Take a step, unless the trial is over, or became stale and was left to others.
-
-        That happens while a machine is suspended.
-        """
+        """Take a step, unless the trial is over, or stale, as after a machine was suspended."""
         with contextlib.suppress(UpdateFinishedTrialError):
             if not self.over:
                 return step(self, *args)
         self.over = True
 
-    def set_attribute(self, key: str, value: Any) -> None:
-        """Note something in the study."""
-        self.trial.set_user_attr(key, value)
-
 
 class SearchLoop:
     """Evaluates trials until there are as many as were asked for, or the ``deadline`` is over.
 
-    That is in seconds of the epoch (`time.time`); ``context`` is that of the callbacks' task.
+    That is in seconds of the epoch (`time.time`); ``root`` is the context of ``search.fit``.
     """
 
     def __init__(
-        self, search: Any, evaluation: Evaluation, deadline: float | None, context: Any
+        self, search: Any, evaluation: Evaluation, data: Any, deadline: float | None, root: Any
     ) -> None:
         self.search = search
         self.study = search.study_
-        self.evaluation = evaluation
+        self.evaluation, self.data = evaluation, data
         self.deadline = deadline
-        self.context = context
+        # Of a study that others have begun, or share, trials may be repeated.
+        n_tasks = None if is_persistent(self.study) else search.n_trials
+        self.context = root.subcontext("search", max_subtasks=n_tasks)
         self.prunes = not isinstance(self.study.pruner, NopPruner)
         self.stopped = False
 
     def run(self) -> None:
         """Go on until all trials have ended, here or in other processes, or time is over."""
+        self.context.call_on_fit_task_begin(estimator=self.search)
+        self._run()
+        self.context.call_on_fit_task_end(estimator=self.search)
+
+    def _run(self) -> None:
         waited = 0.0
-        while not (self._is_late() or self.stopped):
+        while not (is_over(self.deadline) or self.stopped):
             _retries.requeue_stale_trials(self.study)
             room = self._room()
             running = [t.number for t in self._trials() if t.state == TrialState.RUNNING]
@@ -86,9 +85,6 @@ class SearchLoop:
                 waited += _POLL
             else:
                 return
-
-    def _is_late(self) -> bool:
-        return self.deadline is not None and time.time() >= self.deadline
 
     def _trials(self) -> list[FrozenTrial]:
         return _retries.current_trials(self.study.get_trials(deepcopy=False))
@@ -102,12 +98,8 @@ class SearchLoop:
 
     def _wait_for(self, running: list[int], waited: float) -> bool:
         """Wait a little for trials of other processes; False if nothing tells when they die."""
-        grace = grace_period(self.study)
-        if grace is None:
-            warn_user(
-                f"Trials {running} run in other processes, or ended with them: that is not known, "
-                "and they are not waited for, since this storage has no heartbeats."
-            )
+        if (grace := grace_period(self.study)) is None:
+            warn_user(f"Trials {running} are not waited for: this storage has no heartbeats.")
             return False
         if waited <= grace < waited + _POLL:
             # A process may have died between asking for a trial and its first heartbeat. With one
@@ -144,8 +136,8 @@ class SearchLoop:
     def _begin(self, running: _Running) -> None:
         """Ask for the parameters of a trial, and read the folds that an earlier process fitted."""
         running.context.call_on_fit_task_begin(estimator=self.search)
-        estimator, space = self.evaluation.search.estimator, self.search.search_space_
-        running.params = ask_parameters(running.trial, estimator, space)
+        estimator = self.evaluation.search.estimator
+        running.params = ask_parameters(running.trial, estimator, self.search.search_space_)
         for i, fold in enumerate(self._folds_of(running)):
             if fold["test_scores"] is not None:
                 running.scores[i] = self.evaluation.score_of(fold["test_scores"])
@@ -175,15 +167,17 @@ class SearchLoop:
 
         def keep(i: int, result: dict[str, Any]) -> None:
             running, job = jobs[i]
-            if result["ended"] is None:
-                for attribute in attributes_of(job.fold.number, result).items():
-                    running.attempt(_Running.set_attribute, *attribute)
+            running.attempt(self._keep, job.fold.number, result)
 
-        results = iter(fit_folds(self.evaluation, [job for _, job in jobs], keep))
+        results = iter(fit_folds(self.evaluation, self.data, [job for _, job in jobs], keep))
         for running in batch:
             for fold in rung:
                 result = None if fold.number in running.scores else next(results)
                 running.attempt(self._tell_fold, fold.number, result)
+
+    def _keep(self, running: _Running, fold: int, result: dict[str, Any]) -> None:
+        for key, value in attributes_of(fold, result).items():
+            running.trial.set_user_attr(key, value)
 
     def _job(self, running: _Running, fold: Fold) -> FoldJob:
         number = running.trial.number

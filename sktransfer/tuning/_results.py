@@ -20,8 +20,10 @@ _SCORES = {"test_scores": "test_", "train_scores": "train_"}
 def attributes_of(fold: int, result: Mapping[str, Any]) -> dict[str, Any]:
     """Turn what `fit_fold` returned into attributes of a trial, named as in ``cv_results_``.
 
-    There is a ``split<n>_error`` instead of scores where a fit failed.
+    There are none of a fold that was ended early, and ``split<n>_error`` where a fit failed.
     """
+    if result["ended"] is not None:
+        return {}
     values: dict[str, Any] = {key: result[key] for key in _TIMES}
     if result["fit_error"] is not None:
         values[ERROR] = result["fit_error"].strip().splitlines()[-1]
@@ -34,10 +36,7 @@ def attributes_of(fold: int, result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def folds_of(trial: FrozenTrial, n_folds: int) -> list[dict[str, Any]]:
-    """Read the attributes of a trial as `fit_fold` returned them, one dict a fold.
-
-    Scores and ``error`` are None, and times nan, where there are none.
-    """
+    """Read the attributes of a trial as `fit_fold` returned them, with None or nan elsewhere."""
     folds = []
     for number in range(n_folds):
         start = f"split{number}_"

@@ -1,7 +1,7 @@
 """Trials that ended with their process, or were interrupted, are queued again.
 
-Optuna marks such a trial as failed, and queues a copy that names the trials that it repeats in its
-``retry_history``. The scores of folds are user attributes, which the copy keeps.
+Optuna marks such a trial as failed, and queues a copy with its user attributes, scores of folds
+among them. Its system attribute ``retry_history`` names the trials that it repeats.
 """
 
 from __future__ import annotations
@@ -41,11 +41,6 @@ def current_trials(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
     trials = list(trials)
     repeated = {number for t in trials for number in t.system_attrs.get("retry_history", [])}
     return [trial for trial in trials if trial.number not in repeated]
-
-
-def is_retry(trial: FrozenTrial) -> bool:
-    """Say whether a trial repeats another one."""
-    return "failed_trial" in trial.system_attrs
 
 
 def ask_locked(study: Study) -> Trial:

@@ -12,7 +12,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
 
-from sktransfer.tuning._retries import current_trials, is_retry
+from sktransfer.tuning._retries import current_trials
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -55,18 +55,12 @@ class SeededSampler(BaseSampler):
         """Give an empty space: which parameters are active depends on those chosen before."""
         return {}
 
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
+    def sample_relative(self, study: Study, trial: FrozenTrial, search_space: Any) -> Any:
         """Give no parameters."""
         return {}
 
     def sample_independent(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: Any
     ) -> Any:
         """Give one parameter of a trial; with the first, all are chosen."""
         if trial.number not in self._chosen:
@@ -75,7 +69,8 @@ class SeededSampler(BaseSampler):
 
     def _choose(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
         others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
-        place = trial.number - sum(is_retry(t) for t in others if t.number < trial.number)
+        earlier = [t for t in others if t.number < trial.number]
+        place = sum("failed_trial" not in t.system_attrs for t in earlier)
         # A trial that is repeated, or was queued by the user, has parameters already.
         fixed = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
         if not fixed and place < len(self.starts):
@@ -85,8 +80,7 @@ class SeededSampler(BaseSampler):
         seeds = np.random.SeedSequence([self.seed, trial.number]).generate_state(1 + _N_REDRAWN)
         first, *more = (int(seed % 2**31) for seed in seeds)
         chosen = redrawn = self._sample(self.make(first), others, fixed)
-        # The best setting may be proposed again, and lists of choices are soon exhausted; the score
-        # would be the known one.
+        # The score of a setting that is proposed again would be the known one.
         for seed in more:
             if redrawn not in known:
                 return redrawn

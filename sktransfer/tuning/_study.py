@@ -56,10 +56,7 @@ def open_study(storage: Any, name: str | None, sampler: BaseSampler, pruner: Bas
 
 
 def check_study_metadata(study: Study, metadata: Mapping[str, Any]) -> None:
-    """Note what a search is about, or raise a ValueError if an earlier search noted otherwise.
-
-    All of it has to be equal for scores to be comparable, and JSON holds it.
-    """
+    """Note what a search is about, or raise a ValueError if an earlier one noted otherwise."""
     has_trials = bool(study.get_trials(deepcopy=False))
     # Read after the trials, since a search notes its metadata before it asks for a trial.
     known = study.user_attrs
@@ -87,10 +84,7 @@ def _difference(key: str, value: Any, known: Any) -> str:
 
 
 def existing_storage(storage: Any) -> BaseStorage:
-    """Open the storage of an earlier search.
-
-    A file that is not there is a FileNotFoundError, and a database without studies a ValueError.
-    """
+    """Open the storage of an earlier search; it is an error if that is not there."""
     if isinstance(storage, BaseStorage):
         return storage
     url = _url(storage)

@@ -13,8 +13,6 @@ __all__ = ["SearchProgress", "seconds_left", "trials_needed"]
 
 # Fewer trials are no ground for an estimate.
 _FEWEST = 3
-# scikit-learn's name of the task of a fold.
-_FOLD = "candidate-split-evaluation"
 
 
 class SearchProgress:
@@ -57,7 +55,7 @@ class SearchProgress:
             _LINES[id(estimator)] = _Line(estimator, context)
         elif context.task_name == "trial" and id(estimator) in _LINES:
             _LINES[id(estimator)].n_running += 1
-        elif context.task_name == _FOLD:
+        elif context.task_name == "candidate-split-evaluation":
             # A fold is fitted with a copy of the search, but the same contexts.
             search = context.parent.parent
             for line in [line for line in _LINES.values() if line.context is search]:
@@ -147,10 +145,9 @@ def trials_needed(space: Mapping[str, Any]) -> int:
 def seconds_left(
     worked: float, waited: float, *, n_done: int, n_running: int, n_left: int
 ) -> float:
-    """Estimate how many seconds the trials that have not ended will take, ``n_left`` of them.
+    """Estimate how many seconds the ``n_left`` trials will take that have not ended.
 
     ``n_done`` ended in ``worked`` seconds, and ``n_running`` are running, since ``waited`` seconds.
-    It is never less than if these ended at this moment.
     """
     running = min(max(1, n_running), n_left)
     each = worked / n_done

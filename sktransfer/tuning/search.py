@@ -37,12 +37,12 @@ class TransferSearchCV(private.BaseSearchCV):
     estimator : estimator
         Any, also a Pipeline.
     search_space : dict or None, default=None
-        Parameter to a list of choices, or to a distribution of ``optuna.distributions``. None
-        takes `sktransfer.tuning.search_space`: what the estimator and its plugins declare. Of the
-        parameters of a plugin, those of the one that a trial chose are asked for.
+        Parameter to a list of choices, or to a distribution of ``optuna.distributions``. None is
+        `sktransfer.tuning.search_space` of the estimator. A trial is asked for the parameters of
+        those plugins alone that it chose.
     n_trials : int, default=30
-        How many settings are tried: in all calls and processes that share a study. Each further
-        process may add one, since all look before they ask.
+        How many settings are tried in all calls and processes that share a study. Each further
+        process may add one.
     timeout : float or None, default=None
         Seconds after which no fold begins, and trainings stop at the end of their epoch.
     cv : int, splitter, iterable or None, default=5
@@ -53,8 +53,8 @@ class TransferSearchCV(private.BaseSearchCV):
         Folds that are fitted at once, by joblib: also on the workers of
         ``joblib.parallel_config("dask")``.
     batch_size : int, default=1
-        Trials that are asked for at once. More of them keep a larger ``n_jobs`` busy, and know less
-        of one another. The results depend on this, but not on ``n_jobs``.
+        Trials that are asked for at once: they keep a larger ``n_jobs`` busy, and know less of one
+        another. The results depend on this, but not on ``n_jobs``.
     sampler : optuna.samplers.BaseSampler or None, default=None
         None is a Gaussian process up to 30 trials, and TPE beyond, after the estimator as it stands
         and the defaults of each strategy, as far as the space has them. Another sampler is reseeded
@@ -84,8 +84,7 @@ class TransferSearchCV(private.BaseSearchCV):
     pre_dispatch : int or str, default="2*n_jobs"
         As in scikit-learn.
     error_score : "raise" or float, default=np.nan
-        As in scikit-learn. A trial whose score is not finite is a failed one: it is not fitted on
-        further folds, and the search goes on.
+        As in scikit-learn. A trial fails, and the search goes on, if its score is not finite.
     return_train_score : bool, default=False
         As in scikit-learn.
 
@@ -98,8 +97,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         A parameter that was not asked for in a trial is masked; a fold that was not fitted is nan.
         A callable ``refit`` is given the complete trials.
     study_ : optuna.study.Study
-        All trials, with the scores and seconds of their folds in ``user_attrs``; a failed one has
-        its reason in ``user_attrs["error"]``.
+        All trials. ``user_attrs`` has scores and seconds of folds, and "error" why a trial failed.
     sampler_ : optuna.samplers.BaseSampler
         What chose them; where ``sampler`` is None, each trial has one of this kind.
     pruner_ : optuna.pruners.BasePruner
@@ -118,9 +116,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
     Notes
     -----
-    Features of the inputs are shared by all fits of a process, in memory, unless the estimator has
-    a ``cache`` of its own: an encoder that does not train reads each text once, whatever the
-    number of trials. So are the activations below the lowest block that trains.
+    Features of the inputs, and the activations below the lowest block that trains, are shared by
+    all fits of a process, in memory, unless the estimator has a ``cache`` of its own.
 
     References
     ----------
@@ -200,22 +197,20 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
         from sktransfer.features.corpus import forgetting
         from sktransfer.tuning._log_level import optuna_log_level
+        from sktransfer.tuning._loop import SearchLoop
 
         deadline = None if self.timeout is None else time.time() + self.timeout
         scorer, metric = private.scorer_of(self)
         self.multimetric_ = isinstance(scorer, private.MultimetricScorer)
         if self.multimetric_ and not isinstance(self.refit, str):
             names = sorted(private.scorers_by_name(scorer))
-            raise ValueError(
-                f"With several metrics refit has to be one of {names}, got refit={self.refit!r}."
-            )
+            raise ValueError(f"refit has to name one of {names}, got refit={self.refit!r}.")
         self.scorer_ = private.scorers_by_name(scorer) if self.multimetric_ else scorer
         X, y = indexable(X, y)
         params = private.check_method_params(X, params=params)
         routed = private.routed_params(self, params)
-        weights = params.get("sample_weight")
-        metadata = None if weights is None else {"sample_weight": weights}
-        data = {"X": X, "y": y, "metadata": metadata}
+        weights = {key: params[key] for key in ("sample_weight",) if params.get(key) is not None}
+        data = {"X": X, "y": y, "metadata": weights or None}
         root = private.root_callback_context(
             self, max_subtasks=1 + (self.refit is not False)
         ).call_on_fit_task_begin(estimator=self, **data)
@@ -223,8 +218,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         evaluation = self._evaluation(X, y, scorer, routed)
         # Nothing is printed of a study that is ours, nor of how our sampler goes about it.
         with optuna_log_level(ERROR if self.sampler is None else WARNING), forgetting():
-            self._open_study(evaluation, params)
-            self._search(evaluation, root, deadline)
+            self._open_study(evaluation, [X, y, params])
+            SearchLoop(self, evaluation, (X, y), deadline, root).run()
             self._set_results(metric)
         if self.refit:
             self._refit(root, data, routed.estimator.fit)
@@ -245,19 +240,18 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         from sktransfer.tuning._fold import Evaluation, Fold
 
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        splits = cv.split(X, y, **routed.splitter.split)
-        folds = [Fold(i, *map(np.asarray, rows)) for i, rows in enumerate(splits)]
+        splits = enumerate(cv.split(X, y, **routed.splitter.split))
+        folds = [Fold(i, *map(np.asarray, rows)) for i, rows in splits]
         if not folds:
             raise ValueError("No fits were performed: the cv iterator gave no folds.")
         self.n_splits_ = len(folds)
         # Workers are sent a search without what is fitted, connected or large.
         removed = dict.fromkeys(("storage", "sampler", "pruner"))
         settings = {**self.get_params(deep=False), "estimator": clone(self.estimator), **removed}
-        light = type(self)(**settings)
-        fit_params, score_params = routed.estimator.fit, routed.scorer.score
-        return Evaluation(light, X, y, folds, scorer, fit_params, score_params)
+        params = routed.estimator.fit, routed.scorer.score
+        return Evaluation(type(self)(**settings), folds, scorer, *params)
 
-    def _open_study(self, evaluation: Evaluation, params: dict[str, Any]) -> None:
+    def _open_study(self, evaluation: Evaluation, data: list[Any]) -> None:
         """Set sampler, pruner and study, which has to be about the same."""
         from optuna.distributions import distribution_to_json
         from optuna.pruners import MedianPruner
@@ -289,23 +283,10 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             "estimator": _fingerprint.settings_of_estimator(self.estimator, self.search_space_),
             "scoring": _fingerprint.name_of_scoring(self.scoring),
             "metric": evaluation.metric,
-            "data": _fingerprint.digest_of_data(evaluation.X, evaluation.y, params),
+            "data": _fingerprint.digest_of_data(*data),
             "folds": _fingerprint.digest_of_data(*rows),
         }
         _study.check_study_metadata(self.study_, metadata)
-
-    def _search(self, evaluation: Evaluation, root: Any, deadline: float | None) -> None:
-        """Evaluate trials."""
-        from sktransfer._compat.optuna import is_persistent
-        from sktransfer.tuning._loop import SearchLoop
-
-        # Of a study that others have begun, or share, trials may be repeated.
-        n_tasks = None if is_persistent(self.study_) else self.n_trials
-        context = root.subcontext(
-            task_name="search", max_subtasks=n_tasks, sequential_subtasks=True
-        ).call_on_fit_task_begin(estimator=self)
-        SearchLoop(self, evaluation, deadline, context).run()
-        context.call_on_fit_task_end(estimator=self)
 
     def _set_results(self, metric: Any) -> None:
         """Set the attributes that scikit-learn's searches have, from the study."""
@@ -354,14 +335,12 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
     def _refit(self, root: Any, data: dict[str, Any], fit_params: dict[str, Any]) -> None:
         """Fit the best on all data."""
-        best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
-        self.best_estimator_ = best
+        best = self.best_estimator_ = clone(self.estimator).set_params(**self.best_params_)
         context = root.subcontext(task_name="refit-with-best-params")
         with context.propagate_callback_context(best):
             context.call_on_fit_task_begin(estimator=self, **data)
             start = time.time()
-            rows = [data["X"]] if data["y"] is None else [data["X"], data["y"]]
-            best.fit(*rows, **fit_params)
+            best.fit(*(data[key] for key in "Xy" if data[key] is not None), **fit_params)
             self.refit_time_ = time.time() - start
         if hasattr(best, "feature_names_in_"):
             self.feature_names_in_ = best.feature_names_in_

@@ -55,10 +55,7 @@ def search_space(estimator: Any) -> dict[str, BaseDistribution]:
 
 
 def starting_points(estimator: Any, space: Mapping[str, BaseDistribution]) -> list[dict[str, Any]]:
-    """Give settings that a search does well to try first: the current one, and those of its parts.
-
-    All differ and lie in the space; what is missing in a point is to be drawn.
-    """
+    """Give settings to try first: the current one, or those of parts; the rest is to be drawn."""
     from sktransfer._compat.optuna import contains
 
     now = estimator.get_params(deep=True)
@@ -90,18 +87,9 @@ def starting_points(estimator: Any, space: Mapping[str, BaseDistribution]) -> li
 def checked_space(estimator: Any, space: Any) -> dict[str, BaseDistribution]:
     """Check a space against an estimator, before anything is fitted; None is what it declares.
 
-    Returns
-    -------
-    space : dict of str to optuna.distributions.BaseDistribution
-        In the order in which a trial is asked: choices of plugins before their parameters.
-
-    Raises
-    ------
-    ValueError
-        If the space is empty, a key is no parameter, a value cannot be set, or nothing in the space
-        has an effect.
-    TypeError
-        If something is neither a distribution nor a list of choices.
+    The result is in the order in which a trial is asked: choices of plugins before their
+    parameters. A space that is empty, has no effect, or does not fit the estimator is a ValueError,
+    and what is neither a distribution nor a list of choices a TypeError.
     """
     name = type(estimator).__name__
     if space is None:
@@ -117,7 +105,8 @@ def checked_space(estimator: Any, space: Any) -> dict[str, BaseDistribution]:
         raise ValueError("search_space is empty: name at least one parameter.")
     distributions: dict[str, Any] = {key: _distribution(key, each) for key, each in space.items()}
     for key, distribution in distributions.items():
-        for value in _examples(distribution):
+        ends = () if _is_categorical(distribution) else (distribution.low, distribution.high)
+        for value in ends or distribution.choices:
             try:
                 owner, _ = _owner(clone(estimator).set_params(**{key: value}), key)
                 if owner is not None:
@@ -152,9 +141,7 @@ def checked_space(estimator: Any, space: Any) -> dict[str, BaseDistribution]:
     return ordered
 
 
-def ask_parameters(
-    trial: Any, estimator: Any, space: Mapping[str, BaseDistribution]
-) -> dict[str, Any]:
+def ask_parameters(trial: Any, estimator: Any, space: Mapping[str, Any]) -> dict[str, Any]:
     """Ask a trial for the parameters that are active, given those before them."""
     from sktransfer._compat.optuna import suggest
 
@@ -215,13 +202,6 @@ def _distribution(key: str, value: Any) -> BaseDistribution:
         f"search_space[{key!r}] has to be a list of choices or a distribution of "
         f"optuna.distributions, got {value!r}."
     )
-
-
-def _examples(distribution: Any) -> tuple[Any, ...]:
-    """Give all choices, or both ends of a range."""
-    if _is_categorical(distribution):
-        return distribution.choices
-    return distribution.low, distribution.high
 
 
 def _is_categorical(distribution: Any) -> bool:
