@@ -9,10 +9,10 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
+from sktransfer._compat.sklearn import Interval, StrOptions
 from sktransfer.estimators._labels import check_classes, check_labels
 from sktransfer.estimators._reading import ManyLabelsReading, OneLabelReading, Reading
 from sktransfer.estimators._source import start_of_fitted

@@ -8,10 +8,10 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.callback import with_callbacks
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
+from sktransfer._compat.sklearn import StrOptions
 from sktransfer.estimators._classifier import is_indicator
 from sktransfer.estimators._labels import LabelChange, check_labels
 from sktransfer.estimators._parts import in_parts, joined

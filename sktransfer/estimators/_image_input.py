@@ -6,10 +6,14 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils import _safe_indexing
-from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
-from sklearn.utils.validation import _num_samples
 
+from sktransfer._compat.sklearn import (
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    num_samples,
+    safe_indexing,
+)
 from sktransfer._warnings import warn_user
 from sktransfer.estimators._modality import hand_on
 from sktransfer.images.augmentation import ImageAugmentation
@@ -75,8 +79,8 @@ class ImageInput:
 
         def part(values: Any) -> Any:
             # What is of another length is left to the checks that say so.
-            same = hasattr(values, "__len__") and _num_samples(values) == len(inputs)
-            return _safe_indexing(values, good) if same else values
+            same = hasattr(values, "__len__") and num_samples(values) == len(inputs)
+            return safe_indexing(values, good) if same else values
 
         return kept, part(y), part(sample_weight)
 

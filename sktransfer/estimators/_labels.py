@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight
 
+from sktransfer._compat.sklearn import check_sample_weight
 from sktransfer._missing import is_missing
 
 
@@ -183,7 +183,7 @@ def row_weights(
     weights : ndarray of float64 of shape (n,)
         Not normalised.
     """
-    weights = _check_sample_weight(
+    weights = check_sample_weight(
         sample_weight, np.empty(len(codes)), dtype=np.float64, ensure_non_negative=True, copy=True
     )
     if class_weight is None:

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.validation import _check_sample_weight
 
+from sktransfer._compat.sklearn import check_sample_weight
 from sktransfer.estimators._labels import row_weights, to_codes
 from sktransfer.estimators._reading import (
     ManyLabelsReading,
@@ -355,7 +355,7 @@ def numbers_targets(
 
 def check_weights(sample_weight: Any, n_rows: int) -> np.ndarray:
     """Check weights of rows, of which at least one has to count."""
-    weights = _check_sample_weight(
+    weights = check_sample_weight(
         sample_weight, np.empty(n_rows), dtype=np.float64, ensure_non_negative=True, copy=True
     )
     if not weights.any():

@@ -5,8 +5,7 @@ from __future__ import annotations
 from numbers import Integral
 from typing import Any, ClassVar
 
-from sklearn.utils._param_validation import Interval, StrOptions
-
+from sktransfer._compat.sklearn import Interval, StrOptions
 from sktransfer._warnings import warn_user
 from sktransfer.estimators._mistaken import warn_of_image_paths
 from sktransfer.estimators._modality import hand_on

@@ -17,9 +17,9 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from sktransfer._compat.sklearn import HasMethods, Interval, StrOptions
 from sktransfer._warnings import warn_user
 from sktransfer.estimators._assembly import Assembly, assemble
 from sktransfer.estimators._deciding import decided

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.callback import with_callbacks
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from sktransfer._compat.sklearn import Interval, StrOptions
 from sktransfer.estimators._reading import NumbersReading
 from sktransfer.estimators._source import start_of_fitted
 from sktransfer.estimators._targets import Targets, numbers_targets

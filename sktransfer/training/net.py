@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from skorch import NeuralNet
 from skorch.callbacks import EarlyStopping
 from torch import nn
 from torch.utils.data import Dataset
 
+from sktransfer._compat.skorch import Net
 from sktransfer.features.ahead import made_ahead
 from sktransfer.features.batches import shuffled_batches, sorted_batches, training_budget
 from sktransfer.heads.objectives import Objective
@@ -152,7 +152,7 @@ class _RowLoss(nn.Module):
         return (weights * self._objective.loss(output, target)).mean()
 
 
-class TransferNet(NeuralNet):
+class TransferNet(Net):
     """Train encoder and head for one stage.
 
     Parameters
@@ -209,11 +209,7 @@ class TransferNet(NeuralNet):
         self.average = average
 
     stop_requested = False
-
-    @property
-    def _default_callbacks(self) -> list[tuple[str, Any]]:
-        own = {"print_log": PrintEpochs()}
-        return [(name, own.get(name, each)) for name, each in super()._default_callbacks]
+    default_callbacks: ClassVar[dict[str, type]] = {"print_log": PrintEpochs}
 
     def initialize_criterion(self) -> TransferNet:
         """Weigh the loss row by row."""
