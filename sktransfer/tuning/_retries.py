@@ -58,9 +58,10 @@ def requeue_stale_trials(study: Study) -> None:
 
 
 def requeue_interrupted_trial(study: Study, trial: Trial) -> None:
-    """Mark a running trial of this process as failed, and queue it again."""
+    """Mark a trial of this process as failed, and queue it again, unless others have done so."""
     with _study_lock(study):
-        retry_callback(max_retry=None)(study, study.tell(trial, state=TrialState.FAIL))
+        if study.get_trials(deepcopy=False)[trial.number].state == TrialState.RUNNING:
+            retry_callback(max_retry=None)(study, study.tell(trial, state=TrialState.FAIL))
 
 
 @contextlib.contextmanager

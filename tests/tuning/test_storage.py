@@ -29,8 +29,12 @@ from sklearn.model_selection import KFold, cross_validate
 from sqlalchemy import create_engine, text
 
 from sktransfer import TransferSearchCV, TransferTextClassifier
-from sktransfer._compat.optuna import ask, heartbeat
-from sktransfer.tuning._retries import current_trials
+from sktransfer._compat.optuna import ask, heartbeat, trial_of
+from sktransfer.tuning._retries import (
+    current_trials,
+    requeue_interrupted_trial,
+    requeue_stale_trials,
+)
 
 X, Y = make_classification(90, 6, random_state=0)
 SPACE = {"C": FloatDistribution(1e-3, 1e3, log=True)}
@@ -186,6 +190,7 @@ def test_processes_that_are_killed_together_and_started_together_lose_nothing(tm
     for process in processes:
         wait_for(process, -signal.SIGKILL)
     let_grace_period_pass(storage)
+    # Four have begun before.
     processes = [start(storage, folder, 8, n_processes=8) for _ in range(4)]
     for process in processes:
         wait_for(process)
@@ -235,11 +240,20 @@ def test_a_trial_that_three_processes_died_over_is_a_failed_one(tmp_path):
     for _ in range(3):
         values.add(leave_a_stale_trial(study, storage).params["C"])
         # Asks for nothing but what is queued again.
-        optuna.storages.fail_stale_trials(study)
+        requeue_stale_trials(study)
     assert len(values) == 1
     search = quick(storage, n_trials=3).fit(X, Y)
     assert search.cv_results_["trial_state"].tolist() == ["complete", "fail", "complete"]
     assert search.cv_results_["params"][1]["C"] in values
+
+
+def test_a_trial_that_others_have_queued_again_is_not_queued_twice(tmp_path):
+    storage = tmp_path / "s.db"
+    study = quick(storage, n_trials=1).fit(X, Y).study_
+    trial = leave_a_stale_trial(study, storage)
+    requeue_stale_trials(study)
+    requeue_interrupted_trial(study, trial)
+    assert [t.state for t in study.trials].count(TrialState.WAITING) == 1
 
 
 def test_a_process_that_died_before_its_first_heartbeat_is_not_waited_for_without_end(tmp_path):
@@ -330,9 +344,8 @@ def test_a_trial_that_became_stale_while_it_was_fitted_is_left_to_its_retry(tmp_
         def fit(self, X, y):
             Suspended.n_fits += 1
             if Suspended.n_fits == 4:
-                # As if this machine had been suspended, and another process had looked.
-                let_grace_period_pass(storage)
-                optuna.storages.fail_stale_trials(search.study_)
+                # As another process does after this machine was suspended; fit 4 is of trial 1.
+                requeue_interrupted_trial(search.study_, trial_of(search.study_, 1))
             return super().fit(X, y)
 
     search = quick(storage, Suspended(), pruner=NopPruner())
