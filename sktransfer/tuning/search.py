@@ -204,13 +204,16 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.multimetric_ = isinstance(scorer, private.MultimetricScorer)
         if self.multimetric_ and not isinstance(self.refit, str):
             names = sorted(private.scorers_by_name(scorer))
-            raise ValueError(f"refit has to name one of {names}, got refit={self.refit!r}.")
-        self.scorer_ = private.scorers_by_name(scorer) if self.multimetric_ else scorer
+            raise ValueError(
+                f"With several metrics refit has to name one of {names}, got refit={self.refit!r}."
+            )
+        several = self.multimetric_
         X, y = indexable(X, y)
         params = private.check_method_params(X, params=params)
         routed = private.routed_params(self, params)
-        weights = {key: params[key] for key in ("sample_weight",) if params.get(key) is not None}
-        data = {"X": X, "y": y, "metadata": weights or None}
+        weights = params.get("sample_weight")
+        metadata = None if weights is None else {"sample_weight": weights}
+        data = {"X": X, "y": y, "metadata": metadata}
         root = private.root_callback_context(
             self, max_subtasks=1 + (self.refit is not False)
         ).call_on_fit_task_begin(estimator=self, **data)
@@ -221,6 +224,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             self._open_study(evaluation, [X, y, params])
             SearchLoop(self, evaluation, (X, y), deadline, root).run()
             self._set_results(metric)
+        self.scorer_ = private.scorers_by_name(scorer) if several else scorer
         if self.refit:
             self._refit(root, data, routed.estimator.fit)
         root.call_on_fit_task_end(estimator=self, **data)
