@@ -13,6 +13,7 @@ import torch
 import torch.utils.checkpoint
 from torch import nn
 
+from sktransfer._compat.torch import share_buffers
 from sktransfer.backbones._layers import blocks_of, layer_list
 from sktransfer.backbones._long_texts import Cutter, TokenRow
 from sktransfer.backbones._sentence_files import POOLINGS, sentence_settings
@@ -205,7 +206,7 @@ class TransformerEncoder(Encoder):
             own.register_forward_hook(lambda module, args, output: output.to(torch.bfloat16))
         # Statistics have to be those of the original, and angles of positions exact.
         for name, module in self.module.named_modules():
-            other.module.get_submodule(name)._buffers.update(module._buffers)
+            share_buffers(other.module.get_submodule(name), module)
         other._layers = layer_list(other.module)
         return other
 
@@ -285,11 +286,11 @@ class TransformerEncoder(Encoder):
         # The module itself makes the masks that its layers need; only the layers below are left
         # out, and what the embeddings give is replaced.
         hook = layers[layer].register_forward_pre_hook(replace, with_kwargs=True)
-        parent._modules[name] = layers[layer:]
+        setattr(parent, name, layers[layer:])
         try:
             return self.states(batch)
         finally:
-            parent._modules[name] = layers
+            setattr(parent, name, layers)
             hook.remove()
 
     def _layer_of(self, block: str) -> int | None:

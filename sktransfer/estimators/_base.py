@@ -15,9 +15,9 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
+from sktransfer._compat.sklearn import num_samples, safe_indexing
 from sktransfer._parameters import check_decorated
 from sktransfer._warnings import warn_user
 from sktransfer.estimators._chunking import in_parts, joined
@@ -137,17 +137,17 @@ class BaseTransfer(Runtime, FineTuning, ModelOptions, Tunable, CallbackSupportMi
                 "This estimator requires y to be passed, but the target y is None: one target for "
                 "each row of X is expected."
             )
-        if _num_samples(y) != n_rows:
+        if num_samples(y) != n_rows:
             raise ValueError(
                 f"X and y have inconsistent numbers of samples: {n_rows} inputs, "
-                f"{_num_samples(y)} targets."
+                f"{num_samples(y)} targets."
             )
         domains = check_domains(sample_domain, n_rows)
         labelled = np.arange(n_rows)
         if domains is not None:
             labelled = labelled_rows(y, domains, minus_one=self._minus_one_marks)
         if len(labelled) < n_rows:
-            y = _safe_indexing(y, labelled)
+            y = safe_indexing(y, labelled)
         weights = check_weights(sample_weight, n_rows)[labelled]
         task = self._make_task(y, weights, earlier, classes)
         values = task.encode(y)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sktransfer._compat.sklearn import root_callback_context
 from sktransfer.plugins import Task
 
 
@@ -45,7 +46,7 @@ class CallbackBridge:
 
     def begin_fit(self) -> None:
         """Open the task of the whole training."""
-        self._fit = self._estimator._init_callback_context(max_subtasks=self._n_steps)
+        self._fit = root_callback_context(self._estimator, self._n_steps)
         self._fit.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 
     def begin(self) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils import _safe_indexing
-from sklearn.utils._param_validation import InvalidParameterError
-from sklearn.utils.validation import _num_samples
 
+from sktransfer._compat.sklearn import (
+    InvalidParameterError,
+    num_samples,
+    safe_indexing,
+)
 from sktransfer._warnings import warn_user
 from sktransfer.estimators._params import ImageOptions
 from sktransfer.images.augmentation import ImageAugmentation
@@ -65,8 +67,8 @@ class ImageInput(ImageOptions):
 
         def part(values: Any) -> Any:
             # What is of another length is left to the checks that say so.
-            same = hasattr(values, "__len__") and _num_samples(values) == len(inputs)
-            return _safe_indexing(values, good) if same else values
+            same = hasattr(values, "__len__") and num_samples(values) == len(inputs)
+            return safe_indexing(values, good) if same else values
 
         return kept, *(part(values) for values in columns)
 

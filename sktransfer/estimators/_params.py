@@ -11,8 +11,8 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
+from sktransfer._compat.sklearn import HasMethods, Interval, StrOptions
 from sktransfer._parameters import param, with_parameters
 from sktransfer.estimators._scoring import ScorerNames
 from sktransfer.images.augmentation import ImageAugmentation

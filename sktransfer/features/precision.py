@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from sktransfer._compat.torch import cpu_has_bf16
 from sktransfer._warnings import warn_user
 
 # What rounding to bfloat16 leaves of the cosine with single precision, by far.
@@ -97,6 +98,5 @@ def _has_bf16(kind: str) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if kind == "cpu":
         capability = torch.backends.cpu.get_cpu_capability()
-        has = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-        return capability.startswith("AVX512") and bool(has() or torch.cpu._is_amx_tile_supported())
+        return capability.startswith("AVX512") and cpu_has_bf16()
     return False

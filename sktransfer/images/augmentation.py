@@ -8,8 +8,8 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
 
+from sktransfer._compat.sklearn import Interval, StrOptions
 from sktransfer.images.decoding import import_pillow
 from sktransfer.images.lazy import View
 from sktransfer.plugins import Plugin

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 import torch
 from torch import nn
 
+from sktransfer._compat.torch import add_all, copy_all
 from sktransfer.plugins import Encoder
 from sktransfer.training.module import TransferModule
 
@@ -64,16 +65,16 @@ class HalfCopy:
                 more.append(gradient.float())
             self._copies[name].grad = None
         if new:
-            torch._foreach_copy_([a for a, _ in new], [b for _, b in new])
+            copy_all([a for a, _ in new], [b for _, b in new])
         if old:
-            torch._foreach_add_(old, more)
+            add_all(old, more)
 
     def follow(self) -> None:
         """Take over the weights of the original."""
         if not self._names:
             return
         with torch.no_grad():
-            torch._foreach_copy_(
+            copy_all(
                 [self._copies[name] for name in self._names],
                 [self._masters[name] for name in self._names],
             )
