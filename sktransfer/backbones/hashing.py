@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sktransfer.plugins import Backbone, Fingerprint, VectorEncoder
+from sktransfer.contracts import Backbone, Fingerprint, VectorEncoder
 
 if TYPE_CHECKING:
     import torch

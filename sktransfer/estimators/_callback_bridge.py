@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sktransfer._compat.sklearn import root_callback_context
-from sktransfer.plugins import Task
+from sktransfer.contracts import Task
 
 
 class CallbackBridge:
@@ -39,7 +39,7 @@ class CallbackBridge:
         self._task = task
         self._n_steps = n_steps
         self._data = {
-            "X": data.inputs,
+            "X": data.inputs.items,
             "y": lambda: data.task.decode(data.values),
             "metadata": lambda: {"sample_weight": data.weights},
         }

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import check_scoring, get_scorer_names
 
 from sktransfer._compat.sklearn import StrOptions
-from sktransfer.plugins import Head, Task
+from sktransfer.contracts import Head, Task
 
 
 class ScorerNames(StrOptions):

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
+from sktransfer.contracts import Encoder
 from sktransfer.features.batches import sorted_batches
 from sktransfer.features.precision import autocast
 from sktransfer.features.prefetch import prefetch
-from sktransfer.plugins import Encoder
 
 _BATCH_SIZE = 64
 # Activations of more than this are computed anew in each epoch instead.

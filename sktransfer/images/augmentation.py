@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from sktransfer._compat.sklearn import Interval, StrOptions
+from sktransfer.contracts import Plugin
 from sktransfer.images.decoding import import_pillow
 from sktransfer.images.lazy import View
-from sktransfer.plugins import Plugin
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

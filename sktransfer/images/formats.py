@@ -6,7 +6,14 @@ import os
 import sys
 from typing import Any
 
-__all__ = ["is_of_image", "is_read", "names_of_read", "packages_of_added", "suffix_of"]
+__all__ = [
+    "is_of_image",
+    "is_read",
+    "names_of_read",
+    "packages_of_added",
+    "suffix_of",
+    "suffixes_of_read",
+]
 
 # Pillow would hand PostScript over to another program, and has readers that hardly anybody looks
 # at. These are what cameras, browsers and scanners write; by Pillow's names, in the order in which
@@ -43,6 +50,17 @@ def names_of_read() -> list[str]:
         In the order in which they are tried. Pillow may have been built without some of them.
     """
     return [*_READ, *_registered()]
+
+
+def suffixes_of_read() -> frozenset[str]:
+    """Give the suffixes of formats that are read, or can be registered with Pillow.
+
+    Returns
+    -------
+    suffixes : frozenset of str
+        In small letters, with their dots.
+    """
+    return frozenset(_SUFFIXES)
 
 
 def suffix_of(name: str | os.PathLike[str]) -> str:

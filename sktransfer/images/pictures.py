@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from sktransfer.contracts import Inputs
+from sktransfer.contracts.validation import is_missing
 from sktransfer.images.lazy import Picture
 from sktransfer.images.urls import is_url
-from sktransfer.plugins.validation import is_missing
 
-__all__ = ["Pictures", "check_pictures"]
+__all__ = ["check_pictures"]
 
 _EXPECTED = (
     "a list, Series or one-column frame of paths, Pillow images or arrays, or an array of shape "
@@ -23,21 +24,7 @@ _CHANNELS = (1, 3, 4)
 _SHOWN = 80
 
 
-class Pictures(list):
-    """Pictures, and which of them cannot be read.
-
-    Attributes
-    ----------
-    bad : dict of int to str
-        Position of each picture that is left out, and why.
-    """
-
-    def __init__(self, pictures: Iterable[Picture]) -> None:
-        super().__init__(pictures)
-        self.bad: dict[int, str] = {}
-
-
-def check_pictures(X: Any, *, start: int = 0, advice: str = "") -> Pictures:
+def check_pictures(X: Any, *, start: int = 0, advice: str = "") -> Inputs:
     """Check what stands where pictures are expected; nothing is decoded.
 
     Parameters
@@ -53,7 +40,7 @@ def check_pictures(X: Any, *, start: int = 0, advice: str = "") -> Pictures:
 
     Returns
     -------
-    pictures : Pictures of n Picture
+    pictures : Inputs of n Picture
 
     Raises
     ------
@@ -94,7 +81,7 @@ def check_pictures(X: Any, *, start: int = 0, advice: str = "") -> Pictures:
                 f"X has to hold paths, Pillow images or arrays, but has {type(value).__name__} at "
                 f"index {i}. {hint if isinstance(value, list | tuple) else ''}".rstrip()
             )
-    return Pictures(pictures)
+    return Inputs(pictures)
 
 
 def _listed(X: Any) -> list[Any]:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 
-from sktransfer.plugins import FreezeStrategy
+from sktransfer.contracts import FreezeStrategy
 from sktransfer.training.errors import TrainingDivergedError, is_sane
 from sktransfer.training.module import TransferModule
 from sktransfer.training.schedule import TrainingSchedule

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from sktransfer.contracts import Forward
 from sktransfer.features.batches import (
     POOL,
     shuffled_batches,
     sorted_batches,
 )
 from sktransfer.features.prefetch import prefetch
-from sktransfer.plugins import Forward
 
 __all__ = ["Batch", "Batches", "Mix", "TrainingRows"]
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from sktransfer._compat.torch import add_all, copy_all
-from sktransfer.plugins import Encoder
+from sktransfer.contracts import Encoder
 from sktransfer.training.module import TransferModule
 
 

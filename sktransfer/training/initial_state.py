@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sktransfer.plugins import Backbone, Encoder, Head, LabelChange, Task
+from sktransfer.contracts import Backbone, Encoder, Head, LabelChange, Task
 from sktransfer.training.module import TransferModule
 from sktransfer.training.state import ModelState
 

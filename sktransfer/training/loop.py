@@ -17,7 +17,7 @@ import torch
 from skorch.callbacks import EarlyStopping, PassthroughScoring, PrintLog
 
 from sktransfer._compat.skorch import Net
-from sktransfer.plugins import Forward, WeightChange
+from sktransfer.contracts import Forward, WeightChange
 from sktransfer.training.averaging import WeightAverage, averaging
 from sktransfer.training.batch import Batch, Batches, TrainingRows
 from sktransfer.training.errors import TrainingDivergedError, is_sane

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from sktransfer.contracts import Encoder
 from sktransfer.features.corpus import CorpusStore
 from sktransfer.features.encode import CHUNK, encode, encode_chunks, encode_states
 from sktransfer.features.precision import autocast
 from sktransfer.features.prefix import collate_states
 from sktransfer.features.store import FeatureStore
-from sktransfer.plugins import Encoder
 
 if TYPE_CHECKING:
     from sktransfer.training.bf16_copy import HalfCopy

@@ -13,8 +13,8 @@ from skorch.callbacks import GradientNormClipping
 from torch import nn
 
 from sktransfer._warnings import warn_user
+from sktransfer.contracts import FreezeStrategy, WeightChange
 from sktransfer.features.precision import copy_in_bf16
-from sktransfer.plugins import FreezeStrategy, WeightChange
 from sktransfer.training._callbacks import (
     CheckFinite,
     EpochObserver,

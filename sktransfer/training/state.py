@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sktransfer.plugins import Backbone, Fingerprint, Head
+from sktransfer.contracts import Backbone, Fingerprint, Head
 from sktransfer.training.module import TransferModule
 
 _WEIGHTS = ("body", "head_weights", "term_weights")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sklearn.base import clone
 
 from sktransfer._warnings import warn_user
+from sktransfer.contracts import Plugin
 from sktransfer.estimators._search_space import Tunable
-from sktransfer.plugins import Plugin
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

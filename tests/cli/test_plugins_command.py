@@ -1,7 +1,7 @@
 import pytest
 
+from sktransfer.contracts import registry as _registry
 from sktransfer.plugins import PluginInfo, available, register
-from sktransfer.plugins import registry as _registry
 
 
 @pytest.fixture

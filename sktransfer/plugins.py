@@ -12,6 +12,7 @@ kind              decides                                       entry-point grou
 `Head`            outputs, the loss, the probabilities          sktransfer.heads
 `Alignment`       how source and target are pulled together     sktransfer.alignments
 `Regulariser`     what keeps a training from overfitting        sktransfer.regularisers
+`Modality`        what an input is                              sktransfer.modalities
 ================  ============================================  ============================
 
 Pretrained weights of a plugin's own are a `KnownWeights` behind an entry point of the group
@@ -21,16 +22,34 @@ Pretrained weights of a plugin's own are a `KnownWeights` behind an entry point 
 Hold a plugin to its contract with `sktransfer.testing.parametrize_with_contracts`.
 """
 
-from sktransfer.plugins.backbone import Backbone
-from sktransfer.plugins.base import Plugin
-from sktransfer.plugins.encoder import Encoder, Fingerprint, Truncation
-from sktransfer.plugins.freezing import Decision, FreezeStrategy
-from sktransfer.plugins.head import Head
-from sktransfer.plugins.losses import Alignment, Forward, Regulariser, WeightChange
-from sktransfer.plugins.registry import PluginInfo, available, register, resolve
-from sktransfer.plugins.task import LabelChange, Task
-from sktransfer.plugins.vector_encoder import VectorEncoder
-from sktransfer.plugins.wrapper import BackboneWrapper, EncoderWrapper
+from sktransfer.contracts import (
+    Alignment,
+    Backbone,
+    BackboneWrapper,
+    Decision,
+    Encoder,
+    EncoderWrapper,
+    Fingerprint,
+    Forward,
+    FreezeStrategy,
+    Head,
+    Inputs,
+    LabelChange,
+    Modality,
+    Plugin,
+    PluginInfo,
+    Regulariser,
+    Task,
+    Truncation,
+    Variation,
+    VectorEncoder,
+    WeightChange,
+    available,
+    param,
+    register,
+    resolve,
+    with_parameters,
+)
 from sktransfer.weights import (
     Artifact,
     KnownWeights,
@@ -52,20 +71,25 @@ __all__ = [
     "Forward",
     "FreezeStrategy",
     "Head",
+    "Inputs",
     "KnownWeights",
     "LabelChange",
+    "Modality",
     "ModelFiles",
     "Plugin",
     "PluginInfo",
     "Regulariser",
     "Task",
     "Truncation",
+    "Variation",
     "VectorEncoder",
     "WeightChange",
     "available",
     "drawing",
     "find_weights",
     "model_class",
+    "param",
     "register",
     "resolve",
+    "with_parameters",
 ]

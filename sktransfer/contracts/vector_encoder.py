@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from sktransfer.plugins.encoder import Encoder
+from sktransfer.contracts.encoder import Encoder
 
 if TYPE_CHECKING:
     import torch

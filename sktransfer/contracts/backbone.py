@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from sktransfer.plugins.base import Plugin
-from sktransfer.plugins.encoder import Encoder
+from sktransfer.contracts.base import Plugin
+from sktransfer.contracts.encoder import Encoder
 
 __all__ = ["Backbone"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sktransfer.plugins.base import Plugin
+from sktransfer.contracts.base import Plugin
 
 if TYPE_CHECKING:
     import torch

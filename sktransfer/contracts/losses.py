@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sktransfer.plugins.base import Plugin
+from sktransfer.contracts.base import Plugin
 
 if TYPE_CHECKING:
     import torch

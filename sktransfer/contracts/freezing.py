@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
-from sktransfer.plugins.base import Plugin
+from sktransfer.contracts.base import Plugin
 
 __all__ = ["Decision", "FreezeStrategy"]
 

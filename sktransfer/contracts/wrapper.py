@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sktransfer.plugins.backbone import Backbone
-from sktransfer.plugins.encoder import Encoder, Truncation
-from sktransfer.plugins.registry import resolve
+from sktransfer.contracts.backbone import Backbone
+from sktransfer.contracts.encoder import Encoder, Truncation
+from sktransfer.contracts.registry import resolve
 
 if TYPE_CHECKING:
     import torch

@@ -1,50 +1,56 @@
 """Names of plugins, and how they are found.
 
-A name is looked up among the built-ins, then among what `register` was given, then among the entry
-points of installed distributions. A plugin's module is imported when its name is used, never to
+All plugins are entry points of installed distributions, our own among them, or what `register` was
+given in this process. A name is looked up among our own, then among those of this process, then
+among those of other distributions. A plugin's module is imported when its name is used, never to
 list it, so one that is broken disables only itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, distributions
 from typing import Any
 
 from sklearn.base import clone
 
-from sktransfer.plugins.backbone import Backbone
-from sktransfer.plugins.base import Plugin
-from sktransfer.plugins.catalogue import installation, known_to_read, unknown_name
-from sktransfer.plugins.freezing import FreezeStrategy
-from sktransfer.plugins.head import Head
-from sktransfer.plugins.losses import Alignment, Regulariser
+from sktransfer.contracts.backbone import Backbone
+from sktransfer.contracts.base import Plugin
+from sktransfer.contracts.catalogue import installation, unknown_name
+from sktransfer.contracts.freezing import FreezeStrategy
+from sktransfer.contracts.head import Head
+from sktransfer.contracts.losses import Alignment, Regulariser
+from sktransfer.contracts.modality import Modality
 from sktransfer.weights.models import parse_model
 
+# What follows the group of backbones, after a dot, is the modality that they read.
 ENTRY_POINT_GROUPS = {
     "backbone": "sktransfer.backbones",
     "freeze": "sktransfer.freeze_strategies",
     "head": "sktransfer.heads",
     "alignment": "sktransfer.alignments",
     "regulariser": "sktransfer.regularisers",
+    "modality": "sktransfer.modalities",
+    "augmentation": "sktransfer.augmentations",
+    "estimator": "sktransfer.estimators",
 }
 
-# What an instance of each kind has to be.
+_OURS = "sktransfer"
+
+# What an instance of each kind has to be; estimators are classes.
 _CONTRACTS: dict[str, type[Plugin]] = {
     "backbone": Backbone,
     "freeze": FreezeStrategy,
     "head": Head,
     "alignment": Alignment,
     "regulariser": Regulariser,
+    "modality": Modality,
+    "augmentation": Plugin,
 }
-
-
-_TRANSFORMER = "sktransfer.backbones.transformer:TransformerBackbone"
-# The name of what does the same for images, in a distribution of its own.
-_IMAGE_TRANSFORMER = "image-transformer"
-_FREEZING = "sktransfer.freezing.strategies"
 
 
 @dataclass(frozen=True)
@@ -53,8 +59,8 @@ class PluginInfo:
 
     Attributes
     ----------
-    kind : {"backbone", "freeze", "head", "alignment", "regulariser"}
-        What the name may be given for.
+    kind : str
+        What the name may be given for, a key of `ENTRY_POINT_GROUPS`.
     name : str
         What the user types.
     target : str or callable
@@ -66,8 +72,8 @@ class PluginInfo:
     shadowed_by : str
         Distribution whose plugin of the same name is used instead of this one; empty if this one
         is used.
-    reads : str
-        The modality of a backbone, where it is known without importing it; else empty.
+    modality : str
+        The modality of a backbone, where it is known; else empty.
     """
 
     kind: str
@@ -76,7 +82,20 @@ class PluginInfo:
     distribution: str
     params: dict[str, Any] = field(default_factory=dict)
     shadowed_by: str = ""
-    reads: str = ""
+    modality: str = ""
+
+    def factory(self) -> Any:
+        """Import what builds the plugin.
+
+        Returns
+        -------
+        factory : callable
+            The class, or a function. Of the kind ``"estimator"`` the class itself is meant.
+        """
+        if not isinstance(self.target, str):
+            return self.target
+        module, _, attribute = self.target.partition(":")
+        return getattr(import_module(module), attribute)
 
     def load(self) -> Any:
         """Import the plugin and build it with its default parameters.
@@ -91,48 +110,13 @@ class PluginInfo:
             If the plugin cannot be imported or built; names the distribution and the reason.
         """
         try:
-            factory = _named(self.target) if isinstance(self.target, str) else self.target
-            return factory(**self.params)
+            return self.factory()(**self.params)
         except Exception as error:
             raise ImportError(
                 f"The {self.kind} {self.name!r} of the distribution {self.distribution!r} cannot "
                 f"be used: {type(error).__name__}: {error}. Other plugins are not affected."
             ) from error
 
-
-def _built_in(kind: str, name: str, target: str, **params: Any) -> PluginInfo:
-    reads = "text" if kind == "backbone" else ""
-    return PluginInfo(kind, name, target, "sktransfer", params, reads=reads)
-
-
-_BUILT_IN = [
-    _built_in("backbone", "minilm", _TRANSFORMER, model="minilm"),
-    _built_in("backbone", "multilingual", _TRANSFORMER, model="multilingual", prefix="query: "),
-    _built_in("backbone", "hashing", "sktransfer.backbones.hashing:HashingBackbone"),
-    # Models that everybody calls by a name without an owner. Any other hub model is "owner/name".
-    _built_in("backbone", "bert-base-uncased", _TRANSFORMER, model="google-bert/bert-base-uncased"),
-    _built_in("backbone", "bert-base-cased", _TRANSFORMER, model="google-bert/bert-base-cased"),
-    _built_in(
-        "backbone",
-        "distilbert-base-uncased",
-        _TRANSFORMER,
-        model="distilbert/distilbert-base-uncased",
-    ),
-    _built_in("backbone", "roberta-base", _TRANSFORMER, model="FacebookAI/roberta-base"),
-    _built_in("backbone", "xlm-roberta-base", _TRANSFORMER, model="FacebookAI/xlm-roberta-base"),
-    _built_in("freeze", "auto", "sktransfer.freezing.auto:Auto"),
-    _built_in("freeze", "full", f"{_FREEZING}:Full"),
-    _built_in("freeze", "frozen", f"{_FREEZING}:Frozen"),
-    _built_in("freeze", "head_by_epochs", f"{_FREEZING}:HeadByEpochs"),
-    _built_in("freeze", "top_layers", f"{_FREEZING}:TopLayers"),
-    _built_in("freeze", "bottom_layers", f"{_FREEZING}:BottomLayers"),
-    _built_in("freeze", "lp_ft", f"{_FREEZING}:LinearProbeFineTune"),
-    _built_in("freeze", "gradual", f"{_FREEZING}:Gradual"),
-    _built_in("freeze", "chain_thaw", f"{_FREEZING}:ChainThaw"),
-    _built_in("freeze", "bias_only", f"{_FREEZING}:BiasOnly"),
-    _built_in("head", "linear", "sktransfer.heads.linear:LinearHead"),
-    _built_in("head", "mlp", "sktransfer.heads.mlp:MLPHead"),
-]
 
 _RUNTIME: dict[tuple[str, str], PluginInfo] = {}
 
@@ -152,7 +136,7 @@ def register(
 
     Parameters
     ----------
-    kind : {"backbone", "freeze", "head", "alignment", "regulariser"}
+    kind : str
         What the name may be given for.
     name : str
         What users will type.
@@ -191,7 +175,7 @@ def available(kind: str | None = None) -> list[PluginInfo]:
 
     Parameters
     ----------
-    kind : {"backbone", "freeze", "head", "alignment", "regulariser"} or None, default=None
+    kind : str or None, default=None
         Which kind; None lists all.
 
     Returns
@@ -232,14 +216,14 @@ def resolve(kind: str, spec: Any, *, modality: str | None = None) -> Any:
 
     Parameters
     ----------
-    kind : {"backbone", "freeze", "head", "alignment", "regulariser"}
+    kind : str
         What is wanted.
     spec : str or Plugin
         A registered name, or an instance, which is cloned. For backbones also what
         `sktransfer.weights.models.parse_model` accepts: a hub id, or a path to a folder.
-    modality : {"text", "image"} or None, default=None
-        What a model of the hub, or of a folder, is to read; texts for None. Names and instances say
-        it themselves. Where nobody has a name, only what reads this is suggested; None is any.
+    modality : str or None, default=None
+        What a model of the hub, or of a folder, is to read; needed for these. Names and instances
+        say it themselves. Where nobody has a name, only what reads this is suggested; None is any.
 
     Returns
     -------
@@ -273,34 +257,78 @@ def resolve(kind: str, spec: Any, *, modality: str | None = None) -> Any:
             )
         return plugin
     if kind == "backbone" and (model := parse_model(spec)) is not None:
-        return _backbone_of(model, "text" if modality is None else modality)
+        return _backbone_of(model, modality)
     if isinstance(spec, str):
         installed = [info for info in available(kind) if not info.shadowed_by]
-        raise ValueError(unknown_name(kind, spec, installed, modality))
+        wanted = None if modality is None else (modality, plural_of(modality))
+        raise ValueError(unknown_name(kind, spec, installed, wanted))
     raise TypeError(
         f"{kind} has to be a name or a {contract.__name__} instance, got {spec!r}"
         + (f" (an instance is wanted: {spec.__name__}())." if isinstance(spec, type) else ".")
     )
 
 
-def _backbone_of(model: Any, modality: str) -> Any:
+def _backbone_of(model: Any, modality: str | None) -> Any:
     """Give the backbone that loads a hub id or a folder."""
-    if modality == "text":
-        return _named(_TRANSFORMER)(model=model)
-    if modality != "image":
-        raise ValueError(f"modality has to be 'text' or 'image', got {modality!r}.")
-    info = find("backbone", _IMAGE_TRANSFORMER)
+    if modality is None:
+        raise ValueError(
+            f"{str(model)!r} names a model of the hub or a folder, which backbones of several "
+            "modalities load: pass modality=..., or a parameter object."
+        )
+    name = modality_class(modality).hub_backbone
+    info = find("backbone", name) if name else None
     if info is None:
         raise ValueError(
-            f"{str(model)!r} names a model of transformers, which reads images by the backbone "
-            f"{_IMAGE_TRANSFORMER!r}. {installation('backbone', _IMAGE_TRANSFORMER)}"
+            f"{str(model)!r} names a model of the hub or a folder, which "
+            + (
+                f"the backbone {name!r} loads for {plural_of(modality)}. "
+                f"{installation('backbone', name)}"
+                if name
+                else f"no backbone of {plural_of(modality)} loads."
+            )
         )
     return info.load().set_params(model=model)
 
 
-def _named(target: str) -> Any:
-    module, _, attribute = target.partition(":")
-    return getattr(import_module(module), attribute)
+def modality_class(name: str) -> type[Modality]:
+    """Import the class of a modality.
+
+    Parameters
+    ----------
+    name : str
+        Its registered name.
+
+    Returns
+    -------
+    cls : type
+        A subclass of `Modality`.
+
+    Raises
+    ------
+    ValueError
+        If nobody has registered the name.
+    """
+    info = find("modality", name)
+    if info is None:
+        names = [each.name for each in available("modality")]
+        raise ValueError(f"There is no modality named {name!r}. Installed: {', '.join(names)}.")
+    return info.factory()
+
+
+def plural_of(modality: str) -> str:
+    """Say what the inputs of a modality are called.
+
+    Parameters
+    ----------
+    modality : str
+        Its name; it need not be installed.
+
+    Returns
+    -------
+    plural : str
+    """
+    info = find("modality", modality)
+    return modality if info is None else info.factory().plural
 
 
 def _check_kind(kind: str) -> None:
@@ -310,14 +338,41 @@ def _check_kind(kind: str) -> None:
 
 def _candidates(kind: str) -> Iterator[PluginInfo]:
     """Yield every registration of a kind; of equal names the first one counts."""
-    yield from (info for info in _BUILT_IN if info.kind == kind)
+    points = sorted(_entry_points(kind), key=lambda info: (info.name, info.distribution))
+    yield from (info for info in points if info.distribution == _OURS)
     yield from (info for (k, _), info in _RUNTIME.items() if k == kind)
-    points = entry_points(group=ENTRY_POINT_GROUPS[kind])
-    for point in sorted(points, key=lambda p: (p.name, _distribution_of(p))):
-        distribution = _distribution_of(point)
-        reads = known_to_read(kind, point.name, distribution)
-        yield PluginInfo(kind, point.name, point.value, distribution, reads=reads)
+    yield from (info for info in points if info.distribution != _OURS)
 
 
-def _distribution_of(point: EntryPoint) -> str:
-    return point.dist.name if point.dist is not None else "an unknown distribution"
+def _entry_points(kind: str) -> Iterator[PluginInfo]:
+    """Yield what installed distributions have registered."""
+    group = ENTRY_POINT_GROUPS[kind]
+    for name, infos in _installed(distributions, tuple(sys.path)).items():
+        if name == group:
+            yield from (replace(info, kind=kind) for info in infos)
+        elif kind == "backbone" and name.startswith(f"{group}."):
+            modality = name.removeprefix(f"{group}.")
+            yield from (replace(info, kind=kind, modality=modality) for info in infos)
+
+
+@lru_cache(maxsize=8)
+def _installed(
+    find_distributions: Callable[[], Iterable[Distribution]], path: tuple[str, ...]
+) -> dict[str, list[PluginInfo]]:
+    """Read our entry points of all distributions by group; once, since that takes a while."""
+    groups: dict[str, list[PluginInfo]] = {}
+    seen: set[str] = set()
+    for distribution in find_distributions():
+        # To parse the metadata of all distributions would take a hundred times as long.
+        if f"[{_OURS}." not in (distribution.read_text("entry_points.txt") or ""):
+            continue
+        name = distribution.name
+        normalised = name.lower().replace("_", "-")
+        if normalised in seen:
+            continue  # the first one that is found is imported
+        seen.add(normalised)
+        for point in distribution.entry_points:
+            if point.group.startswith(f"{_OURS}."):
+                info = PluginInfo("", point.name, point.value, name)
+                groups.setdefault(point.group, []).append(info)
+    return groups

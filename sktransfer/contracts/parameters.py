@@ -78,7 +78,7 @@ def param(
 
     Examples
     --------
-    >>> from sktransfer._parameters import param, with_parameters
+    >>> from sktransfer.contracts.parameters import param, with_parameters
     >>> @with_parameters
     ... class Sound:
     ...     rate: int = param(
@@ -105,7 +105,7 @@ def with_parameters(cls: _C) -> _C:
 
     Parameters
     ----------
-    cls : type
+    cls : class
         An estimator, or a class to be mixed into some.
 
     Returns

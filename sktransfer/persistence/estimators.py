@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from sktransfer._warnings import warn_user
+from sktransfer.contracts import Backbone, Fingerprint, Task, resolve
+from sktransfer.contracts.registry import find, modality_class
 from sktransfer.persistence.codec import NotInstalledError, decode, encode
 from sktransfer.persistence.folder import (
     MANIFEST,
@@ -24,27 +25,16 @@ from sktransfer.persistence.folder import (
     read_manifest,
     write_manifest,
 )
-from sktransfer.plugins import Backbone, Fingerprint, resolve
 
 __all__ = ["load", "save"]
 
-# The only classes that a folder can name.
-_ESTIMATORS = {
-    "TransferImageClassifier": "sktransfer.estimators.image_classifier",
-    "TransferImageEncoder": "sktransfer.estimators.image_encoder",
-    "TransferImageRegressor": "sktransfer.estimators.image_regressor",
-    "TransferTextClassifier": "sktransfer.estimators.text_classifier",
-    "TransferTextEncoder": "sktransfer.estimators.text_encoder",
-    "TransferTextRegressor": "sktransfer.estimators.text_regressor",
-}
 _LIBRARIES = ("sktransfer", "scikit-learn", "torch", "transformers", "safetensors")
 # Parameters that can hold live objects; they only matter to the next fit.
-_LIVE = ("augmentation", "callbacks", "random_state", "scoring")
+_LIVE = ("callbacks", "random_state", "scoring")
 _WEIGHTS = "weights.safetensors"
 _PRETRAINED = "pretrained"
 # Seconds for which a folder that others keep replacing is read again.
 _PATIENCE = 10.0
-_ARRAYS = ("classes_", "thresholds_", "target_mean_", "target_scale_")
 # Parameters that may hold a fitted estimator, which has a folder of its own.
 _INNER = ("source", "backbone")
 # Written apart from the other fitted attributes.
@@ -210,7 +200,7 @@ def _encode_params(estimator: Any, folder: Path, embed_backbone: bool) -> dict[s
         try:
             encoded[name] = encode(value)
         except TypeError as error:
-            if name not in _LIVE:
+            if name not in (*_LIVE, *modality_class(estimator.modality).augmentations):
                 raise TypeError(f"The parameter {name!r} cannot be saved: {error}") from error
             warn_user(
                 f"The parameter {name}={value!r} is not saved; set it again before the next fit."
@@ -228,9 +218,12 @@ def _read(folder: Path, trust_remote_code: bool) -> Any:
     manifest = read_manifest(folder)
     try:
         name = manifest["estimator"]
-        if name not in _ESTIMATORS:
-            raise ValueError(f"it holds an unknown kind of estimator, {name!r}")
-        cls = getattr(import_module(_ESTIMATORS[name]), name)
+        info = find("estimator", str(name))
+        if info is None:
+            raise ValueError(
+                f"it holds an estimator of the kind {name!r}, which no installed distribution has"
+            )
+        cls = info.factory()
         params = {
             k: _decode_param(v, folder, trust_remote_code) for k, v in manifest["params"].items()
         }
@@ -264,14 +257,8 @@ def _read(folder: Path, trust_remote_code: bool) -> Any:
             raise ValueError(f"it sets {strange}, which are no fitted attributes")
         if _WEIGHTS not in manifest["members"]:
             raise ValueError(f"it does not name {_WEIGHTS}")
-        n_named = len(fitted.get("classes_", fitted.get("target_mean_", ())))
-        if n_named != state.n_outputs:
-            raise ValueError(f"{state.n_outputs} outputs for {n_named} labels or targets")
         tensors = load_file(folder / _WEIGHTS)
         estimator = cls(**params)
-        lists = [n for n in _ARRAYS if not isinstance(fitted.get(n, np.empty(0)), np.ndarray)]
-        if lists:
-            raise ValueError(f"{lists} have to be arrays")
         parts = {"body": state.body, "head": state.head_weights, "term": state.term_weights}
         for key, value in tensors.items():
             part, _, name = key.partition(".")
@@ -291,7 +278,24 @@ def _read(folder: Path, trust_remote_code: bool) -> Any:
         setattr(estimator, key, value)
     estimator.backbone_ = state.backbone
     estimator.net_ = FittedNet(state)
+    _check_task(estimator, state.n_outputs, folder)
     return estimator
+
+
+def _check_task(estimator: Any, n_outputs: int, folder: Path) -> None:
+    """Check that the task of a model fits to its head."""
+    try:
+        task: Task | None = estimator._fitted_task()
+        n_named = 0 if task is None else len(task.names)
+        if task is not None and not isinstance(task.names, np.ndarray):
+            raise ValueError("labels have to be an array")
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{folder / MANIFEST} cannot be read: {error!r}") from error
+    if n_named != n_outputs:
+        raise ValueError(
+            f"{folder / MANIFEST} cannot be read: {n_outputs} outputs for {n_named} labels or "
+            "targets"
+        )
 
 
 def _wants_remote_code(backbone: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from sktransfer.plugins.head import Head
+from sktransfer.contracts.head import Head
 
 if TYPE_CHECKING:
     import torch

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sktransfer.plugins.versions import version_of
+from sktransfer.contracts.versions import version_of
 
 if TYPE_CHECKING:
     import torch

@@ -1,4 +1,4 @@
-"""Inputs as users have them, checked once and turned into a list of str."""
+"""Validation of texts, whatever they come in."""
 
 from __future__ import annotations
 
@@ -8,19 +8,12 @@ from typing import Any
 import numpy as np
 
 from sktransfer._warnings import warn_user
-from sktransfer.plugins.validation import is_missing
+from sktransfer.contracts import Inputs
+from sktransfer.contracts.validation import is_missing
 
 
-class Pairs(list):
-    """Pairs of texts, and the names of the columns that they come from."""
-
-    def __init__(self, pairs: Iterable[tuple[str, str]], columns: tuple[str, ...]) -> None:
-        super().__init__(pairs)
-        self.columns = columns
-
-
-def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False, start: int = 0) -> list[Any]:
-    """Check texts and turn them into a list of str.
+def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False, start: int = 0) -> Inputs:
+    """Validate texts, and turn them into str.
 
     Parameters
     ----------
@@ -35,7 +28,7 @@ def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False, start: in
 
     Returns
     -------
-    texts : list of n str, or of n (str, str)
+    texts : Inputs of n str, or of n (str, str)
         Lone surrogates, which no encoder can read, are replaced.
 
     Raises
@@ -47,13 +40,13 @@ def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False, start: in
     """
     columns = _columns(X)
     if columns is not None and len(columns) == 2 and pairs:
-        sides: list[list[str]] = []
+        sides: list[Inputs] = []
         for name, column in columns.items():
             try:
                 sides.append(check_texts(column, fitting=fitting and not sides))
             except (TypeError, ValueError) as error:
                 raise type(error)(f"In the column {name!r}: {error}") from None
-        return Pairs(zip(*sides, strict=True), tuple(columns))
+        return Inputs(list(zip(*sides, strict=True)), columns=tuple(columns))
     values = _flatten(X, columns)
     if not values:
         raise ValueError("X is empty: found 0 texts while a minimum of 1 is required.")
@@ -78,7 +71,7 @@ def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False, start: in
         )
     if fitting:
         _check_blank(values)
-    return [_clean(value) for value in values]
+    return Inputs([_clean(value) for value in values])
 
 
 def _which(values: list[Any], start: int) -> str:
