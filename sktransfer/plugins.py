@@ -45,11 +45,16 @@ from sktransfer.contracts import (
     VectorEncoder,
     WeightChange,
     available,
+    modality_class,
     param,
     register,
     resolve,
     with_parameters,
 )
+from sktransfer.estimators._base import TransferEstimator
+from sktransfer.estimators._classifier import TransferClassifier
+from sktransfer.estimators._encoder import TransferEncoder
+from sktransfer.estimators._regressor import TransferRegressor
 from sktransfer.weights import (
     Artifact,
     KnownWeights,
@@ -80,6 +85,10 @@ __all__ = [
     "PluginInfo",
     "Regulariser",
     "Task",
+    "TransferClassifier",
+    "TransferEncoder",
+    "TransferEstimator",
+    "TransferRegressor",
     "Truncation",
     "Variation",
     "VectorEncoder",
@@ -87,6 +96,7 @@ __all__ = [
     "available",
     "drawing",
     "find_weights",
+    "modality_class",
     "model_class",
     "param",
     "register",

@@ -9,7 +9,13 @@ from sktransfer.contracts.inputs import Inputs
 from sktransfer.contracts.losses import Alignment, Forward, Regulariser, WeightChange
 from sktransfer.contracts.modality import Modality, Variation
 from sktransfer.contracts.parameters import param, with_parameters
-from sktransfer.contracts.registry import PluginInfo, available, register, resolve
+from sktransfer.contracts.registry import (
+    PluginInfo,
+    available,
+    modality_class,
+    register,
+    resolve,
+)
 from sktransfer.contracts.task import LabelChange, Task
 from sktransfer.contracts.vector_encoder import VectorEncoder
 from sktransfer.contracts.wrapper import BackboneWrapper, EncoderWrapper
@@ -37,6 +43,7 @@ __all__ = [
     "VectorEncoder",
     "WeightChange",
     "available",
+    "modality_class",
     "param",
     "register",
     "resolve",

@@ -24,9 +24,18 @@ class Plugin(BaseEstimator):
         Returns
         -------
         space : dict of str to optuna.distributions.BaseDistribution
-            Keys are names of own parameters. Empty where nothing is worth tuning.
+            Keys are parameters as `set_params` takes them. Empty where nothing is worth tuning.
         """
         return {}
+
+    def default_point(self) -> dict[str, Any]:
+        """Give what a search tries first: the parameters of the search space as they are.
+
+        Returns
+        -------
+        point : dict of str to object
+        """
+        return {name: getattr(self, name) for name in self.search_space()}
 
     @classmethod
     def test_params(cls) -> list[dict[str, Any]]:

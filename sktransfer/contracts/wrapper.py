@@ -159,6 +159,18 @@ class BackboneWrapper(Backbone):
         """
         return {f"backbone__{name}": d for name, d in self.inner.search_space().items()}
 
+    def default_point(self) -> dict[str, Any]:
+        """Give own parameters, and those of the inner backbone, as they are.
+
+        Returns
+        -------
+        point : dict of str to object
+        """
+        begin = "backbone__"
+        own = [name for name in self.search_space() if not name.startswith(begin)]
+        inner = {f"{begin}{name}": value for name, value in self.inner.default_point().items()}
+        return {name: getattr(self, name) for name in own} | inner
+
     def set_params(self, **params: Any) -> BackboneWrapper:
         """Set parameters; an inner backbone that is given by name becomes an object first.
 

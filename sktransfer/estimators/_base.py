@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from sktransfer._compat.sklearn import num_samples, safe_indexing
 from sktransfer._warnings import warn_user
 from sktransfer.contracts import Inputs, Modality, Task, resolve
-from sktransfer.contracts.parameters import check_decorated, parameters_of
+from sktransfer.contracts.parameters import check_decorated
 from sktransfer.contracts.registry import modality_class, plural_of
 from sktransfer.estimators._chunking import in_parts, joined
 from sktransfer.estimators._domains import check_domains, labelled_rows
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from sktransfer.training.initial_state import InitialState
 
 
-class BaseTransfer(Runtime, FineTuning, ModelOptions, Tunable, CallbackSupportMixin, BaseEstimator):
+class TransferEstimator(
+    Runtime, FineTuning, ModelOptions, Tunable, CallbackSupportMixin, BaseEstimator
+):
     """Source-then-target training of an encoder and a head."""
 
     modality: ClassVar[str]
@@ -53,7 +55,7 @@ class BaseTransfer(Runtime, FineTuning, ModelOptions, Tunable, CallbackSupportMi
 
     def _resolve(self) -> ResolvedPlugins:
         """Check parameters and find plugins, before data is touched or torch is imported."""
-        if isinstance(self.backbone, BaseTransfer):
+        if isinstance(self.backbone, TransferEstimator):
             raise TypeError(
                 f"backbone is a {type(self.backbone).__name__}, whose weights clone would drop: "
                 "wrap it, backbone=sklearn.frozen.FrozenEstimator(fitted)."
@@ -89,7 +91,7 @@ class BaseTransfer(Runtime, FineTuning, ModelOptions, Tunable, CallbackSupportMi
     def _modality(self) -> Modality:
         """Make the modality with the options that were passed to the estimator."""
         cls = modality_class(self.modality)
-        return cls(**{name: getattr(self, name) for name in parameters_of(cls)})
+        return cls(**{name: getattr(self, name) for name in cls._get_param_names()})
 
     def _make_task(self, y: Any, weights: np.ndarray, earlier: Task | None, classes: Any) -> Task:
         """Make the task from labelled targets.

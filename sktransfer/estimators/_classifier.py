@@ -10,7 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
 
 from sktransfer.contracts import Task
-from sktransfer.estimators._base import BaseTransfer
+from sktransfer.estimators._base import TransferEstimator
 from sktransfer.estimators._params import ClassifierOptions
 from sktransfer.estimators._tuned_encoder import TunedEncoder
 from sktransfer.tasks.labels import check_classes, check_labels
@@ -18,7 +18,7 @@ from sktransfer.tasks.multiclass import MulticlassTask
 from sktransfer.tasks.multilabel import MultilabelTask, is_indicator
 
 
-class BaseTransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, BaseTransfer):
+class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, TransferEstimator):
     """Labels, of which one is right or any number, as the targets of an estimator.
 
     What reads inputs is mixed in: ``_read_new``, ``_read`` and ``_check_same_kind``.
@@ -30,7 +30,7 @@ class BaseTransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, B
     @with_callbacks
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, sample_domain: Any = None
-    ) -> BaseTransferClassifier:
+    ) -> TransferClassifier:
         """Train from the pretrained weights, or from ``source``; forgets any earlier fit.
 
         Parameters
@@ -71,7 +71,7 @@ class BaseTransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, B
         classes: Any = None,
         sample_weight: Any = None,
         sample_domain: Any = None,
-    ) -> BaseTransferClassifier:
+    ) -> TransferClassifier:
         """Go on training: the same weights, a new optimizer and schedule.
 
         Parameters

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sktransfer.contracts import Inputs, Task
 from sktransfer.contracts.registry import modality_class
-from sktransfer.estimators._base import BaseTransfer
+from sktransfer.estimators._base import TransferEstimator
 from sktransfer.estimators._chunking import in_parts, joined
 from sktransfer.estimators._params import EncoderOptions
 from sktransfer.estimators._training import ResolvedPlugins, Trained, execution_of
@@ -28,8 +28,8 @@ from sktransfer.tasks.weights import check_weights
 _OF_ENCODERS = ("backbone_", "freeze_", "history_", "n_parameters_", "stages_")
 
 
-class BaseTransferEncoder(
-    EncoderOptions, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseTransfer
+class TransferEncoder(
+    EncoderOptions, ClassNamePrefixFeaturesOutMixin, TransformerMixin, TransferEstimator
 ):
     """Features of inputs, from a pretrained encoder that may be tuned first.
 
@@ -39,7 +39,7 @@ class BaseTransferEncoder(
     @with_callbacks
     def fit(
         self, X: Any, y: Any = None, sample_weight: Any = None, sample_domain: Any = None
-    ) -> BaseTransferEncoder:
+    ) -> TransferEncoder:
         """Load the encoder; unless ``freeze`` is ``"frozen"``, tune it on labelled inputs.
 
         Parameters

@@ -10,13 +10,13 @@ from sklearn.base import RegressorMixin
 from sklearn.callback import with_callbacks
 
 from sktransfer.contracts import Task
-from sktransfer.estimators._base import BaseTransfer
+from sktransfer.estimators._base import TransferEstimator
 from sktransfer.estimators._params import RegressorOptions
 from sktransfer.estimators._tuned_encoder import TunedEncoder
 from sktransfer.tasks.regression import RegressionTask, huber, quantile_loss, squared_error
 
 
-class BaseTransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, BaseTransfer):
+class TransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, TransferEstimator):
     """Numbers, one or several a row, as the targets of an estimator.
 
     What reads inputs is mixed in: ``_read_new``, ``_read`` and ``_check_same_kind``.
@@ -31,7 +31,7 @@ class BaseTransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, Base
     @with_callbacks
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, sample_domain: Any = None
-    ) -> BaseTransferRegressor:
+    ) -> TransferRegressor:
         """Train from the pretrained weights, or from ``source``; forgets any earlier fit.
 
         Parameters
@@ -66,7 +66,7 @@ class BaseTransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, Base
     @with_callbacks
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, sample_domain: Any = None
-    ) -> BaseTransferRegressor:
+    ) -> TransferRegressor:
         """Go on training: the same weights, a new optimizer and schedule.
 
         Parameters

@@ -69,10 +69,10 @@ class Tunable:
             for key, value in nested.items():
                 params.pop(key)
                 name = key.partition("__")[2]
-                if name in known:
+                if name.partition("__")[0] in known:
                     plugin.set_params(**{name: value})
                     setattr(self, kind, plugin)
-                elif name not in _parameters_of_any(kind):
+                elif name.partition("__")[0] not in _parameters_of_any(kind):
                     raise ValueError(
                         f"{key} is no parameter of {getattr(self, kind)!r} or of any other {kind}; "
                         f"{type(plugin).__name__} has {sorted(known)}."
@@ -144,8 +144,7 @@ class Tunable:
             for kind, value in plugins.items():
                 if isinstance(value, str | Plugin):
                     plugin = self._plugin(kind, value)
-                    own = plugin.get_params(deep=False)
-                    point |= {f"{kind}__{name}": own[name] for name in plugin.search_space()}
+                    point |= {f"{kind}__{n}": v for n, v in plugin.default_point().items()}
             if self.lr == "auto":
                 point["lr"] = self._rate()
             points.append(point)
@@ -207,7 +206,7 @@ class Tunable:
         value = getattr(self, kind, None)
         if not isinstance(value, str | Plugin):
             return False
-        return name in self._plugin(kind, value).get_params(deep=False)
+        return name.partition("__")[0] in self._plugin(kind, value).get_params(deep=False)
 
     def _plugin(self, kind: str, value: Any) -> Any:
         if kind not in _REGISTERED:

@@ -329,7 +329,8 @@ def _split(
 
     values = np.zeros((len(rows), *data.values.shape[1:]), dtype=data.values.dtype)
     if data.task.of_states:
-        values[:] = [data.task.unlabelled_values(x) for x in data.inputs]
+        for i, x in enumerate(data.inputs):
+            values[i] = data.task.unlabelled_values(x)
     weights = np.zeros(len(rows))
     values[data.labelled], weights[data.labelled] = data.values, data.weights
     whole = TrainingRows(rows, values, weights, 0.0, data.inputs.items, data.domains)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sktransfer.contracts.parameters import with_parameters
-from sktransfer.estimators._classifier import BaseTransferClassifier
+from sktransfer.estimators._classifier import TransferClassifier
 from sktransfer.estimators.image_encoder import TransferImageEncoder
 from sktransfer.modalities.image.options import ImageOptions
 
@@ -11,7 +11,7 @@ __all__ = ["TransferImageClassifier"]
 
 
 @with_parameters
-class TransferImageClassifier(ImageOptions, BaseTransferClassifier):
+class TransferImageClassifier(ImageOptions, TransferClassifier):
     """Classify images with a pretrained network.
 
     `fit` takes paths of image files, Pillow images or arrays, and labels of any type. Files are

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from sktransfer.contracts.parameters import with_parameters
-from sktransfer.estimators._encoder import BaseTransferEncoder
+from sktransfer.estimators._encoder import TransferEncoder
 from sktransfer.modalities.image.options import ImageOptions
 
 __all__ = ["TransferImageEncoder"]
 
 
 @with_parameters
-class TransferImageEncoder(ImageOptions, BaseTransferEncoder):
+class TransferImageEncoder(ImageOptions, TransferEncoder):
     """Turn images into features with a pretrained encoder.
 
     A transformer: it stands before any estimator of scikit-learn, and in a

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sktransfer.contracts.parameters import with_parameters
-from sktransfer.estimators._regressor import BaseTransferRegressor
+from sktransfer.estimators._regressor import TransferRegressor
 from sktransfer.estimators.image_encoder import TransferImageEncoder
 from sktransfer.modalities.image.options import ImageOptions
 
@@ -11,7 +11,7 @@ __all__ = ["TransferImageRegressor"]
 
 
 @with_parameters
-class TransferImageRegressor(ImageOptions, BaseTransferRegressor):
+class TransferImageRegressor(ImageOptions, TransferRegressor):
     """Predict numbers from images with a pretrained network.
 
     `fit` takes paths of image files, Pillow images or arrays, and numbers. The target is

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sktransfer.contracts.parameters import with_parameters
-from sktransfer.estimators._classifier import BaseTransferClassifier
+from sktransfer.estimators._classifier import TransferClassifier
 from sktransfer.estimators.text_encoder import TransferTextEncoder
 from sktransfer.modalities.text.options import TextOptions
 
@@ -11,7 +11,7 @@ __all__ = ["TransferTextClassifier"]
 
 
 @with_parameters
-class TransferTextClassifier(TextOptions, BaseTransferClassifier):
+class TransferTextClassifier(TextOptions, TransferClassifier):
     """Classify texts with a pretrained encoder.
 
     Stands where ``make_pipeline(TfidfVectorizer(), LogisticRegression())`` stood: `fit` takes

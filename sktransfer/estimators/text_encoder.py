@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from sktransfer.contracts.parameters import with_parameters
-from sktransfer.estimators._encoder import BaseTransferEncoder
+from sktransfer.estimators._encoder import TransferEncoder
 from sktransfer.modalities.text.options import TextOptions
 
 __all__ = ["TransferTextEncoder"]
 
 
 @with_parameters
-class TransferTextEncoder(TextOptions, BaseTransferEncoder):
+class TransferTextEncoder(TextOptions, TransferEncoder):
     """Turn texts into features with a pretrained encoder.
 
     A transformer: it stands before any estimator of scikit-learn, and in a

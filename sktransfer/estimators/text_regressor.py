@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sktransfer.contracts.parameters import with_parameters
-from sktransfer.estimators._regressor import BaseTransferRegressor
+from sktransfer.estimators._regressor import TransferRegressor
 from sktransfer.estimators.text_encoder import TransferTextEncoder
 from sktransfer.modalities.text.options import TextOptions
 
@@ -11,7 +11,7 @@ __all__ = ["TransferTextRegressor"]
 
 
 @with_parameters
-class TransferTextRegressor(TextOptions, BaseTransferRegressor):
+class TransferTextRegressor(TextOptions, TransferRegressor):
     """Predict numbers from texts with a pretrained encoder.
 
     The target is standardised inside, and predictions are in the caller's units. With

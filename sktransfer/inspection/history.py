@@ -212,12 +212,12 @@ def _trained(estimator: Any) -> Any:
     from sklearn.pipeline import Pipeline
     from sklearn.utils.validation import check_is_fitted
 
-    from sktransfer.estimators._base import BaseTransfer
+    from sktransfer.estimators._base import TransferEstimator
 
     inner = estimator
     while isinstance(inner, Pipeline | FrozenEstimator):
         inner = inner.steps[-1][1] if isinstance(inner, Pipeline) else inner.estimator
-    if not isinstance(inner, BaseTransfer):
+    if not isinstance(inner, TransferEstimator):
         of_search = hasattr(inner, "best_estimator_")
         raise TypeError(
             "A training history is expected of an estimator of sktransfer, or of a Pipeline or "

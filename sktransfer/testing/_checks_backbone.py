@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sktransfer.plugins import Backbone, Encoder, Fingerprint
+from sktransfer.plugins import Backbone, Encoder, Fingerprint, available
 from sktransfer.testing import _checks_encoder, _checks_learning
 from sktransfer.testing._encoders import (
-    SAMPLES,
     TOLERANCE,
     close,
     equal_weights,
@@ -29,10 +28,11 @@ from sktransfer.testing._fresh_process import ask_fresh_process
 
 def check_class_attributes(plugin: Backbone) -> None:
     """Check that what a class says about itself is what the estimator understands."""
+    names = [info.name for info in available("modality")]
     expect(
-        plugin.modality in SAMPLES,
+        plugin.modality in names,
         got=f"modality = {plugin.modality!r}",
-        expected=f"one of {list(SAMPLES)}",
+        expected=f"the name of a registered modality, one of {names}",
         change="Say what `Encoder.prepare` accepts.",
     )
     expect(

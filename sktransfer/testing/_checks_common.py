@@ -156,14 +156,14 @@ def check_import_needs_no_torch(plugin: Plugin) -> None:
 
 
 def check_search_space_names_own_parameters(plugin: Plugin) -> None:
-    """Check that the search space is a dict whose keys are parameters of the plugin itself."""
+    """Check that the search space is a dict whose keys `set_params` takes."""
     space = plugin.search_space()
     own = list(plugin.get_params(deep=False))
     expect(
-        isinstance(space, dict) and all(name in own for name in space),
+        isinstance(space, dict) and all(name.partition("__")[0] in own for name in space),
         got=f"the search space {space!r}",
         expected=f"a dict with keys among {own}",
-        change="Use the names of constructor parameters as keys.",
+        change="Use the names of constructor parameters as keys, or <name>__<parameter>.",
     )
 
 

@@ -6,28 +6,16 @@ from collections.abc import Mapping
 
 from sktransfer.plugins import Backbone
 from sktransfer.testing._encoders import (
-    TEXTS,
     TOLERANCE,
     close,
     features_of,
     load,
     noise,
+    odd_samples,
     same_rows,
     samples,
 )
 from sktransfer.testing._expect import expect
-
-ODD_TEXTS = {
-    "the empty text": "",
-    "a blank": " ",
-    "blank lines": "\n\t \r\n",
-    "emoji joined into one": "\U0001f469\u200d\U0001f469\u200d\U0001f467",
-    "right-to-left writing": "\u202eשלום مرحبا",
-    "a NUL character": "before\x00after",
-    "what looks like a special token": "[SEP] <s> [PAD]",
-    "a combining mark alone": "\u0301",
-    "a word of 100,000 letters": "a" * 100_000,
-}
 
 
 def check_prepare_is_row_by_row(plugin: Backbone) -> None:
@@ -63,14 +51,13 @@ def check_rows_have_length(plugin: Backbone) -> None:
             expected="rows with a length",
             change="Give rows as lists or arrays: batches are made of rows of similar length.",
         )
-    if plugin.modality == "text":
-        short, long = encoder.prepare(["good", TEXTS[1]])
-        expect(
-            len(short) <= len(long),
-            got=f"a row of length {len(long)} for a long text and {len(short)} for a short one",
-            expected="a length that grows with the cost",
-            change="Let rows be what is computed on, such as token ids.",
-        )
+    short, long = rows[:2]
+    expect(
+        len(short) <= len(long),
+        got=f"a row of length {len(long)} for a long input and {len(short)} for a short one",
+        expected="a length that grows with the cost",
+        change="Let rows be what is computed on, such as token ids.",
+    )
 
 
 def check_collate_stacks_rows(plugin: Backbone) -> None:
@@ -196,17 +183,15 @@ def check_state_dict_holds_all(plugin: Backbone) -> None:
     )
 
 
-def check_odd_texts(plugin: Backbone) -> None:
-    """Check that empty, strange and very long texts give finite features."""
-    if plugin.modality != "text":
-        return
+def check_odd_inputs(plugin: Backbone) -> None:
+    """Check that inputs which go wrong easily, such as empty ones, give finite features."""
     encoder = load(plugin)
-    for what, text in ODD_TEXTS.items():
+    for what, x in odd_samples(plugin).items():
         try:
-            features = features_of(encoder, [text])
+            features = features_of(encoder, [x])
         except Exception as error:
             raise AssertionError(
-                f"got {type(error).__name__}: {error} for {what}; expected features. Give a text "
+                f"got {type(error).__name__}: {error} for {what}; expected features. Give an input "
                 "that has nothing to compute on a row all the same."
             ) from error
         expect(
@@ -289,7 +274,7 @@ CHECKS = (
     check_evaluation_is_deterministic,
     check_gradients_reach_every_block,
     check_state_dict_holds_all,
-    check_odd_texts,
+    check_odd_inputs,
     check_features_are_pooled_states,
     check_forward_can_be_split,
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sktransfer.plugins import Backbone, Encoder
+from sktransfer.plugins import Backbone, Encoder, Modality, available, modality_class
 
 if TYPE_CHECKING:
     import torch
@@ -21,24 +21,21 @@ if TYPE_CHECKING:
 # How far features may be apart that should be equal: what float32 sums in another order differ by.
 TOLERANCE = 1e-5
 
-TEXTS = [
-    "good",
-    "a rather long sentence about nothing in particular, with words enough to differ",
-    "Not good. Not at all!",
-    "Ünïcödé, 数字 and 12,345",
-    "good bad good",
-]
-TOKENS = [text.split() for text in TEXTS]
-IMAGES = [
-    np.random.RandomState(seed).randint(0, 256, size=(height, 24, 3)).astype(np.uint8)
-    for seed, height in enumerate((24, 32, 24, 16, 48))
-]
-SAMPLES: dict[str, list[Any]] = {"text": TEXTS, "tokens": TOKENS, "image": IMAGES}
-
 
 def samples(plugin: Backbone) -> list[Any]:
     """Give inputs of the plugin's modality, of different lengths or sizes."""
-    return SAMPLES.get(plugin.modality, TEXTS)
+    return _modality(plugin).samples()
+
+
+def odd_samples(plugin: Backbone) -> dict[str, Any]:
+    """Give inputs of the plugin's modality that go wrong easily."""
+    return _modality(plugin).odd_samples()
+
+
+def _modality(plugin: Backbone) -> Modality:
+    names = [info.name for info in available("modality")]
+    # A modality that nobody has registered is what another check reports.
+    return modality_class(plugin.modality if plugin.modality in names else names[-1])()
 
 
 def load(plugin: Backbone, random_state: int = 0) -> Encoder:

@@ -188,7 +188,7 @@ def test_a_file_with_other_outputs_is_not_written(fitted, tmp_path, monkeypatch,
     path = tmp_path / "model.onnx"
     path.write_bytes(b"an earlier file")
     real = module._OnnxEncoder.forward
-    monkeypatch.setattr(module.OnnxModule, "forward", lambda self, b: real(self, b) + wrong)
+    monkeypatch.setattr(module._OnnxEncoder, "forward", lambda self, b: real(self, b) + wrong)
     with pytest.raises(ValueError, match="It was not written"):
         fitted.export_onnx(path)
     assert path.read_bytes() == b"an earlier file"
