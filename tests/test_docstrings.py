@@ -21,6 +21,13 @@ MODULES = [
     "sktransfer.inspection",
     "sktransfer.weights",
 ]
+BASES = [
+    "Encoder",
+    "TransferClassifier",
+    "TransferEncoder",
+    "TransferEstimator",
+    "TransferRegressor",
+]
 CODES = {
     "GL01": "the summary begins behind the quotes or on the next line",
     "GL08": "there is a docstring",
@@ -76,7 +83,9 @@ def test_there_is_something_to_check():
 def test_docstring_is_complete(path):
     errors = errors_of(path)
     # A dataclass describes its fields as attributes, and nobody constructs a protocol.
-    if is_record(path) or path == "sktransfer.plugins.Encoder":
+    # Bases of estimators are completed by the options of a modality, and documented there.
+    bases = {f"sktransfer.plugins.{name}" for name in BASES}
+    if is_record(path) or path in bases:
         errors.pop("PR01", None)
     assert not errors
 

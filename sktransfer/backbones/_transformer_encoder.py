@@ -14,9 +14,8 @@ import torch.utils.checkpoint
 from torch import nn
 
 from sktransfer._compat.torch import share_buffers
-from sktransfer.backbones._layers import blocks_of, layer_list
+from sktransfer.backbones._architecture import POOLINGS, blocks_of, layer_list, sentence_settings
 from sktransfer.backbones._long_texts import Cutter, TokenRow
-from sktransfer.backbones._sentence_files import POOLINGS, sentence_settings
 from sktransfer.contracts import Encoder, Fingerprint, Truncation
 from sktransfer.weights import ModelFiles, file_sha256
 

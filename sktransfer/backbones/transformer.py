@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 
     from sktransfer.backbones._transformer_encoder import TransformerEncoder
 
-__all__ = ["TransformerBackbone"]
+__all__ = [
+    "TransformerBackbone",
+    "bert_base_cased",
+    "bert_base_uncased",
+    "distilbert_base_uncased",
+    "minilm",
+    "multilingual",
+    "roberta_base",
+    "xlm_roberta_base",
+]
+
 
 # Of models that are known well enough to say so.
 _ENGLISH = frozenset(
@@ -213,3 +223,38 @@ def _check_reads_texts(files: ModelFiles, config: Any) -> None:
             + ": an estimator of texts needs an encoder of texts alone. Its images are read by "
             "ImageTransformer of the plugin sktransfer-vision, see Plugins in the README."
         )
+
+
+def minilm() -> TransformerBackbone:
+    """Make the backbone of all-MiniLM-L6-v2, a small sentence encoder of English."""
+    return TransformerBackbone("minilm")
+
+
+def multilingual() -> TransformerBackbone:
+    """Make the backbone of multilingual-e5-small, which reads 100 languages."""
+    return TransformerBackbone("multilingual", prefix="query: ")
+
+
+def bert_base_uncased() -> TransformerBackbone:
+    """Make the backbone of BERT, base size, in lower case."""
+    return TransformerBackbone("google-bert/bert-base-uncased")
+
+
+def bert_base_cased() -> TransformerBackbone:
+    """Make the backbone of BERT, base size."""
+    return TransformerBackbone("google-bert/bert-base-cased")
+
+
+def distilbert_base_uncased() -> TransformerBackbone:
+    """Make the backbone of DistilBERT, base size, in lower case."""
+    return TransformerBackbone("distilbert/distilbert-base-uncased")
+
+
+def roberta_base() -> TransformerBackbone:
+    """Make the backbone of RoBERTa, base size."""
+    return TransformerBackbone("FacebookAI/roberta-base")
+
+
+def xlm_roberta_base() -> TransformerBackbone:
+    """Make the backbone of XLM-RoBERTa, base size, which reads 100 languages."""
+    return TransformerBackbone("FacebookAI/xlm-roberta-base")

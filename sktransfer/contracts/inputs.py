@@ -1,4 +1,4 @@
-"""Validated inputs, and what is known of them beside their contents."""
+"""Validated inputs, and what counts as a missing value."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-__all__ = ["Inputs"]
+import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,3 +57,10 @@ class Inputs(Sequence[Any]):
             items=[self.items[i] for i in index],
             positions=None if positions is None else [positions[i] for i in index],
         )
+
+
+def is_missing(value: Any) -> bool:
+    """Tell None, NaN, NaT and pandas' NA from values, without importing pandas."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))

@@ -95,7 +95,7 @@ def param(
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(param,))
-def with_parameters(cls: _C) -> _C:
+def with_parameters(target: _C) -> _C:
     """Write the constructor of a class from the parameters that it and its bases declare.
 
     Every annotation that is not a ``ClassVar`` is a parameter. A plain value in place of `param`
@@ -105,12 +105,12 @@ def with_parameters(cls: _C) -> _C:
 
     Parameters
     ----------
-    cls : class
+    target : type
         An estimator, or a class to be mixed into some.
 
     Returns
     -------
-    cls : type
+    target : type
         The same one.
 
     Raises
@@ -120,12 +120,12 @@ def with_parameters(cls: _C) -> _C:
         positional, or has a ``default_factory``; or if one of an estimator lacks its default,
         type, constraint or documentation.
     """
-    if "__init__" in vars(cls):
+    if "__init__" in vars(target):
         raise TypeError(
-            f"{cls.__name__} has an __init__ and is decorated with with_parameters, which writes "
+            f"{target.__name__} has an __init__ and is decorated with with_parameters, which writes "
             "one: leave one of them out."
         )
-    made: Any = dataclass(kw_only=True, eq=False, repr=False, match_args=False)(cls)
+    made: Any = dataclass(kw_only=True, eq=False, repr=False, match_args=False)(target)
     found = parameters_of(made)
     for each in fields(made):
         _check_field(made, each, found[each.name])

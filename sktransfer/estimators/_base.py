@@ -28,7 +28,7 @@ from sktransfer.estimators._initial import state_of_encoder, state_of_fitted, st
 from sktransfer.estimators._params import FineTuning, ModelOptions, Runtime
 from sktransfer.estimators._search_space import Tunable
 from sktransfer.estimators._training import FitData, ResolvedPlugins, Trained, train
-from sktransfer.tasks.weights import check_weights
+from sktransfer.tasks.labels import check_weights
 
 if TYPE_CHECKING:
     from sktransfer.training.initial_state import InitialState
@@ -222,7 +222,7 @@ class TransferEstimator(
     def _module(self) -> Any:
         """Get the fitted module on the device and in the precision that are asked for."""
         from sktransfer.features.precision import resolve_precision
-        from sktransfer.training.device import resolve_device
+        from sktransfer.training.execution import resolve_device
 
         device = resolve_device(self.device)
         module = self.net_.on(device, resolve_precision(self.precision, device))

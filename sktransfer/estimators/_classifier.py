@@ -13,9 +13,9 @@ from sktransfer.contracts import Task
 from sktransfer.estimators._base import TransferEstimator
 from sktransfer.estimators._params import ClassifierOptions
 from sktransfer.estimators._tuned_encoder import TunedEncoder
-from sktransfer.tasks.labels import check_classes, check_labels
+from sktransfer.tasks.labels import check_classes, check_labels, is_indicator
 from sktransfer.tasks.multiclass import MulticlassTask
-from sktransfer.tasks.multilabel import MultilabelTask, is_indicator
+from sktransfer.tasks.multilabel import MultilabelTask
 
 
 class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, TransferEstimator):

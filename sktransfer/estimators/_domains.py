@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from sktransfer.contracts import Alignment
-from sktransfer.contracts.validation import is_missing
+from sktransfer.contracts.inputs import is_missing
 
 __all__ = ["check_both_domains", "check_domains", "labelled_rows"]
 

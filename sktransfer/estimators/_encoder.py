@@ -18,11 +18,10 @@ from sktransfer.estimators._base import TransferEstimator
 from sktransfer.estimators._chunking import in_parts, joined
 from sktransfer.estimators._params import EncoderOptions
 from sktransfer.estimators._training import ResolvedPlugins, Trained, execution_of
-from sktransfer.tasks.labels import check_labels
+from sktransfer.tasks.labels import check_labels, check_weights, is_indicator
 from sktransfer.tasks.multiclass import MulticlassTask
-from sktransfer.tasks.multilabel import MultilabelTask, is_indicator
+from sktransfer.tasks.multilabel import MultilabelTask
 from sktransfer.tasks.regression import RegressionTask, squared_error
-from sktransfer.tasks.weights import check_weights
 
 # Fitted attributes of any estimator that are about its encoder, beside those of its modality.
 _OF_ENCODERS = ("backbone_", "freeze_", "history_", "n_parameters_", "stages_")
@@ -133,8 +132,8 @@ class TransferEncoder(
 
     def _load(self, plugins: ResolvedPlugins, inputs: Inputs) -> None:
         """Keep the encoder as it is."""
+        from sktransfer.training.execution import isolated_rng
         from sktransfer.training.initial_state import build_model
-        from sktransfer.training.seeding import isolated_rng
 
         execution = execution_of(self)
         initial, _ = self._initial_state()

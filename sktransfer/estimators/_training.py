@@ -134,11 +134,11 @@ def train(
     trained : Trained
     """
     from sktransfer.features.store import open_store
+    from sktransfer.training.execution import isolated_rng
     from sktransfer.training.frozen_prefix import FrozenPrefix
     from sktransfer.training.initial_state import build_model
     from sktransfer.training.losses import LossTerms, Supervised, auxiliary_terms
     from sktransfer.training.schedule import make_schedule
-    from sktransfer.training.seeding import isolated_rng
     from sktransfer.training.stage import HeadFit, Monitoring, Optimisation, Stage
 
     assert plugins.head is not None
@@ -275,9 +275,8 @@ def execution_of(estimator: Any, n_stages: int = 0) -> Execution:
     execution : Execution
     """
     from sktransfer.features.precision import resolve_precision
-    from sktransfer.training.device import resolve_device
+    from sktransfer.training.execution import draw_seed, resolve_device
     from sktransfer.training.initial_state import Execution
-    from sktransfer.training.seeding import draw_seed
 
     device = resolve_device(estimator.device)
     return Execution(

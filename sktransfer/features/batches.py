@@ -1,11 +1,13 @@
-"""Batches of rows of similar length, so that little is padded."""
+"""Batches of rows of similar length, and collating the next one while the model computes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import torch
 
 # What the padded rows of a batch may cost together, so that a few long ones do not fill the memory.
 _BUDGET = 64 * 512
@@ -80,3 +82,38 @@ def shuffled_batches(
         pool = pool[np.argsort([len(rows[i]) for i in pool], kind="stable")]
         batches += [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
     return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def prefetch(
+    make: Callable[[Any], Any], items: Iterable[Any], encoder: Any
+) -> Iterator[tuple[Any, Any]]:
+    """Apply a function to each item, to the next one while the caller is busy with this one.
+
+    Parameters
+    ----------
+    make : callable
+        ``make(item)``; called in the order of the items, and never twice at a time.
+    items : iterable
+        Arguments of the function.
+    encoder : Encoder
+        Says by ``slow_collate`` whether the function takes long. Otherwise, and where torch may
+        use one thread alone, nothing is prefetched.
+
+    Yields
+    ------
+    item, made : object
+        In the order of the items.
+    """
+    if not encoder.slow_collate or torch.get_num_threads() < 2:
+        for item in items:
+            yield item, make(item)
+        return
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        waiting: list[tuple[Any, Any]] = []
+        for item in items:
+            waiting.append((item, pool.submit(make, item)))
+            if len(waiting) > 1:
+                first, made = waiting.pop(0)
+                yield first, made.result()
+        for last, made in waiting:
+            yield last, made.result()

@@ -10,11 +10,10 @@ import numpy as np
 import torch
 
 from sktransfer.contracts import Encoder
-from sktransfer.features.batches import sorted_batches
+from sktransfer.features.batches import prefetch, sorted_batches
 from sktransfer.features.compiled import compiled
 from sktransfer.features.corpus import CorpusStore
 from sktransfer.features.precision import autocast, copy_in_bf16
-from sktransfer.features.prefetch import prefetch
 from sktransfer.features.store import FeatureStore, store_keys
 
 _BATCH_SIZE = 64

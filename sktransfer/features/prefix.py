@@ -9,9 +9,8 @@ from typing import Any
 import torch
 
 from sktransfer.contracts import Encoder
-from sktransfer.features.batches import sorted_batches
+from sktransfer.features.batches import prefetch, sorted_batches
 from sktransfer.features.precision import autocast
-from sktransfer.features.prefetch import prefetch
 
 _BATCH_SIZE = 64
 # Activations of more than this are computed anew in each epoch instead.

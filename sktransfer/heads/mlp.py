@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sktransfer.heads._softmax import SoftmaxHead
+from sktransfer.heads.linear import SoftmaxHead
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sktransfer.contracts import Inputs
-from sktransfer.contracts.validation import is_missing
+from sktransfer.contracts.inputs import is_missing
 from sktransfer.images.lazy import Picture
 from sktransfer.images.urls import is_url
 

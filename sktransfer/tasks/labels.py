@@ -1,14 +1,16 @@
-"""Labels as users pass them, the label set, and positions in it."""
+"""Labels and weights as users pass them, the label set, and positions in it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from sktransfer.contracts.validation import is_missing
+from sktransfer._compat.sklearn import check_sample_weight
+from sktransfer.contracts.inputs import is_missing
 
 
 def check_labels(y: Any) -> np.ndarray:
@@ -119,6 +121,16 @@ def to_codes(y: Any, classes: np.ndarray) -> np.ndarray:
     return codes
 
 
+def is_indicator(y: Any) -> bool:
+    """Tell an indicator matrix, also in a list or frame, from labels."""
+    try:
+        # A frame stays one: its columns that can hold missing values are objects to NumPy.
+        array = y if issparse(y) or hasattr(y, "iloc") else np.asarray(y)
+        return array.ndim == 2 and type_of_target(array) == "multilabel-indicator"
+    except (TypeError, ValueError):
+        return False
+
+
 def _as_labels(y: Any) -> Any:
     import narwhals as nw
 
@@ -152,3 +164,13 @@ def _objects(values: list[Any]) -> np.ndarray:
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
+
+
+def check_weights(sample_weight: Any, n_rows: int) -> np.ndarray:
+    """Check weights of rows, of which at least one has to count."""
+    weights = check_sample_weight(
+        sample_weight, np.empty(n_rows), dtype=np.float64, ensure_non_negative=True, copy=True
+    )
+    if not weights.any():
+        raise ValueError("sample_weight leaves every row at weight zero.")
+    return weights

@@ -10,7 +10,6 @@ import numpy as np
 from scipy.sparse import csr_matrix, issparse
 from sklearn.utils import check_array
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import type_of_target
 
 from sktransfer.contracts import Head, Task
 from sktransfer.tasks.calibration import best_temperature, best_thresholds
@@ -18,7 +17,7 @@ from sktransfer.tasks.calibration import best_temperature, best_thresholds
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["MultilabelTask", "is_indicator"]
+__all__ = ["MultilabelTask"]
 
 _TINY = float(np.finfo(float).tiny)
 
@@ -224,16 +223,6 @@ class MultilabelTask(Task):
             sparse=attributes["sparse_output_"],
             temperature=attributes.get("temperature_"),
         )
-
-
-def is_indicator(y: Any) -> bool:
-    """Tell an indicator matrix, also in a list or frame, from labels."""
-    try:
-        # A frame stays one: its columns that can hold missing values are objects to NumPy.
-        array = y if issparse(y) or hasattr(y, "iloc") else np.asarray(y)
-        return array.ndim == 2 and type_of_target(array) == "multilabel-indicator"
-    except (TypeError, ValueError):
-        return False
 
 
 def _as_two_classes(outputs: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 
@@ -79,8 +78,3 @@ class WeightAverage:
     def apply(self, module: TransferModule) -> None:
         """Put the mean in place of the weights, for good."""
         module.put_trained(self._mean)
-
-
-def averaging(average: WeightAverage | None, module: TransferModule) -> Any:
-    """Give `WeightAverage.applied`, or nothing to do."""
-    return contextlib.nullcontext() if average is None else average.applied(module)

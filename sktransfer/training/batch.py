@@ -14,10 +14,10 @@ from torch.utils.data import Dataset
 from sktransfer.contracts import Forward
 from sktransfer.features.batches import (
     POOL,
+    prefetch,
     shuffled_batches,
     sorted_batches,
 )
-from sktransfer.features.prefetch import prefetch
 
 __all__ = ["Batch", "Batches", "Mix", "TrainingRows"]
 

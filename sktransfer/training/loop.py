@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from skorch.callbacks import EarlyStopping, PassthroughScoring, PrintLog
 
 from sktransfer._compat.skorch import Net
 from sktransfer.contracts import Forward, WeightChange
-from sktransfer.training.averaging import WeightAverage, averaging
+from sktransfer.training.averaging import WeightAverage
 from sktransfer.training.batch import Batch, Batches, TrainingRows
 from sktransfer.training.errors import TrainingDivergedError, is_sane
 from sktransfer.training.losses import LossTerms, Step
@@ -213,7 +214,8 @@ class TransferNet(Net):
             self.run_single_epoch(train, training=True, prefix="train", step_fn=self.train_step)
             if self.average is not None:
                 self.average.after_epoch(self.module_)
-            with averaging(self.average, self.module_):
+            averaged = nullcontext() if self.average is None else self.average.applied(self.module_)
+            with averaged:
                 self.run_single_epoch(
                     valid, training=False, prefix="valid", step_fn=self.validation_step
                 )

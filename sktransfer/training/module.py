@@ -19,7 +19,7 @@ from sktransfer.features.prefix import collate_states
 from sktransfer.features.store import FeatureStore
 
 if TYPE_CHECKING:
-    from sktransfer.training.bf16_copy import HalfCopy
+    from sktransfer.training.cheaper_steps import HalfCopy
 
 
 # In place of a block: behind all of them, where rows are features.

@@ -29,13 +29,12 @@ from sktransfer.training._callbacks import (
 )
 from sktransfer.training.averaging import WeightAverage
 from sktransfer.training.batch import TrainingRows
-from sktransfer.training.bf16_copy import through_half
+from sktransfer.training.cheaper_steps import only_entries, through_half
 from sktransfer.training.convergence import fit_to_convergence
-from sktransfer.training.embedding_rows import only_entries
+from sktransfer.training.execution import malloc_trim
 from sktransfer.training.frozen_prefix import FrozenPrefix
 from sktransfer.training.loop import TransferNet, training_batches
 from sktransfer.training.losses import LossTerms
-from sktransfer.training.memory import malloc_trim
 from sktransfer.training.schedule import TrainingSchedule
 
 __all__ = ["HeadFit", "Monitoring", "Optimisation", "Stage", "StageResult"]

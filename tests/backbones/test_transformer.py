@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from sktransfer.backbones._layers import blocks_of
+from sktransfer.backbones._architecture import blocks_of
 from sktransfer.backbones.transformer import TransformerBackbone
 from sktransfer.testing import parametrize_with_contracts
 

@@ -17,8 +17,8 @@ from skorch.callbacks import Callback, EpochScoring
 
 from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferTextRegressor
 from sktransfer.backbones.hashing import HashingBackbone
+from sktransfer.training.execution import draw_seed
 from sktransfer.training.holdout import hold_out
-from sktransfer.training.seeding import draw_seed
 
 BACKBONE = HashingBackbone(dim=16, n_buckets=1024)
 

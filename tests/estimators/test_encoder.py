@@ -26,7 +26,7 @@ from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferText
 from sktransfer.backbones.hashing import HashingBackbone
 from sktransfer.backbones.transformer import TransformerBackbone
 from sktransfer.features.encode import encode
-from sktransfer.training.seeding import draw_seed
+from sktransfer.training.execution import draw_seed
 
 BACKBONE = HashingBackbone(dim=16, n_buckets=1024)
 FULL = {"freeze": "full", "max_epochs": 3, "lr": 0.02}

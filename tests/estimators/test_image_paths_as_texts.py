@@ -10,7 +10,7 @@ import pytest
 
 from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferTextRegressor
 from sktransfer.backbones.hashing import HashingBackbone
-from sktransfer.modalities.text.checks import warn_of_paths
+from sktransfer.modalities.text.validation import warn_of_paths
 
 PATHS = [f"photos/{name}/{i}.jpg" for name in ("ants", "bees") for i in range(4)]
 TEXTS = ["a lovely film", "dull from start to end", "see photo.png", "not at all"] * 2

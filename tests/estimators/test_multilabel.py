@@ -26,8 +26,8 @@ from sktransfer import TransferTextClassifier, TransferTextEncoder, load
 from sktransfer.backbones.hashing import HashingBackbone
 from sktransfer.heads.linear import LinearHead
 from sktransfer.tasks.multilabel import MultilabelTask
+from sktransfer.training.execution import draw_seed
 from sktransfer.training.holdout import hold_out
-from sktransfer.training.seeding import draw_seed
 
 BACKBONE = HashingBackbone(dim=16, n_buckets=1024)
 

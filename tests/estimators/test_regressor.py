@@ -20,8 +20,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferTextRegressor, load
 from sktransfer.backbones.hashing import HashingBackbone
 from sktransfer.heads.linear import LinearHead
+from sktransfer.training.execution import draw_seed
 from sktransfer.training.holdout import hold_out
-from sktransfer.training.seeding import draw_seed
 
 BACKBONE = HashingBackbone(dim=16, n_buckets=1024)
 

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferTextRegressor
 from sktransfer.backbones.hashing import HashingBackbone
 from sktransfer.backbones.transformer import TransformerBackbone
-from sktransfer.modalities.text.checks import share_not_latin
+from sktransfer.modalities.text.validation import share_not_latin
 from sktransfer.plugins import Backbone, available, resolve
 
 CHINESE = ["酒店房间干净又安静，服务员很热情。", "等了两个小时，饭菜都凉了。"]

@@ -353,8 +353,8 @@ def test_probe_is_regularised_by_the_rows_that_it_sees(data):
     """Rows that are held out for early stopping do not count as training weight."""
     params = {"freeze": "lp_ft", "max_epochs": 2, "lr": 1e-12}
     held = quick(early_stopping=True, validation_fraction=0.5, **params).fit(*data)
+    from sktransfer.training.execution import draw_seed
     from sktransfer.training.holdout import hold_out
-    from sktransfer.training.seeding import draw_seed
 
     codes = (data[1] == "positive").astype(int)
     train, _ = hold_out(len(codes), codes, 0.5, draw_seed(0))

@@ -8,7 +8,7 @@ import time
 import pytest
 import torch
 
-from sktransfer.features.prefetch import prefetch
+from sktransfer.features.batches import prefetch
 
 
 class Slow:

@@ -13,9 +13,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 
 from sktransfer.plugins import LabelChange
-from sktransfer.tasks.labels import check_classes, check_labels, to_codes
+from sktransfer.tasks.labels import check_classes, check_labels, check_weights, to_codes
 from sktransfer.tasks.multiclass import MulticlassTask
-from sktransfer.tasks.weights import check_weights
 
 # What is slow once, or on a busy machine, is no failure.
 settings.register_profile("unhurried", deadline=None)

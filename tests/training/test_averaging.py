@@ -11,9 +11,9 @@ from skorch.callbacks import Callback
 from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferTextRegressor
 from sktransfer.backbones.hashing import HashingBackbone
 from sktransfer.training.averaging import WeightAverage
+from sktransfer.training.execution import draw_seed
 from sktransfer.training.holdout import hold_out
 from sktransfer.training.module import TransferModule
-from sktransfer.training.seeding import draw_seed
 
 BACKBONE = HashingBackbone(dim=8, n_buckets=256)
 ROWS, BATCH = 60, 16

@@ -15,14 +15,12 @@ from torch import nn
 import sktransfer.training.stage as stage
 from sktransfer import TransferTextClassifier
 from sktransfer.backbones._transformer_encoder import TransformerEncoder
-from sktransfer.backbones.hashing import HashingBackbone
+from sktransfer.backbones.hashing import HashingBackbone, HashingEncoder
 from sktransfer.backbones.transformer import TransformerBackbone
 from sktransfer.features.precision import copy_in_bf16
 from sktransfer.heads.linear import LinearHead
-from sktransfer.training import batch as batch_module
 from sktransfer.training import loop as loop_module
-from sktransfer.training.bf16_copy import HalfCopy, _Dropout, through_half
-from sktransfer.training.embedding_rows import only_entries
+from sktransfer.training.cheaper_steps import HalfCopy, _Dropout, only_entries, through_half
 from sktransfer.training.module import TransferModule
 
 TEXTS = ["a good film", "it was not very good, and the movie is dull"]
@@ -34,6 +32,11 @@ def build(backbone, precision="fp32"):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return TransferModule(encoder, LinearHead().build(encoder.dim, 2), precision)
+
+
+def set_budget(monkeypatch, budget):
+    for cls in (TransformerEncoder, HashingEncoder):
+        monkeypatch.setattr(cls, "training_budget", lambda self: budget)
 
 
 def fit(backbone, data, **params):
@@ -192,7 +195,7 @@ def test_parts_of_a_batch_learn_what_the_whole_does(backbone, data, monkeypatch,
     weights = np.linspace(0.5, 2.0, len(data[0]))
 
     def trained(limit):
-        monkeypatch.setattr(batch_module, "training_budget", lambda encoder: limit)
+        set_budget(monkeypatch, limit)
         clf = TransferTextClassifier(
             backbone, freeze="full", max_epochs=2, lr=1e-3, precision="fp32", random_state=0
         ).fit(*data, sample_weight=weights)
@@ -223,7 +226,7 @@ def test_no_part_costs_more_than_the_budget_unless_a_row_does(tiny_model, data, 
         return real(self, batch)
 
     monkeypatch.setattr(TransferModule, "features_and_outputs", forward)
-    monkeypatch.setattr(batch_module, "training_budget", lambda encoder: 100)
+    set_budget(monkeypatch, 100)
     clf = fit(TransformerBackbone(tiny_model), data, max_epochs=1, batch_size=16)
     assert sum(n for n, _ in sizes) == 60
     assert all(n == 1 or n * length <= 100 for n, length in sizes)
@@ -242,7 +245,7 @@ def test_a_batch_in_parts_can_be_looked_at_like_any_other(tiny_model, data, monk
                 assert all("attention_mask" in part for part in batch[0].inputs)
                 seen.append((len(ids), len(batch[1]), len(batch[0])))
 
-    monkeypatch.setattr(batch_module, "training_budget", lambda encoder: 100)
+    set_budget(monkeypatch, 100)
     fit(TransformerBackbone(tiny_model), data, max_epochs=1, callbacks=[Look])
     assert len(seen) == 4
     assert all(first < whole == n for first, whole, n in seen)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sktransfer.training.seeding import draw_seed, isolated_rng
+from sktransfer.training.execution import draw_seed, isolated_rng
 
 # What is slow once, or on a busy machine, is no failure.
 settings.register_profile("unhurried", deadline=None)

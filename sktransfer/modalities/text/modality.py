@@ -14,9 +14,8 @@ from sktransfer.contracts import (
     Truncation,
     with_parameters,
 )
-from sktransfer.modalities.text.checks import share_not_latin, warn_of_paths
 from sktransfer.modalities.text.options import TextParameters
-from sktransfer.modalities.text.validation import check_texts
+from sktransfer.modalities.text.validation import check_texts, share_not_latin, warn_of_paths
 
 __all__ = ["TextModality"]
 
