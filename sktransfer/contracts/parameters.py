@@ -122,8 +122,8 @@ def with_parameters(target: _C) -> _C:
     """
     if "__init__" in vars(target):
         raise TypeError(
-            f"{target.__name__} has an __init__ and is decorated with with_parameters, which writes "
-            "one: leave one of them out."
+            f"{target.__name__} has an __init__ and is decorated with with_parameters, which "
+            "writes one: leave one of them out."
         )
     made: Any = dataclass(kw_only=True, eq=False, repr=False, match_args=False)(target)
     found = parameters_of(made)

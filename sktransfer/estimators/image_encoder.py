@@ -72,6 +72,18 @@ class TransferImageEncoder(ImageOptions, TransferEncoder):
         What `early_stopping` scores by, as scikit-learn names it. None is the accuracy of labels,
         and R2 of numbers. A callable, as `sklearn.metrics.make_scorer` makes it, is given targets
         and predictions, and no images.
+    image_size : int or None, default=None
+        Side of the square that the encoder reads, in pixels. None is the size that it was trained
+        with; a smaller one is faster.
+    augmentation : ImageAugmentation or None, default=None
+        How images are flipped, cut, turned and coloured at random in training. Blocks that train
+        see each image anew in each epoch; what does not train sees ``n_views`` fixed views of it.
+    on_bad_image : {"raise", "skip"}, default="raise"
+        What to do with images that cannot be read. ``"raise"`` raises an error that names the first
+        one. ``"skip"`` leaves them out of the training, with a warning that names them; an encoder
+        gives NaN for their features, while predictions, which owe a row for each image, always
+        raise. ``"skip"`` decodes all images once before, but files that stay as they are only once
+        a process, however many fits there are.
     precision : {"auto", "bf16", "fp32"}, default="auto"
         The number format that the encoder runs in. ``"auto"`` is bf16 where the hardware has it,
         and fp32 elsewhere. Weights are always kept and updated in fp32. In bf16, results may differ
@@ -93,18 +105,6 @@ class TransferImageEncoder(ImageOptions, TransferEncoder):
     callbacks : list, tuple or None, default=None
         Callbacks of skorch, which are copied and never changed, or functions that return one, for
         those that cannot be copied: ``[lambda: TensorBoard(SummaryWriter("runs"))]``.
-    image_size : int or None, default=None
-        Side of the square that the encoder reads, in pixels. None is the size that it was trained
-        with; a smaller one is faster.
-    augmentation : ImageAugmentation or None, default=None
-        How images are flipped, cut, turned and coloured at random in training. Blocks that train
-        see each image anew in each epoch; what does not train sees ``n_views`` fixed views of it.
-    on_bad_image : {"raise", "skip"}, default="raise"
-        What to do with images that cannot be read. ``"raise"`` raises an error that names the first
-        one. ``"skip"`` leaves them out of the training, with a warning that names them; an encoder
-        gives NaN for their features, while predictions, which owe a row for each image, always
-        raise. ``"skip"`` decodes all images once before, but files that stay as they are only once
-        a process, however many fits there are.
 
     Attributes
     ----------

@@ -40,6 +40,8 @@ class Clip:
 class SoundParameters:
     """Options about sounds."""
 
+    _after: ClassVar[str] = "scoring"
+
     max_samples: int | None = param(
         default=None,
         type="int or None",
@@ -53,7 +55,6 @@ class SoundOptions(SoundParameters):
     """How estimators of sounds read them."""
 
     modality: ClassVar[str] = "sound"
-    _after: ClassVar[str] = "scoring"
     _doc_words: ClassVar[dict[str, str]] = {"inputs": "sounds"}
 
     backbone: Any = param(default="spectrum", kw_only=False)

@@ -18,6 +18,8 @@ _COUNT = Interval(Integral, 1, None, closed="left")
 class ImageParameters:
     """How images are read, and how they are changed at random in training."""
 
+    _after: ClassVar[str] = "scoring"
+
     image_size: int | None = param(
         default=None,
         type="int or None",
@@ -50,7 +52,6 @@ class ImageOptions(ImageParameters):
     """How estimators of images read them, and which backbone they have by default."""
 
     modality: ClassVar[str] = "image"
-    _after: ClassVar[str] = "scoring"
     _doc_words: ClassVar[dict[str, str]] = {"inputs": "images"}
 
     backbone: Any = param(default="efficientnet-lite0", kw_only=False)

@@ -17,6 +17,8 @@ _COUNT = Interval(Integral, 1, None, closed="left")
 class TextParameters:
     """How texts are read."""
 
+    _after: ClassVar[str] = "scoring"
+
     max_length: int | None = param(
         default=None,
         type="int or None",
@@ -45,7 +47,6 @@ class TextOptions(TextParameters):
     """How estimators of texts read them, and which backbone they have by default."""
 
     modality: ClassVar[str] = "text"
-    _after: ClassVar[str] = "scoring"
     _doc_words: ClassVar[dict[str, str]] = {"inputs": "texts"}
 
     backbone: Any = param(default="minilm", kw_only=False)
