@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,11 +25,6 @@ class BackboneWrapper(Backbone):
     Subclasses have a parameter ``backbone``, a registered name or a parameter object, and write
     `wrap`. Parameters that an estimator hands on, the search space, the modality and everything
     else are those of the inner backbone.
-
-    Attributes
-    ----------
-    backbone : str, path-like or Backbone
-        The inner one.
     """
 
     backbone: Any
@@ -267,7 +263,7 @@ class EncoderWrapper(Encoder):
 
         Returns
         -------
-        features : torch.Tensor of shape (n, dim)
+        features : torch.Tensor
         """
         return self.inner.pool(hidden, mask)
 
@@ -314,8 +310,6 @@ class EncoderWrapper(Encoder):
         -------
         encoder : Encoder or None
         """
-        import copy
-
         half = self.inner.in_bf16()
         if half is None:
             return None

@@ -143,7 +143,8 @@ def check_pickle(plugin: Plugin) -> None:
 def check_import_needs_no_torch(plugin: Plugin) -> None:
     """Check that importing the module and building the plugin do not import torch."""
     cls = type(plugin)
-    answer = first_use(plugin)
+    planning = _checks_freeze.PLANNING if isinstance(plugin, FreezeStrategy) else None
+    answer = first_use(plugin, planning)
     if answer is None:
         return
     for step, name in (("import", "importing the module"), ("constructor", "the constructor")):

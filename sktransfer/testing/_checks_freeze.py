@@ -27,6 +27,10 @@ PARAMETER_NAMES = (
 )
 
 
+# Strategies are asked for their plans in a new process: they do without torch throughout.
+PLANNING = f"{__name__}:use_all"
+
+
 def check_trainable_names_known_blocks(plugin: FreezeStrategy) -> None:
     """Check that the blocks that train are a frozenset of names that were given."""
     for blocks, epoch, n_epochs, stage in _questions():
@@ -72,7 +76,7 @@ def check_plan_is_pure(plugin: FreezeStrategy) -> None:
 
 def check_plan_needs_no_torch(plugin: FreezeStrategy) -> None:
     """Check that asking for the plan does not import torch."""
-    answer = first_use(plugin)
+    answer = first_use(plugin, PLANNING)
     # Torch that came with the import is the matter of another check.
     if answer is None or answer["torch_after_constructor"]:
         return

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sktransfer.plugins import FreezeStrategy, Plugin
+from sktransfer.plugins import Plugin
 
 _CHILD = """
 import json, sys
@@ -27,16 +27,11 @@ print("\\n" + json.dumps(_fresh_process.answer(request)))
 _FIRST_USES: dict[type, dict[str, Any] | None] = {}
 
 
-def first_use(plugin: Plugin) -> dict[str, Any] | None:
-    """Find out what the first use of a plugin's class imports; asked once for each class.
-
-    Freeze strategies are asked for their plans, too: they have to do without torch throughout.
-    """
+def first_use(plugin: Plugin, task: str | None = None) -> dict[str, Any] | None:
+    """Find out what the first use of a plugin's class imports; asked once for each class."""
     cls = type(plugin)
     if cls not in _FIRST_USES:
-        task = "sktransfer.testing._checks_freeze:use_all"
-        strategy = isinstance(plugin, FreezeStrategy)
-        _FIRST_USES[cls] = ask_fresh_process(plugin, task if strategy else None)
+        _FIRST_USES[cls] = ask_fresh_process(plugin, task)
     return _FIRST_USES[cls]
 
 

@@ -6,7 +6,7 @@ import copy
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,10 +17,6 @@ from sktransfer.features.encode import CHUNK, encode, encode_chunks, encode_stat
 from sktransfer.features.precision import autocast
 from sktransfer.features.prefix import collate_states
 from sktransfer.features.store import FeatureStore
-
-if TYPE_CHECKING:
-    from sktransfer.training.cheaper_steps import HalfCopy
-
 
 # In place of a block: behind all of them, where rows are features.
 HEAD = "head"
@@ -49,7 +45,7 @@ class TransferModule(nn.Module):
     split_block : str or None
         Block from which a training runs the encoder, on stored states; `HEAD` runs none of it, on
         stored features, and None all of it.
-    half_copy : HalfCopy or None
+    half_copy : sktransfer.training.cheaper_steps.HalfCopy or None
         Through which a training runs the encoder.
     expand_table : dict of str to callable
         For a parameter of which only a part is in place, gives it whole.
@@ -78,7 +74,7 @@ class TransferModule(nn.Module):
         self.trained: set[str] = set()
         self.compiled = False
         self.split_block: str | None = None
-        self.half_copy: HalfCopy | None = None
+        self.half_copy: Any = None
         self.expand_table: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {}
         self.term_weights: dict[str, torch.Tensor] = {}
         self.full_table: Callable[[], AbstractContextManager[None]] = nullcontext
