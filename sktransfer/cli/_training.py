@@ -8,8 +8,7 @@ from typing import Any, Literal
 
 import typer
 
-from sktransfer.cli._inputs import Columns, Inputs, Kind, read_labelled
-from sktransfer.cli._unreadable import only_readable
+from sktransfer.cli.inputs import Columns, Inputs, Kind, read_labelled
 
 __all__ = ["check_folder", "new_classifier", "number", "read_examples"]
 
@@ -53,7 +52,7 @@ def read_examples(
 
         # Fitting finds it out, too, but not before all images are decoded; and it knows no --image.
         read.check_model(load(source), source)
-    inputs, values, labels = only_readable(read, on_bad_image)
+    inputs, values, labels = read.readable(on_bad_image)
     if any(isinstance(each, list | dict) for each in labels):
         raise TypeError(
             f"the column {inputs.label!r} holds lists or objects; one label a row is expected"

@@ -27,7 +27,7 @@ from sktransfer.cli._demo_tasks import (
 )
 from sktransfer.cli.console import results, status
 from sktransfer.cli.options import Force
-from sktransfer.cli.tables import check_free, write_file
+from sktransfer.cli.table import check_free, write_file
 
 __all__ = ["demo"]
 

@@ -10,21 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
-from sktransfer.cli._inputs import Columns, read_labelled
-from sktransfer.cli._kinds import check_options
 from sktransfer.cli._measures import measure, measure_numbers
 from sktransfer.cli._mistakes import (
     LABEL_COLUMNS,
     NUMBER_COLUMNS,
-    check_names,
     wrong_labels,
     wrong_numbers,
 )
 from sktransfer.cli._reports import about_unknown, print_labels, print_numbers
-from sktransfer.cli._unreadable import only_readable
 from sktransfer.cli.console import results, status
+from sktransfer.cli.inputs import Columns, check_options, read_labelled
 from sktransfer.cli.options import (
     Data,
+    Encoding,
     Force,
     Image,
     ImageFolder,
@@ -33,8 +31,8 @@ from sktransfer.cli.options import (
     OnBadImage,
     Text,
 )
-from sktransfer.cli.tables import (
-    Table,
+from sktransfer.cli.table import (
+    add_columns,
     check_free,
     check_output,
     write_file,
@@ -52,6 +50,7 @@ def evaluate(
     image: Image = None,
     image_folder: ImageFolder = None,
     label: Label = "label",
+    encoding: Encoding = "utf-8",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of tables.")
     ] = False,
@@ -78,14 +77,14 @@ def evaluate(
     """Compare the predictions with the labels, or numbers, of a table or a folder of images."""
     check_options(context, data, image)
     _check_outputs(confusion, errors, sheet, data, force)
-    inputs = read_labelled(data, Columns(text, image, image_folder, label))
+    inputs = read_labelled(data, Columns(text, image, image_folder, label, encoding))
 
     from sktransfer import load
 
     estimator = load(model)
     inputs.check_model(estimator, model)
-    inputs, values, cells = only_readable(inputs, on_bad_image)
-    table = inputs.table
+    inputs, values, cells = inputs.readable(on_bad_image)
+    table, origin = inputs.table, inputs.origin
     predicts_numbers = _predicts_numbers(estimator, model)
     for option, picture in (("--confusion", confusion), ("--sheet", sheet)):
         if picture is not None and predicts_numbers:
@@ -94,9 +93,10 @@ def evaluate(
                 param_hint=option,
             )
     if errors is not None:
-        check_names(table, NUMBER_COLUMNS if predicts_numbers else LABEL_COLUMNS)
+        new = NUMBER_COLUMNS if predicts_numbers else LABEL_COLUMNS
+        add_columns(table, dict.fromkeys(new, [None] * len(table)), origin)
     if predicts_numbers:
-        true = _numbers(cells, label, table)
+        true = _numbers(cells, label, origin)
         with status().status(f"predicting {inputs.counted}"):
             predicted = estimator.predict(values).tolist()
         _report(measure_numbers(true, predicted), print_numbers, as_json)
@@ -117,7 +117,7 @@ def evaluate(
             _draw_sheet(sheet, values, cells, probabilities, classes)
     if errors is not None and mistakes is not None:
         write_table(mistakes, errors, inputs=[data], force=force)
-        status().print(f"{mistakes.n_rows:,} rows written to {errors}")
+        status().print(f"{len(mistakes):,} rows written to {errors}")
 
 
 def _check_outputs(
@@ -161,7 +161,7 @@ def _predicts_numbers(estimator: Any, model: Path) -> bool:
     return True
 
 
-def _numbers(cells: Sequence[Any], label: str, table: Table) -> list[float]:
+def _numbers(cells: Sequence[Any], label: str, origin: str) -> list[float]:
     numbers = []
     for row, cell in enumerate(cells, start=1):
         try:
@@ -170,7 +170,7 @@ def _numbers(cells: Sequence[Any], label: str, table: Table) -> list[float]:
             number = math.nan
         if not math.isfinite(number):
             raise ValueError(
-                f"{table.origin} has {cell!r} as {label!r} in row {row}; the model predicts "
+                f"{origin} has {cell!r} as {label!r} in row {row}; the model predicts "
                 "numbers, and is compared with numbers."
             )
         numbers.append(number)

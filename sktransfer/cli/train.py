@@ -11,11 +11,10 @@ import typer
 from rich.table import Table as RichTable
 from rich.text import Text as Plain
 
-from sktransfer.cli._inputs import Columns
-from sktransfer.cli._kinds import check_options
 from sktransfer.cli._training import check_folder, new_classifier, number, read_examples
 from sktransfer.cli._watching import TrainingStatus
 from sktransfer.cli.console import results, status
+from sktransfer.cli.inputs import Columns, check_options
 from sktransfer.cli.options import (
     Augment,
     Backbone,
@@ -24,6 +23,7 @@ from sktransfer.cli.options import (
     Data,
     Device,
     EmbedBackbone,
+    Encoding,
     Force,
     Head,
     Image,
@@ -54,6 +54,7 @@ def train(
     image: Image = None,
     image_folder: ImageFolder = None,
     label: Label = "label",
+    encoding: Encoding = "utf-8",
     backbone: Backbone = None,
     freeze: Annotated[str, typer.Option(help="What trains when; see `sktransfer plugins`.")] = (
         "auto"
@@ -88,7 +89,7 @@ def train(
     check_options(context, data, image)
     check_folder(model, source, force)
     inputs, values, labels = read_examples(
-        data, Columns(text, image, image_folder, label), on_bad_image, source
+        data, Columns(text, image, image_folder, label, encoding), on_bad_image, source
     )
 
     clf = new_classifier(

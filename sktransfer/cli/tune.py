@@ -9,11 +9,10 @@ import typer
 from rich.table import Table as RichTable
 from rich.text import Text as Plain
 
-from sktransfer.cli._inputs import Columns
-from sktransfer.cli._kinds import check_options
 from sktransfer.cli._training import check_folder, new_classifier, number, read_examples
 from sktransfer.cli._watching import RefitStatus
 from sktransfer.cli.console import results, status
+from sktransfer.cli.inputs import Columns, check_options
 from sktransfer.cli.options import (
     Augment,
     Backbone,
@@ -22,6 +21,7 @@ from sktransfer.cli.options import (
     Data,
     Device,
     EmbedBackbone,
+    Encoding,
     Force,
     Head,
     Image,
@@ -71,6 +71,7 @@ def tune(
     image: Image = None,
     image_folder: ImageFolder = None,
     label: Label = "label",
+    encoding: Encoding = "utf-8",
     backbone: Backbone = None,
     freeze: Annotated[
         list[str] | None,
@@ -97,7 +98,7 @@ def tune(
     if model is not None:
         check_folder(model, source, force)
     inputs, values, labels = read_examples(
-        data, Columns(text, image, image_folder, label), on_bad_image, source
+        data, Columns(text, image, image_folder, label, encoding), on_bad_image, source
     )
 
     from sktransfer import TransferSearchCV

@@ -8,9 +8,10 @@ import threading
 import urllib.request
 
 import pytest
+from pandas import DataFrame
 
 from sktransfer import load
-from sktransfer.cli.tables import Table, write_table
+from sktransfer.cli.table import write_table
 from sktransfer.tuning.dashboard import make_dashboard
 
 TEXTS = ["a lovely film", "great fun, all of it", "a dull film", "boring from start to end"] * 6
@@ -20,7 +21,7 @@ FAST = ("--backbone", "hashing", "--freeze", "frozen", "--cv", 2, "--device", "c
 
 @pytest.fixture
 def rows(tmp_path):
-    write_table(Table({"text": TEXTS, "label": LABELS}), tmp_path / "rows.csv")
+    write_table(DataFrame({"text": TEXTS, "label": LABELS}), tmp_path / "rows.csv")
     return tmp_path / "rows.csv"
 
 
