@@ -195,7 +195,7 @@ def _draw(path: Path, true: Sequence[Any], predicted: Sequence[Any], labels: Seq
 def _draw_sheet(
     path: Path, images: Sequence[str], true: Sequence[Any], probabilities: Any, classes: list[Any]
 ) -> None:
-    from sktransfer.images.pictures import check_pictures
+    from sktransfer.images.validation import check_pictures
     from sktransfer.inspection.sheets import draw_mistakes
 
     sheet = draw_mistakes(check_pictures(images), true, probabilities, classes)

@@ -113,7 +113,7 @@ class Inputs:
         return cells if self.folder is None else self._paths(cells, self.folder)
 
     def _paths(self, cells: list[Any], folder: Path) -> list[str]:
-        from sktransfer.images.urls import is_url
+        from sktransfer.images.formats import is_url
 
         for row, cell in enumerate(cells, start=1):
             where = f"{self.origin} has in row {row} of {self.column!r} "
@@ -215,8 +215,7 @@ class Inputs:
         ValueError
             If it is all of them.
         """
-        from sktransfer.images.pictures import check_pictures
-        from sktransfer.images.readable import unreadable
+        from sktransfer.images.validation import check_pictures, unreadable
 
         pictures = check_pictures(paths)
         with status().status(f"reading {len(pictures):,} images"):
@@ -286,7 +285,7 @@ def read_inputs(data: Sequence[Path], columns: Columns) -> Inputs:
     import pandas as pd
 
     from sktransfer.datasets._image_files import files_below, not_read
-    from sktransfer.images.urls import is_url
+    from sktransfer.images.formats import is_url
 
     paths: list[str] = []
     unread: list[str] = []

@@ -13,8 +13,7 @@ from sktransfer._warnings import warn_user
 from sktransfer.estimators._modality import hand_on
 from sktransfer.estimators._params import ImageOptions
 from sktransfer.images.augmentation import ImageAugmentation
-from sktransfer.images.pictures import Pictures, check_pictures
-from sktransfer.images.readable import unreadable
+from sktransfer.images.validation import Pictures, check_pictures, unreadable
 from sktransfer.plugins import Backbone
 
 # Of the images that are left out, so many are named in the warning.

@@ -9,8 +9,7 @@ import numpy as np
 from sktransfer._parameters import with_parameters
 from sktransfer.estimators._encoder import BaseTransferEncoder
 from sktransfer.estimators._image_input import ImageInput, warn_of_unreadable
-from sktransfer.images.pictures import check_pictures
-from sktransfer.images.readable import unreadable
+from sktransfer.images.validation import check_pictures, unreadable
 from sktransfer.plugins import resolve
 
 __all__ = ["TransferImageEncoder"]

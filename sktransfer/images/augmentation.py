@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sktransfer.images.decoding import import_pillow
-from sktransfer.images.lazy import View
+from sktransfer.images.decode import import_pillow
+from sktransfer.images.image import View
 from sktransfer.plugins import Plugin
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-    from sktransfer.images.lazy import Picture
+    from sktransfer.images.image import Picture
 
 __all__ = ["ImageAugmentation"]
 

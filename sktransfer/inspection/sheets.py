@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sktransfer.images.decoding import import_pillow
-from sktransfer.images.lazy import Picture
-from sktransfer.images.pictures import check_pictures
+from sktransfer.images.decode import import_pillow
+from sktransfer.images.image import Picture
+from sktransfer.images.validation import check_pictures
 from sktransfer.inspection._fonts import fitting, font_for
 
 __all__ = ["contact_sheet", "draw_mistakes", "mistakes_sheet"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sktransfer.images.lazy import Picture
+from sktransfer.images.image import Picture
 from sktransfer.inspection import contact_sheet, mistakes_sheet
 from sktransfer.inspection import sheets as module
 from sktransfer.inspection._fonts import fitting, font_for

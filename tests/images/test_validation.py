@@ -14,9 +14,8 @@ from PIL import Image
 
 from sktransfer import ImageAugmentation
 from sktransfer.features.store import store_keys
-from sktransfer.images.lazy import Picture, View
-from sktransfer.images.pictures import check_pictures
-from sktransfer.images.readable import unreadable
+from sktransfer.images.image import Picture, View
+from sktransfer.images.validation import check_pictures, unreadable
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 20, 30, 3), dtype=np.uint8)
 
@@ -83,7 +82,7 @@ def test_an_array_of_three_dimensions_holds_grey_pictures():
         (np.zeros((10, 64)), ValueError, r"reshape\(n, height, width\)"),
         (np.zeros((2, 2, 2, 2, 2)), ValueError, "expected"),
         (np.array("a.jpg"), ValueError, "expected"),
-        (np.array([["a.jpg", "b.jpg"]]), ValueError, "one path for each image"),
+        (np.array([["a.jpg", "b.jpg"]]), ValueError, r"\(1, 2\)"),
         (np.array([b"\xff\xd8\0"]), ValueError, "pass a list of the files' contents"),
         ([], ValueError, "X is empty"),
         (np.zeros((0, 4, 4)), ValueError, "X is empty"),
