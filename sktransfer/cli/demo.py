@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from sktransfer import __version__
+from sktransfer.cli import options
 from sktransfer.cli._demo_tasks import (
     SOURCES,
     Estimate,
@@ -26,7 +27,6 @@ from sktransfer.cli._demo_tasks import (
     verdict,
 )
 from sktransfer.cli.console import results, status
-from sktransfer.cli.options import Force
 from sktransfer.cli.table import check_free, write_file
 
 __all__ = ["demo"]
@@ -53,7 +53,7 @@ def demo(
     as_json: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers, too.")
     ] = None,
-    force: Force = False,
+    force: options.Force = False,
 ) -> None:
     """Measure on real texts whether transfer helps; takes a few minutes on two cores.
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sktransfer.cli import options
 from sktransfer.cli._measures import measure, measure_numbers
 from sktransfer.cli._mistakes import (
     LABEL_COLUMNS,
@@ -20,17 +21,6 @@ from sktransfer.cli._mistakes import (
 from sktransfer.cli._reports import about_unknown, print_labels, print_numbers
 from sktransfer.cli.console import results, status
 from sktransfer.cli.inputs import Columns, check_options, read_labelled
-from sktransfer.cli.options import (
-    Data,
-    Encoding,
-    Force,
-    Image,
-    ImageFolder,
-    Label,
-    Model,
-    OnBadImage,
-    Text,
-)
 from sktransfer.cli.table import (
     add_columns,
     check_free,
@@ -44,13 +34,13 @@ __all__ = ["evaluate"]
 
 def evaluate(
     context: typer.Context,
-    model: Model,
-    data: Data,
-    text: Text = "text",
-    image: Image = None,
-    image_folder: ImageFolder = None,
-    label: Label = "label",
-    encoding: Encoding = "utf-8",
+    model: options.Model,
+    data: options.Data,
+    text: options.Text = "text",
+    image: options.Image = None,
+    image_folder: options.ImageFolder = None,
+    label: options.Label = "label",
+    encoding: options.Encoding = "utf-8",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of tables.")
     ] = False,
@@ -71,8 +61,8 @@ def evaluate(
             help="Draw the images that were predicted wrongly: the 24 most confident mistakes.",
         ),
     ] = None,
-    on_bad_image: OnBadImage = "raise",
-    force: Force = False,
+    on_bad_image: options.OnBadImage = "raise",
+    force: options.Force = False,
 ) -> None:
     """Compare the predictions with the labels, or numbers, of a table or a folder of images."""
     check_options(context, data, image)

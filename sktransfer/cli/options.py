@@ -7,31 +7,6 @@ from typing import Annotated, Literal
 
 import typer
 
-__all__ = [
-    "Augment",
-    "Backbone",
-    "Balanced",
-    "BatchSize",
-    "Data",
-    "DataOrFiles",
-    "Device",
-    "EmbedBackbone",
-    "Encoding",
-    "Force",
-    "Head",
-    "Image",
-    "ImageFolder",
-    "ImageSize",
-    "Label",
-    "MaxEpochs",
-    "MaxLength",
-    "Model",
-    "OnBadImage",
-    "Seed",
-    "Source",
-    "Text",
-]
-
 _TABLE = (
     "table of texts, or with --image of images: .csv, .tsv, .jsonl, .ndjson, .json, each also with "
     ".gz, .bz2, .xz or .zip, or .parquet or .xlsx"

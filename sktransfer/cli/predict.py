@@ -8,17 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from sktransfer.cli import options
 from sktransfer.cli.console import status
 from sktransfer.cli.inputs import Columns, Inputs, check_options, read_inputs
-from sktransfer.cli.options import (
-    DataOrFiles,
-    Encoding,
-    Force,
-    Image,
-    ImageFolder,
-    Model,
-    Text,
-)
 from sktransfer.cli.table import (
     add_columns,
     check_output,
@@ -31,12 +23,12 @@ __all__ = ["predict"]
 
 def predict(
     context: typer.Context,
-    model: Model,
-    data: DataOrFiles,
-    text: Text = "text",
-    image: Image = None,
-    image_folder: ImageFolder = None,
-    encoding: Encoding = "utf-8",
+    model: options.Model,
+    data: options.DataOrFiles,
+    text: options.Text = "text",
+    image: options.Image = None,
+    image_folder: options.ImageFolder = None,
+    encoding: options.Encoding = "utf-8",
     output: Annotated[
         Path | None,
         typer.Option(metavar="TABLE", help="File to write; else CSV goes to the standard output."),
@@ -52,7 +44,7 @@ def predict(
             help="Compute with onnxruntime, from what the model's export_onnx wrote.",
         ),
     ] = None,
-    force: Force = False,
+    force: options.Force = False,
 ) -> None:
     """Add a column `prediction` to a table of texts or images, or to the paths of images.
 
