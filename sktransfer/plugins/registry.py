@@ -21,7 +21,7 @@ from sktransfer.plugins.catalogue import installation, known_to_read, unknown_na
 from sktransfer.plugins.freezing import FreezeStrategy
 from sktransfer.plugins.head import Head
 from sktransfer.plugins.losses import Alignment, Regulariser
-from sktransfer.weights.models import parse_model
+from sktransfer.weights.model_files import parse_model
 
 ENTRY_POINT_GROUPS = {
     "backbone": "sktransfer.backbones",
@@ -236,7 +236,7 @@ def resolve(kind: str, spec: Any, *, modality: str | None = None) -> Any:
         What is wanted.
     spec : str or Plugin
         A registered name, or an instance, which is cloned. For backbones also what
-        `sktransfer.weights.models.parse_model` accepts: a hub id, or a path to a folder.
+        `sktransfer.weights.model_files.parse_model` accepts: a hub id, or a path to a folder.
     modality : {"text", "image"} or None, default=None
         What a model of the hub, or of a folder, is to read; texts for None. Names and instances say
         it themselves. Where nobody has a name, only what reads this is suggested; None is any.

@@ -329,7 +329,7 @@ def parse_model(spec: Any) -> str | Path | None:
 
     Examples
     --------
-    >>> from sktransfer.weights.models import parse_model
+    >>> from sktransfer.weights.model_files import parse_model
     >>> parse_model("intfloat/e5-small-v2")
     'intfloat/e5-small-v2'
     >>> parse_model("minlim") is None
