@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import time
@@ -68,15 +69,9 @@ def demo(
     started = time.perf_counter()
     scores = _run(sizes)
     seconds = time.perf_counter() - started
-    verdicts = {
-        source: verdict(
-            SOURCES[source],
-            _accuracies(scores, "transfer", source),
-            _accuracies(scores, "target"),
-            _accuracies(scores, "tfidf"),
-        )
-        for source in SOURCES
-    }
+    transfer = {source: _accuracies(scores, "transfer", source) for source in SOURCES}
+    others = [_accuracies(scores, method) for method in ("target", "tfidf")]
+    verdicts = {source: verdict(SOURCES[source], transfer[source], *others) for source in SOURCES}
     console = results()
     console.print(_table(scores, sizes))
     console.print(_footer(sizes))
@@ -97,15 +92,12 @@ def _run(sizes: Sizes) -> list[Score]:
     )
     with Progress(*columns, console=status(), transient=True) as progress:
         task = progress.add_task("fetching texts", total=n_steps(sizes))
-        tasks = load_tasks()
-        done = -1
+        steps = itertools.count()
 
         def announce(words: str) -> None:
-            nonlocal done
-            done += 1
-            progress.update(task, completed=done, description=words)
+            progress.update(task, completed=next(steps), description=words)
 
-        return list(measure(tasks, sizes, announce))
+        return list(measure(load_tasks(), sizes, announce))
 
 
 def _accuracies(scores: Iterable[Score], method: str, source: str = "") -> list[float]:

@@ -57,7 +57,7 @@ def font_for(text: str, *, stacklevel: int) -> Callable[[int], Any]:
 
 
 def fitting(text: str, font: Any, width: int) -> str:
-    """Shorten a text with an ellipsis until it is no wider than so many pixels.
+    """Shorten a text with an ellipsis to at most so many pixels.
 
     Parameters
     ----------
@@ -74,15 +74,10 @@ def fitting(text: str, font: Any, width: int) -> str:
     """
     if font.getlength(text) <= width:
         return text
-    # Widths grow with the text, so that the longest that fits is found by halving.
-    fits, too_long = 0, len(text)
-    while too_long - fits > 1:
-        middle = (fits + too_long) // 2
-        if font.getlength(f"{text[:middle].rstrip()}…") <= width:
-            fits = middle
-        else:
-            too_long = middle
-    return f"{text[:fits].rstrip()}…"
+    text = text[:width]  # a letter is a pixel wide at least
+    while text and font.getlength(f"{text.rstrip()}…") > width:
+        text = text[:-1]
+    return f"{text.rstrip()}…"
 
 
 def _lacking(font_of_size: Callable[[int], Any], text: str) -> list[str]:
