@@ -93,6 +93,8 @@ def read_table(path: Path, encoding: str = "utf-8") -> DataFrame:
     ImportError
         If the format needs a package that is not installed.
     """
+    import pandas as pd
+
     kind = _format(path)
     if kind is None:
         raise ValueError(f"{path} has no suffix of a table; expected {KINDS_OF_TABLES}.")
@@ -118,7 +120,17 @@ def read_table(path: Path, encoding: str = "utf-8") -> DataFrame:
         ) from error
     except Exception as error:  # the libraries that read and unpack have errors of many types
         raise ValueError(f"{path} cannot be read as {kind}: {str(error).rstrip('.')}.") from error
-    return table.where(table.notna(), None).reset_index(drop=True)
+    cells = zip(*_rows(table), strict=True)
+    return pd.DataFrame(dict(zip(table.columns, map(list, cells), strict=True)), dtype=object)
+
+
+def _rows(table: DataFrame) -> list[tuple[Any, ...]]:
+    """Give the cells of each row as they are, and None where one is missing."""
+    rows, missing = table.itertuples(index=False, name=None), table.isna().to_numpy()
+    return [
+        tuple(None if gone else cell for cell, gone in zip(*pair, strict=True))
+        for pair in zip(rows, missing, strict=True)
+    ]
 
 
 def _read_cells(path: Path, encoding: str, separator: str, **options: Any) -> DataFrame:
@@ -170,6 +182,8 @@ def _read_json(path: Path, encoding: str) -> DataFrame:
 
     rows = []
     for line, content in _read_lines(path, encoding)[0].items():
+        if not content.strip():
+            continue
         try:
             row = json.loads(content, object_pairs_hook=_unique)
         except json.JSONDecodeError as error:
@@ -336,13 +350,16 @@ def encode_csv(table: DataFrame, separator: str = ",") -> bytes:
     def cell(value: Any) -> Any:
         return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
-    text = table.map(cell).to_csv(index=False, lineterminator="\n", sep=separator)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n", delimiter=separator)
+    writer.writerow(table.columns)
+    writer.writerows(map(cell, row) for row in _rows(table))
     # Half of a surrogate pair, which JSON can hold and UTF-8 cannot, is written as its escape.
-    return text.encode(errors="backslashreplace")
+    return text.getvalue().encode(errors="backslashreplace")
 
 
 def _encode_json(table: DataFrame) -> bytes:
-    rows = table.astype(object).where(table.notna(), None).to_dict("records")  # JSON has no NaN
+    rows = [dict(zip(table.columns, row, strict=True)) for row in _rows(table)]
     lines = [json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows]
     return "".join(lines).encode(errors="backslashreplace")
 

@@ -60,6 +60,20 @@ def test_real_texts(tmp_path, sktransfer, train_quickly):
     assert accuracy > 0.6
 
 
+def test_tables_of_other_programs_are_read(tmp_path, trained, sktransfer):
+    pytest.importorskip("openpyxl")
+    frame = DataFrame({"text": ["très " + text for text in TEXTS], "label": LABELS})
+    frame.to_csv(tmp_path / "a.csv", sep=";", encoding="cp1252", index=False)
+    frame.to_excel(tmp_path / "a.xlsx", index=False)
+    write_table(frame, tmp_path / "b.csv")
+    measured = [
+        json.loads(sktransfer("evaluate", trained, tmp_path / name, "--json", *more).stdout)
+        for name, *more in (("a.csv", "--encoding", "cp1252"), ("a.xlsx",), ("b.csv",))
+    ]
+    assert measured[0] == measured[1] == measured[2]
+    assert measured[0]["rows"] == 16
+
+
 def test_labels_keep_the_type_that_the_file_gives_them(tmp_path, sktransfer, train_quickly):
     numbers = [int(label == "good") for label in LABELS]
     write_table(DataFrame({"text": TEXTS, "label": numbers}), tmp_path / "data.jsonl")

@@ -63,6 +63,12 @@ def test_types_and_missing_cells_survive(tmp_path, suffix):
     assert columns_of(tmp_path / f"table{suffix}") == columns
 
 
+def test_numbers_beside_missing_cells_are_written_as_they_are(tmp_path):
+    table = DataFrame({"i": [1, None, 2**60], "x": [0.1, float("nan"), 1]}, dtype=object)
+    write_table(table, tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_text() == f"i,x\n1,0.1\n,\n{2**60},1\n"
+
+
 @pytest.mark.parametrize("suffix", [".csv.gz", ".jsonl.gz"])
 def test_the_same_table_gives_the_same_gzip_file(tmp_path, suffix):
     for name in "ab":
@@ -87,7 +93,7 @@ def test_a_long_cell_is_read(tmp_path):
 
 
 def test_rows_of_json_may_lack_names(tmp_path):
-    path = written(tmp_path / "a.jsonl", '{"a": 1}\n\n{"b": 2}\n')
+    path = written(tmp_path / "a.jsonl", '{"a": 1}\n\n  \n{"b": 2}\n')
     assert columns_of(path) == {"a": [1, None], "b": [None, 2]}
 
 
