@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+
+from sktransfer._warnings import warn_user
 
 __all__ = ["fitting", "font_for"]
 
@@ -14,7 +15,7 @@ __all__ = ["fitting", "font_for"]
 _MISSING = "\uffff"
 
 
-def font_for(text: str, *, stacklevel: int) -> Callable[[int], Any]:
+def font_for(text: str) -> Callable[[int], Any]:
     """Give a function from sizes to fonts.
 
     Pillow's own font knows English alone. Where that is not enough, matplotlib's knows the other
@@ -24,8 +25,6 @@ def font_for(text: str, *, stacklevel: int) -> Callable[[int], Any]:
     ----------
     text : str
         All that is to be written.
-    stacklevel : int
-        Of the warning, counted from the caller.
 
     Returns
     -------
@@ -47,11 +46,9 @@ def font_for(text: str, *, stacklevel: int) -> Callable[[int], Any]:
     lacking = _lacking(larger, text)
     if lacking:
         more = ' That of matplotlib has more: pip install "sktransfer[plot]"' if not file else ""
-        warnings.warn(
+        warn_user(
             f"The font lacks characters of the captions, such as {lacking[0]!r}: they are boxes in "
-            f"the picture.{more}",
-            UserWarning,
-            stacklevel=stacklevel + 1,
+            f"the picture.{more}"
         )
     return larger
 

@@ -93,7 +93,7 @@ def contact_sheet(
         if value < least:
             raise ValueError(f"{name}={value}; expected {least} at least.")
     title = None if title is None else " ".join(title.split())
-    font_of_size = font_for(" ".join([title or "", *captions]), stacklevel=2)
+    font_of_size = font_for(" ".join([title or "", *captions]))
     n_lines = max((len(caption.splitlines()) for caption in captions), default=0)
     below = _ABOVE_CAPTION + n_lines * _CAPTION_LINE if n_lines else 0
     across, down = thumbnail + _GAP, thumbnail + below + _GAP
