@@ -170,7 +170,7 @@ def check_folder(model: Path, source: Path | None, force: bool) -> None:
     if model.exists():
         if not (model / MANIFEST).is_file():
             raise FileExistsError(
-                f"{model} exists and is no model that sktransfer saved; choose another path."
+                f"{model} exists, and sktransfer did not save it; choose another path."
             )
         if not force:
             raise FileExistsError(f"{model} exists; pass --force to replace it.")

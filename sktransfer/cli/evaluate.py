@@ -120,7 +120,7 @@ def _check_outputs(
         if picture is None:
             continue
         if picture.suffix.lower() != ".png":
-            raise ValueError(f"{picture} is no *.png, and a picture is written as PNG only.")
+            raise ValueError(f"A picture is written as *.png, got {picture}.")
         check_free(picture, force=force)
     if confusion is not None:
         if confusion == sheet:

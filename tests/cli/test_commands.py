@@ -178,7 +178,7 @@ def test_a_model_is_only_replaced_by_force(tmp_path, data, train_quickly, error_
 def test_a_folder_that_is_no_model_is_never_replaced(tmp_path, data, train_quickly, error_of):
     (tmp_path / "mine").mkdir()
     done = train_quickly(data, tmp_path / "mine", "--force")
-    assert "no model that sktransfer saved" in error_of(done)
+    assert f"{tmp_path / 'mine'} exists" in error_of(done)
     assert (tmp_path / "mine").is_dir()
 
 

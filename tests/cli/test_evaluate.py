@@ -178,7 +178,7 @@ def test_an_output_is_only_replaced_by_force(
 @pytest.mark.parametrize(
     ("option", "name", "message"),
     [
-        ("--confusion", "c.jpg", "is no *.png"),
+        ("--confusion", "c.jpg", "*.png"),
         ("--confusion", "none/c.png", "There is no folder"),
         ("--errors", "e.txt", "*.csv"),
         ("--errors", "none/e.csv", "There is no folder"),

@@ -99,7 +99,7 @@ def test_a_model_is_not_replaced_after_a_search_but_refused_before(tmp_path, row
     (tmp_path / "model").mkdir()
     done = sktransfer("tune", rows, "--trials", 2, *FAST, "--model", tmp_path / "model")
     assert done.exit_code == 1
-    assert "is no model that sktransfer saved" in done.stderr
+    assert "exists, and sktransfer did not save it" in done.stderr
     assert "trials" not in done.stderr
 
 
