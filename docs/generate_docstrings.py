@@ -16,7 +16,7 @@ from string import Template
 from typing import Any
 
 import sktransfer
-from sktransfer._parameters import Parameter, parameters_of
+from sktransfer.contracts.parameters import Parameter, parameters_of
 
 WIDTH = 100
 INDENT = " " * 4

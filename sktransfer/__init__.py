@@ -11,7 +11,6 @@ from typing import Any as _Any
 __version__ = "0.1.0.dev0"
 
 if _TYPE_CHECKING:
-    from sktransfer.estimators.files import load
     from sktransfer.estimators.image_classifier import TransferImageClassifier
     from sktransfer.estimators.image_encoder import TransferImageEncoder
     from sktransfer.estimators.image_regressor import TransferImageRegressor
@@ -20,6 +19,7 @@ if _TYPE_CHECKING:
     from sktransfer.estimators.text_encoder import TransferTextEncoder
     from sktransfer.estimators.text_regressor import TransferTextRegressor
     from sktransfer.images.augmentation import ImageAugmentation
+    from sktransfer.persistence.estimators import load
     from sktransfer.training.errors import TrainingDivergedError
     from sktransfer.tuning.search import TransferSearchCV
 
@@ -34,7 +34,7 @@ _PUBLIC = {
     "TransferTextEncoder": "sktransfer.estimators.text_encoder",
     "TransferTextRegressor": "sktransfer.estimators.text_regressor",
     "TrainingDivergedError": "sktransfer.training.errors",
-    "load": "sktransfer.estimators.files",
+    "load": "sktransfer.persistence.estimators",
 }
 _MODULES = ("datasets", "inspection", "plugins", "serving", "testing", "tuning", "weights")
 

@@ -21,37 +21,38 @@ PLUGIN_FILES = sorted(
 
 # A room imports from rooms that stand below it, and from itself.
 FLOORS = [
+    {"plugins"},  # what plugin authors import: names of the rooms below
     {"cli"},
     {"tuning", "inspection"},
     {"estimators"},
-    {"serving"},
-    {"training", "persistence"},
-    {"tasks"},
-    {"features", "backbones", "freezing", "heads", "alignment"},
+    {"serving", "persistence"},
+    {"training"},
+    {"tasks", "modalities"},
+    {"features", "backbones", "freezing", "heads"},
     {"datasets"},
     {"images"},
-    {"plugins"},
+    {"contracts"},
     {"weights"},
     {"_artifacts"},
-    {"_parameters", "_suggestions", "_warnings"},
+    {"_suggestions", "_warnings"},
+    {"_compat"},
 ]
 # Beside the house: used by none of the rooms above, and knows only the contracts.
 ALONE = {"testing": {"plugins"}}
 OPTIONAL = {"optuna", "pandas", "pyarrow", "polars", "peft", "captum", "matplotlib"}
 # Imported inside functions alone, so that they may name an optional library at the top.
-DEFERRED = {
+DEFERRED = {"sktransfer._compat.optuna"} | {
     f"sktransfer.tuning.{name}"
     for name in (
-        "_course",
+        "_fingerprint",
         "_fold",
-        "_history",
-        "_identity",
+        "_log_level",
         "_loop",
-        "_quiet",
+        "_pruning",
         "_results",
+        "_retries",
         "_sampling",
         "_study",
-        "_workers",
     )
 }
 MAX_LINES = 450
@@ -188,6 +189,90 @@ def test_no_file_is_named_after_nothing():
     assert not [file for file in [*FILES, *PLUGIN_FILES] if file.stem.lstrip("_") in vague]
 
 
+# What the tests below look for: libraries, and private attributes of their objects.
+LIBRARIES = {"sklearn", "optuna", "skorch", "torch", "transformers", "joblib", "numpy", "scipy"}
+LIBRARIES |= {"huggingface_hub", "tokenizers", "PIL", "onnxruntime", "pandas", "polars"}
+PRIVATE_ATTRIBUTES = {
+    # optuna
+    "_backend",
+    "_contains",
+    "_storage",
+    "_study_id",
+    "_suggest",
+    "_trial_id",
+    # scikit-learn
+    "_check_refit_for_multimetric",
+    "_format_results",
+    "_get_routed_params_for_fit",
+    "_get_scorers",
+    "_init_callback_context",
+    "_scorers",
+    "_select_best_index",
+    "_skl_callbacks",
+    # torch and skorch
+    "_buffers",
+    "_default_callbacks",
+    "_modules",
+    "_parameters",
+}
+
+
+def is_private(name):
+    return name.startswith("_") and not name.startswith("__")
+
+
+def private_uses(source):
+    """Yield (line, name) of each private name of another library that a file uses."""
+    tree = ast.parse(source)
+    libraries = set()
+    for node in ast.walk(tree):
+        modules = []
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+            libraries |= {a.asname or a.name.partition(".")[0] for a in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            modules = [f"{node.module}.{alias.name}" for alias in node.names]
+            libraries |= {a.asname or a.name for a in node.names if a.name[0].islower()}
+        for module in modules:
+            first, *rest = module.split(".")
+            if first in LIBRARIES and any(map(is_private, rest)):
+                yield node.lineno, module
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and is_private(node.attr):
+            root = node.value
+            while isinstance(root, ast.Attribute):
+                root = root.value
+            of_library = isinstance(root, ast.Name) and root.id in libraries & LIBRARIES
+            if of_library or node.attr in PRIVATE_ATTRIBUTES:
+                yield node.lineno, node.attr
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_private_names_of_other_libraries_are_used_in_compat_alone(file):
+    if room_of(module_of(file)) == "_compat":
+        return
+    assert not list(private_uses(file.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from sklearn.utils._param_validation import Interval",
+        "from sklearn.utils import _safe_indexing",
+        "import torch._dynamo",
+        "import torch\ntorch._foreach_add_(a, b)",
+        "def f(study):\n    return study._storage",
+        "class A(Net):\n    def f(self):\n        return super()._default_callbacks",
+    ],
+)
+def test_private_names_are_found_wherever_they_stand(source):
+    assert list(private_uses(source))
+
+
+def test_private_names_of_ones_own_are_none_of_another_library():
+    assert not list(private_uses("import torch\nself._module = torch.nn.Linear(1, 1)\na._own"))
+
+
 # --- the checks themselves ----------------------------------------------------------------------
 
 
@@ -201,7 +286,7 @@ def test_imports_are_found_wherever_they_stand(tmp_path, monkeypatch):
         "if TYPE_CHECKING:\n    import pandas\n"
         "try:\n    import polars\nexcept ImportError:\n    pass\n"
         "class A:\n    from ..training import loop\n"
-        "def f():\n    from sktransfer.estimators.files import load\n"
+        "def f():\n    from sktransfer.persistence.estimators import load\n"
         "    import_module('sktransfer.cli')\n"
     )
     found = {module: now for _, module, now in imports(file)}
@@ -209,7 +294,7 @@ def test_imports_are_found_wherever_they_stand(tmp_path, monkeypatch):
     assert found["polars"]
     assert not found["pandas"]
     assert found["sktransfer.training.loop"]
-    assert not found["sktransfer.estimators.files.load"]
+    assert not found["sktransfer.persistence.estimators.load"]
     assert not found["sktransfer.cli"]
     upwards = [
         m for m in found if m.startswith("sktransfer") and not may_import("features", room_of(m))

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 import sktransfer
 from sktransfer import TransferTextClassifier, TransferTextEncoder
-from sktransfer._parameters import check_decorated, param, parameters_of, with_parameters
+from sktransfer.contracts.parameters import check_decorated, param, parameters_of, with_parameters
 
 ESTIMATORS = [
     getattr(sktransfer, name)

@@ -1,13 +1,16 @@
 """Names of plugins: found, listed, refused and explained."""
 
 import sys
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
 from sklearn.base import BaseEstimator
 
-import sktransfer.plugins.registry as registry
-from sktransfer.plugins import FreezeStrategy, available, catalogue, register, resolve
+import sktransfer.contracts.registry as registry
+from sktransfer.contracts import catalogue
+from sktransfer.modalities.image.modality import ImageModality
+from sktransfer.plugins import FreezeStrategy, available, register, resolve
 
 
 class Top(FreezeStrategy):
@@ -57,6 +60,11 @@ class Mine(FreezeStrategy):
 """
 
 
+def ours():
+    """Give the distribution of sktransfer alone, as where no plugin is installed."""
+    return [d for d in distributions() if d.name == "sktransfer"]
+
+
 def entries(kind, name):
     return [info for info in available(kind) if info.name == name]
 
@@ -87,9 +95,9 @@ def test_unknown_name_gives_the_nearest(kind, wrong, right):
         resolve(kind, wrong)
 
 
-def test_unknown_name_of_a_known_plugin_gives_its_pip_line(monkeypatch):
-    known = catalogue.PluginHint("sktransfer-spline")
-    monkeypatch.setitem(catalogue.PLUGIN_CATALOGUE, ("head", "spline"), known)
+def test_unknown_name_of_a_known_plugin_names_its_distribution(monkeypatch):
+    known = {"sktransfer-spline": ("spline",)}
+    monkeypatch.setitem(catalogue.PLUGIN_CATALOGUE, "sktransfer.heads", known)
     with pytest.raises(ValueError, match="sktransfer-spline"):
         resolve("head", "spline")
     # The name is known as a head and as nothing else.
@@ -109,7 +117,7 @@ def test_unknown_name_of_a_known_plugin_gives_its_pip_line(monkeypatch):
     ],
 )
 def test_our_plugins_are_known_where_they_are_not_installed(name, distribution, monkeypatch):
-    monkeypatch.setattr(registry, "entry_points", lambda group: ())
+    monkeypatch.setattr(registry, "distributions", ours)
     with pytest.raises(ValueError, match=distribution):
         resolve("backbone", name)
 
@@ -143,10 +151,10 @@ def test_only_backbones_that_read_what_is_wanted_are_suggested(networks):
 
 
 def test_what_our_plugins_read_is_known_and_nothing_of_others_that_use_their_names(install):
-    assert {info.reads for info in entries("backbone", "minilm")} == {"text"}
-    assert {info.reads for info in entries("backbone", "vgg16")} <= {"image"}
+    assert {info.modality for info in entries("backbone", "minilm")} == {"text"}
+    assert {info.modality for info in entries("backbone", "vgg16")} <= {"image"}
     install("someone-elses", "sktransfer.backbones", {"letters": "nowhere:Letters"})
-    reads = {info.distribution: info.reads for info in entries("backbone", "letters")}
+    reads = {info.distribution: info.modality for info in entries("backbone", "letters")}
     assert reads["someone-elses"] == ""
 
 
@@ -156,12 +164,12 @@ def test_of_names_that_are_as_near_the_first_is_suggested(networks):
 
 
 def test_a_name_of_images_says_how_models_of_transformers_are_written():
-    with pytest.raises(ValueError, match="'owner/name', such as 'microsoft/resnet-50'; a folder"):
+    with pytest.raises(ValueError, match="'owner/name'; a folder"):
         resolve("backbone", "resnet50", modality="image")
 
 
 def test_the_nearest_may_be_of_a_known_plugin_that_is_not_installed(monkeypatch):
-    monkeypatch.setattr(registry, "entry_points", lambda group: ())
+    monkeypatch.setattr(registry, "distributions", ours)
     said = "Did you mean 'efficientnet-lite0'.*sktransfer-vision"
     with pytest.raises(ValueError, match=said):
         resolve("backbone", "efficientnet-lite", modality="image")
@@ -170,14 +178,14 @@ def test_the_nearest_may_be_of_a_known_plugin_that_is_not_installed(monkeypatch)
 @pytest.mark.parametrize(
     ("name", "modality", "words"),
     [
-        ("textcnn", "image", "it reads texts, not images"),
-        ("vgg16", "text", "it reads images, not texts"),
+        ("textcnn", "image", "'text', not images"),
+        ("vgg16", "text", "'image', not texts"),
     ],
 )
 def test_a_known_plugin_that_reads_something_else_is_not_to_be_installed(
     name, modality, words, monkeypatch
 ):
-    monkeypatch.setattr(registry, "entry_points", lambda group: ())
+    monkeypatch.setattr(registry, "distributions", ours)
     with pytest.raises(ValueError, match=words) as caught:
         resolve("backbone", name, modality=modality)
     assert "see Plugins in the README" not in str(caught.value)
@@ -405,9 +413,9 @@ def test_class_in_place_of_an_instance():
 
 
 def test_backbone_by_hub_id_and_by_folder(tmp_path):
-    assert resolve("backbone", "owner/name").model == "owner/name"
-    assert resolve("backbone", tmp_path).model == tmp_path
-    assert Path(resolve("backbone", str(tmp_path)).model) == tmp_path
+    assert resolve("backbone", "owner/name", modality="text").model == "owner/name"
+    assert resolve("backbone", tmp_path, modality="text").model == tmp_path
+    assert Path(resolve("backbone", str(tmp_path), modality="text").model) == tmp_path
 
 
 READER = """
@@ -422,7 +430,7 @@ class Reader(Backbone):
 
 
 def test_a_hub_id_and_a_folder_are_what_the_modality_asks_for(install, tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "_IMAGE_TRANSFORMER", "reader-of-images")
+    monkeypatch.setattr(ImageModality, "hub_backbone", "reader-of-images")
     install(
         "mine",
         "sktransfer.backbones",
@@ -441,13 +449,13 @@ def test_a_hub_id_and_a_folder_are_what_the_modality_asks_for(install, tmp_path,
 
 
 def test_a_hub_id_for_images_names_the_distribution_that_reads_it(monkeypatch):
-    monkeypatch.setattr(registry, "entry_points", lambda group: ())
+    monkeypatch.setattr(registry, "distributions", ours)
     with pytest.raises(ValueError, match=r"'owner/name' .*sktransfer-vision"):
         resolve("backbone", "owner/name", modality="image")
 
 
 def test_an_unknown_modality_is_refused():
-    with pytest.raises(ValueError, match="modality has to be 'text' or 'image', got 'sound'"):
+    with pytest.raises(ValueError, match=r"no modality named 'sound'.*image, text"):
         resolve("backbone", "owner/name", modality="sound")
 
 
@@ -456,7 +464,7 @@ def test_registered_name_wins_over_a_hub_id():
         pass
 
     register("backbone", "owner/name", Own)
-    assert isinstance(resolve("backbone", "owner/name"), Own)
+    assert isinstance(resolve("backbone", "owner/name", modality="text"), Own)
 
 
 def resolve_class(name):

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sktransfer.plugins import Backbone
+from sktransfer.plugins import Backbone, Fingerprint, VectorEncoder
 
 # For type checkers only: at run time, torch waits until it is needed.
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class LettersBackbone(Backbone):
         return LettersEncoder(module.to(device), self.dim, self.max_length, device)
 
 
-class LettersEncoder:
+class LettersEncoder(VectorEncoder):
     """What `load` returns. The estimator calls prepare, then collate, then forward."""
 
     def __init__(self, module: torch.nn.ModuleDict, dim: int, max_length: int, device: str) -> None:
@@ -86,7 +86,7 @@ class LettersEncoder:
         digest = hashlib.sha256(f"letters 1 {max_length}".encode())
         for weights in module.state_dict().values():
             digest.update(weights.cpu().numpy().tobytes())
-        self.fingerprint = f"letters:{digest.hexdigest()}"
+        self.fingerprint = Fingerprint(f"letters:{digest.hexdigest()}")
 
     def prepare(self, X: Sequence[str]) -> list[list[int]]:
         """Turn each text into a list of numbers. No text may change what another one becomes."""

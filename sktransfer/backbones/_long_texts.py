@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 LONG_TEXTS = ("truncate", "head_tail", "window_mean", "window_max")
@@ -12,11 +13,14 @@ _MAX_WINDOWS = 64
 _CHARS_PER_TOKEN = 64
 
 
-class TokenRow(list):
+@dataclass(slots=True)
+class TokenRow:
     """Token ids of a text, in windows that are full but for the last.
 
     Attributes
     ----------
+    ids : list of int
+        Special tokens included.
     tokens : int
         Tokens of the whole text, without special ones.
     cut : int
@@ -25,15 +29,13 @@ class TokenRow(list):
         For a pair, which of its texts each token belongs to.
     """
 
-    __slots__ = ("cut", "tokens", "types")
+    ids: list[int]
+    tokens: int = 0
+    cut: int = 0
+    types: list[int] | None = None
 
-    def __init__(
-        self, ids: Sequence[int], tokens: int = 0, cut: int = 0, types: list[int] | None = None
-    ) -> None:
-        super().__init__(ids)
-        self.tokens = tokens
-        self.cut = cut
-        self.types = types
+    def __len__(self) -> int:
+        return len(self.ids)
 
 
 class Cutter:
@@ -81,6 +83,32 @@ class Cutter:
         if not len(X):
             return []
         return self._pairs(X) if isinstance(X[0], tuple) else self._texts(X)
+
+    def spans(self, X: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Give the characters of a text that each token of its row stands for."""
+        if self.long_text != "truncate" or (len(X) and isinstance(X[0], tuple)):
+            raise NotImplementedError(
+                f"tokens of pairs, and of texts that are read by long_text={self.long_text!r}, are "
+                "not located in the text; long_text='truncate' is"
+            )
+        offsets = self._tokenizer(
+            [self._prefix + text for text in X],
+            add_special_tokens=False,
+            split_special_tokens=True,
+            return_offsets_mapping=True,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            verbose=False,
+        )["offset_mapping"]
+        begin, special = len(self._prefix), (0, 0)
+        return [
+            [
+                *[special] * len(self._before),
+                *((max(0, a - begin), max(0, b - begin)) for a, b in spans[: self._room]),
+                *[special] * len(self._after),
+            ]
+            for spans in offsets
+        ]
 
     def _texts(self, X: Sequence[str]) -> list[TokenRow]:
         windows = self.long_text.startswith("window")

@@ -6,15 +6,18 @@ import contextlib
 import copy
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 import torch.utils.checkpoint
 from torch import nn
 
+from sktransfer._compat.torch import share_buffers
+from sktransfer.backbones._layers import blocks_of, layer_list
 from sktransfer.backbones._long_texts import Cutter, TokenRow
 from sktransfer.backbones._sentence_files import POOLINGS, sentence_settings
+from sktransfer.contracts import Encoder, Fingerprint, Truncation
 from sktransfer.weights import ModelFiles, file_sha256
 
 _LONGEST = 512
@@ -35,9 +38,10 @@ class _Reached(Exception):
     pass
 
 
-class TransformerEncoder:
+class TransformerEncoder(Encoder):
     """What `TransformerBackbone.load` returns; see `sktransfer.plugins.Encoder`."""
 
+    max_length: int
     padded_states = frozenset({"input_ids", "attention_mask", "token_type_ids", "hidden"})
 
     def __init__(
@@ -64,9 +68,9 @@ class TransformerEncoder:
                 f"pooling has to be 'auto' or one of {POOLINGS}, got {backbone.pooling!r}."
             )
         self._normalize = normalize if backbone.normalize == "auto" else bool(backbone.normalize)
-        self._max_length = _max_length(backbone.max_length, length, tokenizer, module.config)
+        self.max_length = _max_length(backbone.max_length, length, tokenizer, module.config)
         self._cutter = Cutter(
-            tokenizer, self._max_length, backbone.long_text, backbone.stride, self._prefix
+            tokenizer, self.max_length, backbone.long_text, backbone.stride, self._prefix
         )
         if self._pooling == "pooler":
             if getattr(module, "pooler", None) is None:
@@ -75,43 +79,23 @@ class TransformerEncoder:
             # Unused, often not even in the file, and it would count as a trained block.
             module.pooler = None
         self.blocks = blocks_of(module)
-        self._layers: Any = _layer_list(module)
+        self._layers: Any = layer_list(module)
+        self.can_split = self._layers is not None
         self.fingerprint = self._fingerprint(drawn)
 
     def prepare(self, X: Sequence[Any]) -> list[TokenRow]:
-        """Tokenize each text or pair of texts, and cut what is too long.
-
-        Parameters
-        ----------
-        X : sequence of str or (str, str)
-            Texts. What looks like a special token is read as ordinary text.
-
-        Returns
-        -------
-        rows : list of TokenRow
-            Token ids, special tokens included.
-        """
+        """Tokenize each text or pair of texts, and cut what is too long."""
         return self._cutter.rows(X)
 
     def collate(self, rows: Sequence[TokenRow]) -> dict[str, torch.Tensor]:
-        """Pad rows on the right to the longest of them.
-
-        Parameters
-        ----------
-        rows : sequence of TokenRow
-            What `prepare` returned.
-
-        Returns
-        -------
-        batch : dict of str to torch.Tensor
-            ``input_ids`` and ``attention_mask`` of shape (n, longest row), or (n, windows, length)
-            where a row is longer than one window; ``token_type_ids`` for pairs.
-        """
-        length = self._max_length
+        """Pad rows on the right to the longest of them."""
+        length = self.max_length
         n_windows = max(-(-len(row) // length) for row in rows)
         if n_windows == 1:
             return self._padded(rows, max(len(row) for row in rows))
-        cut = [TokenRow(row[i : i + length]) for row in rows for i in range(0, len(row), length)]
+        cut = [
+            TokenRow(row.ids[i : i + length]) for row in rows for i in range(0, len(row), length)
+        ]
         owner = [(i, j) for i, row in enumerate(rows) for j in range(-(-len(row) // length))]
         flat = self._padded(cut, length)
         index = tuple(torch.tensor(axis) for axis in zip(*owner, strict=True))
@@ -127,7 +111,7 @@ class TransformerEncoder:
         mask = torch.zeros((len(rows), longest), dtype=torch.int64)
         types = torch.zeros((len(rows), longest), dtype=torch.int64)
         for i, row in enumerate(rows):
-            ids[i, : len(row)] = torch.tensor(row, dtype=torch.int64)
+            ids[i, : len(row)] = torch.tensor(row.ids, dtype=torch.int64)
             mask[i, : len(row)] = 1
             if row.types is not None:
                 types[i, : len(row)] = torch.tensor(row.types, dtype=torch.int64)
@@ -136,32 +120,43 @@ class TransformerEncoder:
             batch["token_type_ids"] = types.to(self._device)
         return batch
 
+    def states(self, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Run the encoder."""
+        mask = batch["attention_mask"]
+        if mask.ndim == 2:
+            return self._last_states(batch), mask
+        real = mask.sum(dim=2) > 0
+        each = self._windows({n: v[real] for n, v in batch.items()}, self._last_states)
+        hidden = each.new_zeros((*mask.shape, self.dim))
+        hidden[real] = each
+        return hidden.flatten(1, 2), mask.flatten(1, 2)
+
+    def pool(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Pool states, and the windows of long texts."""
+        if hidden.shape[1] <= self.max_length:
+            return self._pool_window(hidden, mask)
+        windows = mask.unflatten(1, (-1, self.max_length))
+        each = self._pool_window(
+            hidden.unflatten(1, (-1, self.max_length)).flatten(0, 1), windows.flatten(0, 1)
+        )
+        return self._pool_windows(each.unflatten(0, windows.shape[:2]), windows.sum(dim=2))
+
     def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Run the encoder and pool its last states.
-
-        Parameters
-        ----------
-        batch : mapping of str to torch.Tensor
-            What `collate` returned.
-
-        Returns
-        -------
-        features : torch.Tensor of shape (n, dim)
-            Single precision.
-        """
+        """Run the encoder and pool its last states."""
         if batch["input_ids"].ndim == 2:
-            return self._scaled(self._features(batch))
+            return self._features(batch)
         n_tokens = batch["attention_mask"].sum(dim=2)
         real = n_tokens > 0
         if torch.compiler.is_exporting():
-            return self._pooled_windows(self._all_windows(batch), n_tokens)
-        # Rows have different numbers of windows: only what holds tokens is run.
-        each = self._scaled(self._windows({name: value[real] for name, value in batch.items()}))
+            return self._pool_windows(self._all_windows(batch), n_tokens)
+        # Rows have different numbers of windows: only what holds tokens is run, and of each window
+        # one vector is kept.
+        each = self._windows({n: v[real] for n, v in batch.items()}, self._features)
         windows = each.new_zeros((*real.shape, self.dim))
         windows[real] = each
-        return self._pooled_windows(windows, n_tokens)
+        return self._pool_windows(windows, n_tokens)
 
-    def _pooled_windows(self, windows: torch.Tensor, n_tokens: torch.Tensor) -> torch.Tensor:
+    def _pool_windows(self, windows: torch.Tensor, n_tokens: torch.Tensor) -> torch.Tensor:
         how = "max" if self._cutter.long_text == "window_max" else "mean"
         # A last window of few tokens says less than a full one.
         weight = n_tokens if how == "mean" else n_tokens > 0
@@ -174,9 +169,13 @@ class TransformerEncoder:
         # Attention over no token is undefined; what it gives has no weight afterwards.
         some = {**batch, "attention_mask": torch.where(first, 1, mask)}
         flat = {name: value.flatten(0, 1) for name, value in some.items()}
-        return self._scaled(self._features(flat)).unflatten(0, mask.shape[:2])
+        return self._features(flat).unflatten(0, mask.shape[:2])
 
-    def _windows(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    def _windows(
+        self,
+        batch: Mapping[str, torch.Tensor],
+        run: Callable[[Mapping[str, torch.Tensor]], torch.Tensor],
+    ) -> torch.Tensor:
         """Run windows, a few at a time: one long text may have dozens."""
         ids = batch["input_ids"]
         few = max(1, self.training_budget() // ids.shape[1])
@@ -185,19 +184,13 @@ class TransformerEncoder:
             for i in range(0, len(ids), few)
         ]
         if len(parts) == 1 or not torch.is_grad_enabled():
-            return torch.cat([self._features(part) for part in parts])
+            return torch.cat([run(part) for part in parts])
         # Their activations are computed again in the backward pass instead of being kept.
-        run = torch.utils.checkpoint.checkpoint
-        return torch.cat([run(self._features, part, use_reentrant=False) for part in parts])
+        again = torch.utils.checkpoint.checkpoint
+        return torch.cat([again(run, part, use_reentrant=False) for part in parts])
 
     def in_bf16(self) -> TransformerEncoder:
-        """Give a copy that computes in bfloat16.
-
-        Returns
-        -------
-        encoder : TransformerEncoder
-            Shares the word table and the buffers with this one, in single precision.
-        """
+        """Give a copy that computes in bfloat16."""
         other, table = copy.copy(self), self.table()
         other._in_bf16 = True
         shared = {} if table is None else {id(table.weight): table.weight}
@@ -213,81 +206,48 @@ class TransformerEncoder:
             own.register_forward_hook(lambda module, args, output: output.to(torch.bfloat16))
         # Statistics have to be those of the original, and angles of positions exact.
         for name, module in self.module.named_modules():
-            other.module.get_submodule(name)._buffers.update(module._buffers)
-        other._layers = _layer_list(other.module)
+            share_buffers(other.module.get_submodule(name), module)
+        other._layers = layer_list(other.module)
         return other
 
     def budget(self) -> int:
-        """Say how many tokens a batch of inference should have, padding included.
-
-        Returns
-        -------
-        n_tokens : int
-            What keeps a CPU's caches warm; an accelerator wants all that it can get.
-        """
+        """Say how many tokens a batch of inference should have, padding included."""
         if self._device != "cpu":
             return 64 * _LONGEST
         return 4096 if self._in_bf16 else 1024
 
     def training_budget(self) -> int:
-        """Say for how many tokens, padding included, gradients are computed together.
-
-        Returns
-        -------
-        n_tokens : int
-            Activations of a token take some 0.1 MB a layer of 768 units in single precision.
-        """
+        """Say for how many tokens, padding included, gradients are computed together."""
         return 4096 if self._device == "cpu" else 32 * _LONGEST
 
     def table(self) -> nn.Embedding | None:
-        """Give the word embeddings.
-
-        Returns
-        -------
-        embeddings : torch.nn.Embedding or None
-            Takes token ids. None where the architecture has no such table.
-        """
+        """Give the word embeddings."""
         try:
             found = self.module.get_input_embeddings()
         except (AttributeError, NotImplementedError):
             return None
         return found if isinstance(found, nn.Embedding) else None
 
-    @property
-    def max_length(self) -> int:
-        """Tokens of a window, special ones included."""
-        return self._max_length
-
     def entries(self, rows: Sequence[TokenRow]) -> set[int]:
-        """Say which word embeddings rows look up.
+        """Say which word embeddings rows look up."""
+        return {self._tokenizer.pad_token_id or 0}.union(*(row.ids for row in rows))
 
-        Parameters
-        ----------
-        rows : sequence of TokenRow
-            What `prepare` returned.
+    def truncation(self, rows: Sequence[TokenRow]) -> Truncation:
+        """Count the tokens that are not read."""
+        return Truncation(
+            n_inputs=sum(row.cut > 0 for row in rows),
+            n_tokens=sum(row.tokens for row in rows),
+            n_cut=sum(row.cut for row in rows),
+        )
 
-        Returns
-        -------
-        ids : set of int
-            Token ids, that of padding included.
-        """
-        return {self._tokenizer.pad_token_id or 0}.union(*rows)
+    def spans(self, X: Sequence[Any]) -> list[list[tuple[int, int]]]:
+        """Say which characters of a text each token stands for."""
+        return self._cutter.spans(X)
 
-    def forward_until(self, batch: Mapping[str, torch.Tensor], block: str) -> dict[str, Any]:
-        """Run the encoder up to a block.
-
-        Parameters
-        ----------
-        batch : mapping of str to torch.Tensor
-            What `collate` returned.
-        block : str
-            Where to stop.
-
-        Returns
-        -------
-        state : dict of str to torch.Tensor
-            The batch, and ``hidden`` of shape (n, longest row, dim).
-        """
+    def forward_until(
+        self, batch: Mapping[str, torch.Tensor], block: str
+    ) -> dict[str, torch.Tensor]:
+        """Run the encoder up to a block."""
         if batch["input_ids"].ndim != 2:
             raise ValueError("texts of several windows cannot be stopped half-way")
         layer = self._layer_of(block)
@@ -308,24 +268,14 @@ class TransformerEncoder:
             hook.remove()
         return {**batch, "hidden": reached[0]}
 
-    def forward_from(self, state: Mapping[str, Any], block: str) -> torch.Tensor:
-        """Run the encoder from a block on, and pool its last states.
-
-        Parameters
-        ----------
-        state : mapping of str to torch.Tensor
-            What `forward_until` returned.
-        block : str
-            Where to begin.
-
-        Returns
-        -------
-        features : torch.Tensor of shape (n, dim)
-        """
+    def states_from(
+        self, state: Mapping[str, torch.Tensor], block: str
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Run the encoder from a block on."""
         batch = {name: value for name, value in state.items() if name != "hidden"}
         layer = self._layer_of(block)
         if layer is None:
-            return self.forward(batch)
+            return self.states(batch)
         parent, name, layers = self._layers
 
         def replace(module: nn.Module, args: Any, kwargs: Any) -> Any:
@@ -336,11 +286,11 @@ class TransformerEncoder:
         # The module itself makes the masks that its layers need; only the layers below are left
         # out, and what the embeddings give is replaced.
         hook = layers[layer].register_forward_pre_hook(replace, with_kwargs=True)
-        parent._modules[name] = layers[layer:]
+        setattr(parent, name, layers[layer:])
         try:
-            return self.forward(batch)
+            return self.states(batch)
         finally:
-            parent._modules[name] = layers
+            setattr(parent, name, layers)
             hook.remove()
 
     def _layer_of(self, block: str) -> int | None:
@@ -350,16 +300,21 @@ class TransformerEncoder:
         kind, _, number = block.partition(".")
         return int(number) if kind == "layer" else None
 
+    def _last_states(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return self.module(**batch).last_hidden_state
+
     def _features(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        output = self.module(**batch)
+        return self._pool_window(self._last_states(batch), batch["attention_mask"])
+
+    def _pool_window(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         if self._pooling == "pooler":
-            return output.pooler_output.float()
-        return _pool(output.last_hidden_state.float(), batch["attention_mask"], self._pooling)
+            return self._scaled(self.module.pooler(hidden).float())
+        return self._scaled(_pool(hidden.float(), mask, self._pooling))
 
     def _scaled(self, features: torch.Tensor) -> torch.Tensor:
         return nn.functional.normalize(features, dim=1) if self._normalize else features
 
-    def _fingerprint(self, drawn: str) -> str:
+    def _fingerprint(self, drawn: str) -> Fingerprint:
         """Hash everything that features depend on: files and settings."""
         weights, preprocessing = hashlib.sha256(drawn.encode()), hashlib.sha256()
         folder = self.files.folder
@@ -371,50 +326,11 @@ class TransformerEncoder:
             path = folder / name
             if path.is_file():
                 preprocessing.update(f"{name}:{file_sha256(path)}".encode())
-        settings = [self._pooling, self._normalize, self._max_length, self._prefix]
+        settings = [self._pooling, self._normalize, self.max_length, self._prefix]
         if self._cutter.long_text != "truncate":
             settings += [self._cutter.long_text, self._cutter.step]
         preprocessing.update(json.dumps(settings).encode())
-        return f"transformer:{weights.hexdigest()}+{preprocessing.hexdigest()}"
-
-
-def blocks_of(module: nn.Module) -> dict[str, list[str]]:
-    """Group an encoder's parameters into embeddings and layers, input side first.
-
-    The layers are the longest list of modules. What stands before it, and embeddings wherever
-    they stand, are ``embeddings``; what follows, such as a last normalisation, belongs to the last
-    layer.
-    """
-    names = [name for name, _ in module.named_parameters()]
-    found = _named_layer_list(module)
-    if found is None:
-        return {"embeddings": names}
-    stem, layers = found
-    blocks: dict[str, list[str]] = {"embeddings": []}
-    blocks |= {f"layer.{i}": [] for i in range(len(layers))}
-    last = f"layer.{len(layers) - 1}"
-    behind = False
-    for name in names:
-        if name.startswith(f"{stem}."):
-            behind = True
-            blocks["layer." + name[len(stem) + 1 :].split(".")[0]].append(name)
-        else:
-            blocks[last if behind and "embed" not in name else "embeddings"].append(name)
-    return {block: members for block, members in blocks.items() if members}
-
-
-def _named_layer_list(module: nn.Module) -> tuple[str, nn.ModuleList] | None:
-    lists = [(name, m) for name, m in module.named_modules() if isinstance(m, nn.ModuleList)]
-    return max(lists, key=lambda item: len(item[1])) if lists else None
-
-
-def _layer_list(module: nn.Module) -> tuple[nn.Module, str, nn.ModuleList] | None:
-    """Give the layers with the module that holds them, and their name in it."""
-    found = _named_layer_list(module)
-    if found is None:
-        return None
-    parent, _, name = found[0].rpartition(".")
-    return module.get_submodule(parent), name, found[1]
+        return Fingerprint(f"transformer:{weights.hexdigest()}", preprocessing.hexdigest())
 
 
 def _pool(states: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:

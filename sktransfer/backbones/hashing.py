@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sktransfer.plugins import Backbone
+from sktransfer.contracts import Backbone, Fingerprint, VectorEncoder
 
 if TYPE_CHECKING:
     import torch
@@ -106,7 +106,7 @@ class HashingBackbone(Backbone):
         return HashingEncoder(self, device, random_state)
 
 
-class HashingEncoder:
+class HashingEncoder(VectorEncoder):
     """What `HashingBackbone.load` returns; see `sktransfer.plugins.Encoder`."""
 
     def __init__(self, backbone: HashingBackbone, device: str, random_state: int) -> None:
@@ -161,22 +161,10 @@ class HashingEncoder:
         for name, value in module.state_dict().items():
             digest.update(name.encode())
             digest.update(value.cpu().numpy().tobytes())
-        self.fingerprint = f"hashing:{digest.hexdigest()}"
+        self.fingerprint = Fingerprint(f"hashing:{digest.hexdigest()}")
 
     def prepare(self, X: Sequence[Any]) -> list[list[int]]:
-        """Hash each text into the buckets of its distinct n-grams.
-
-        Parameters
-        ----------
-        X : sequence of str or (str, str)
-            Texts, or pairs of them, whose n-grams fall into different buckets. What follows the
-            first 20,000 characters of a text is not read.
-
-        Returns
-        -------
-        rows : list of list of int
-            Buckets from 1 on, in ascending order.
-        """
+        """Hash each text into the buckets of its distinct n-grams."""
         if len(X) and isinstance(X[0], tuple):
             first, second = (self.prepare(side) for side in zip(*X, strict=True))
             return [
@@ -194,18 +182,7 @@ class HashingEncoder:
         ]
 
     def collate(self, rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
-        """Pad rows with bucket 0, which counts for nothing.
-
-        Parameters
-        ----------
-        rows : sequence of list of int
-            What `prepare` returned.
-
-        Returns
-        -------
-        batch : dict of str to torch.Tensor
-            ``buckets`` of shape (n, longest row).
-        """
+        """Pad rows with bucket 0, which counts for nothing."""
         import torch
         from torch.nn.utils.rnn import pad_sequence
 
@@ -213,42 +190,15 @@ class HashingEncoder:
         return {"buckets": pad_sequence(buckets, batch_first=True).to(self._device)}
 
     def table(self) -> Any:
-        """Give the embeddings.
-
-        Returns
-        -------
-        embeddings : torch.nn.Module
-            Takes numbers of buckets.
-        """
+        """Give the embeddings."""
         return self.module["embeddings"]
 
     def entries(self, rows: Sequence[Sequence[int]]) -> set[int]:
-        """Say which buckets rows look up.
-
-        Parameters
-        ----------
-        rows : sequence of list of int
-            What `prepare` returned.
-
-        Returns
-        -------
-        buckets : set of int
-            That of padding included.
-        """
+        """Say which buckets rows look up."""
         return {0}.union(*rows)
 
     def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Average the embeddings, scaled so that length does not change their size.
-
-        Parameters
-        ----------
-        batch : mapping of str to torch.Tensor
-            What `collate` returned.
-
-        Returns
-        -------
-        features : torch.Tensor of shape (n, dim)
-        """
+        """Average the embeddings, scaled so that length does not change their size."""
         import torch
 
         buckets = batch["buckets"]

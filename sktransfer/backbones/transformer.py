@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sktransfer.plugins import Backbone, Encoder, ModelFiles
+from sktransfer.contracts import Backbone, Encoder
+from sktransfer.weights import ModelFiles
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -228,11 +228,11 @@ class Inputs:
 
     def warn_of(self, bad: Mapping[int, str], paths: Sequence[str], consequence: str) -> None:
         """Warn of images that cannot be decoded, and say what becomes of them."""
-        from sktransfer.estimators._image_input import warn_of_unreadable
+        from sktransfer.modalities.image.modality import ImageModality
 
         if bad:
             named = {i: f"{self.name_of(i, paths[i])} {reason}" for i, reason in bad.items()}
-            warn_of_unreadable(named, len(paths), consequence)
+            ImageModality().warn_of_skipped(named, len(paths), consequence)
 
 
 def read_labelled(data: Path, columns: Columns) -> Inputs:

@@ -12,7 +12,7 @@ from sktransfer.cli.console import results, status
 from sktransfer.cli.errors import sentence
 
 if TYPE_CHECKING:
-    from sktransfer.plugins import PluginInfo
+    from sktransfer.contracts import PluginInfo
 
 __all__ = ["plugins"]
 
@@ -23,13 +23,13 @@ def plugins(
     ] = False,
 ) -> None:
     """List what can be given for backbone, freeze and head, and what backbones read."""
-    from sktransfer.plugins import available
+    from sktransfer.contracts import available
 
     found = available()
     n_broken, n_unknown = 0, 0
     rows = []
     for info in found:
-        reads, said = info.reads, "ok" if check else ""
+        reads, said = info.modality, "ok" if check else ""
         if info.shadowed_by:
             said = f"not used: {info.shadowed_by!r} has the name"
         if check:
@@ -57,7 +57,8 @@ def plugins(
 
 def _tried(info: PluginInfo) -> Any:
     """Import a plugin, and hold what the name gives against the kind."""
-    from sktransfer.plugins import resolve
+    from sktransfer.contracts import resolve
 
-    # The name of one that is shadowed would give the other one.
-    return info.load() if info.shadowed_by else resolve(info.kind, info.name)
+    # The name of one that is shadowed would give the other one, and estimators have none here.
+    by_name = not info.shadowed_by and info.kind != "estimator"
+    return resolve(info.kind, info.name) if by_name else info.load()

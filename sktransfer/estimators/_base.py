@@ -8,26 +8,26 @@ was.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from sktransfer._parameters import check_decorated
+from sktransfer._compat.sklearn import num_samples, safe_indexing
 from sktransfer._warnings import warn_user
+from sktransfer.contracts import Inputs, Modality, Task, resolve
+from sktransfer.contracts.parameters import check_decorated, parameters_of
+from sktransfer.contracts.registry import modality_class, plural_of
 from sktransfer.estimators._chunking import in_parts, joined
 from sktransfer.estimators._domains import check_domains, labelled_rows
 from sktransfer.estimators._initial import state_of_encoder, state_of_fitted, state_of_source
-from sktransfer.estimators._modality import check_modality
 from sktransfer.estimators._params import FineTuning, ModelOptions, Runtime
 from sktransfer.estimators._search_space import Tunable
 from sktransfer.estimators._training import FitData, ResolvedPlugins, Trained, train
-from sktransfer.plugins import Backbone, Task, resolve
 from sktransfer.tasks.weights import check_weights
 
 if TYPE_CHECKING:
@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 class BaseTransfer(Runtime, FineTuning, ModelOptions, Tunable, CallbackSupportMixin, BaseEstimator):
     """Source-then-target training of an encoder and a head."""
 
+    modality: ClassVar[str]
+
     net_: Any
+    backbone_: Any
     history_: list[dict[str, Any]]
     stages_: list[dict[str, Any]]
 
@@ -55,14 +58,22 @@ class BaseTransfer(Runtime, FineTuning, ModelOptions, Tunable, CallbackSupportMi
                 f"backbone is a {type(self.backbone).__name__}, whose weights clone would drop: "
                 "wrap it, backbone=sklearn.frozen.FrozenEstimator(fitted)."
             )
+        modality = self._modality()
+        modality.check_options()
         self._validate_params()
         if isinstance(self.backbone, FrozenEstimator):
             backbone = state_of_encoder(self.backbone).model.backbone
         else:
             backbone = self.backbone
         backbone = self._plugin("backbone", backbone)
-        check_modality(self, backbone)
-        self._set_up_inputs(backbone)
+        if backbone.modality != modality.name:
+            given = self.backbone if isinstance(self.backbone, str) else backbone
+            raise ValueError(
+                f"{type(self).__name__} is for {modality.plural}, but backbone={given!r} reads "
+                f"{plural_of(backbone.modality)}, not {modality.plural}: choose another one, such "
+                f"as {modality.default_backbone!r}."
+            )
+        backbone.forward_params(modality.backbone_params())
         return ResolvedPlugins(
             backbone,
             resolve("freeze", self.freeze),
@@ -75,16 +86,10 @@ class BaseTransfer(Runtime, FineTuning, ModelOptions, Tunable, CallbackSupportMi
         check_decorated(type(self))
         super()._validate_params()
 
-    def _set_up_inputs(self, backbone: Backbone) -> None:
-        """Hand the parameters about inputs on to the backbone."""
-
-    def _leave_out(self, inputs: Any, *columns: Any) -> tuple[Any, ...]:
-        """Leave out rows whose inputs cannot be read, if that is wanted."""
-        return inputs, *columns
-
-    def _variation(self) -> Any:
-        """Say how a training augments its inputs, if it does."""
-        return None
+    def _modality(self) -> Modality:
+        """Make the modality with the options that were passed to the estimator."""
+        cls = modality_class(self.modality)
+        return cls(**{name: getattr(self, name) for name in parameters_of(cls)})
 
     def _make_task(self, y: Any, weights: np.ndarray, earlier: Task | None, classes: Any) -> Task:
         """Make the task from labelled targets.
@@ -110,11 +115,12 @@ class BaseTransfer(Runtime, FineTuning, ModelOptions, Tunable, CallbackSupportMi
     ) -> None:
         """Validate, code, start, train and keep; ``restart`` forgets earlier stages."""
         plugins = self._resolve()
-        inputs = self._read_new(X, plugins.backbone)
-        inputs, *columns = self._leave_out(inputs, y, sample_weight, sample_domain)
+        modality = self._modality()
+        inputs = modality.validate_fit(X, plugins.backbone)
+        columns = [kept_rows(c, inputs) for c in (y, sample_weight, sample_domain)]
         goes_on = not restart and self.__sklearn_is_fitted__()
         if goes_on:
-            self._check_same_kind(inputs)
+            modality.check_like_fitted(inputs, vars(self))
         earlier = self._fitted_task() if goes_on else None
         data = self._code(inputs, *columns, earlier=earlier, classes=classes)
         initial, stage = (state_of_fitted(self), "target") if goes_on else self._initial_state()
@@ -137,17 +143,17 @@ class BaseTransfer(Runtime, FineTuning, ModelOptions, Tunable, CallbackSupportMi
                 "This estimator requires y to be passed, but the target y is None: one target for "
                 "each row of X is expected."
             )
-        if _num_samples(y) != n_rows:
+        if num_samples(y) != n_rows:
             raise ValueError(
                 f"X and y have inconsistent numbers of samples: {n_rows} inputs, "
-                f"{_num_samples(y)} targets."
+                f"{num_samples(y)} targets."
             )
         domains = check_domains(sample_domain, n_rows)
         labelled = np.arange(n_rows)
         if domains is not None:
             labelled = labelled_rows(y, domains, minus_one=self._minus_one_marks)
         if len(labelled) < n_rows:
-            y = _safe_indexing(y, labelled)
+            y = safe_indexing(y, labelled)
         weights = check_weights(sample_weight, n_rows)[labelled]
         task = self._make_task(y, weights, earlier, classes)
         values = task.encode(y)
@@ -204,18 +210,12 @@ class BaseTransfer(Runtime, FineTuning, ModelOptions, Tunable, CallbackSupportMi
         """Say whether something else than early stopping needs held-out rows."""
         return False
 
-    def _report_on_inputs(
-        self, backbone: Backbone, X: list[Any], rows: list[Any]
-    ) -> dict[str, Any]:
-        """Give fitted attributes about inputs, and about what they were prepared as."""
-        return {}
-
     def _predicted(self, X: Any, method: str) -> Any:
         """Apply a method of the task to the outputs of inputs as they came."""
         check_is_fitted(self)
         task, head = self._fitted_task(), self.net_.head
         function = getattr(task, method)
-        return self._mapped(X, lambda outputs: function(head, outputs))
+        return self._mapped(X, lambda outputs, lengths: function(head, outputs, lengths))
 
     def _module(self) -> Any:
         """Get the fitted module on the device and in the precision that are asked for."""
@@ -227,13 +227,20 @@ class BaseTransfer(Runtime, FineTuning, ModelOptions, Tunable, CallbackSupportMi
         module.compiled = bool(self.compile)
         return module
 
-    def _mapped(self, X: Any, function: Callable[[Any], Any]) -> Any:
+    def _validate(self, X: Any, start: int = 0) -> Inputs:
+        """Validate inputs of a prediction, the first of them the ``start``-th."""
+        modality = self._modality()
+        inputs = modality.validate(X, pairs=self.backbone_.reads_pairs, start=start)
+        modality.check_like_fitted(inputs, vars(self))
+        return inputs
+
+    def _mapped(self, X: Any, function: Callable[..., Any]) -> Any:
         """Apply a function to the head's outputs, in double precision, of inputs as they came."""
         from sktransfer.features.encode import unique_index
 
         module, store = self._module(), self._store()
         results = []
-        for inputs in in_parts(X, self._read):
+        for inputs in in_parts(X, self._validate):
             index = unique_index(inputs)
             part = joined(module.map_outputs(list(index), function, store))
             if len(index) < len(inputs):
@@ -269,7 +276,7 @@ class BaseTransfer(Runtime, FineTuning, ModelOptions, Tunable, CallbackSupportMi
         OSError
             If the folder cannot be written; what was there before is still there.
         """
-        from sktransfer.estimators.files import save
+        from sktransfer.persistence.estimators import save
 
         check_is_fitted(self)
         save(self, path, embed_backbone=embed_backbone)
@@ -302,11 +309,35 @@ class BaseTransfer(Runtime, FineTuning, ModelOptions, Tunable, CallbackSupportMi
         check_is_fitted(self)
         # A module of its own: others may predict with this one meanwhile, in another precision.
         module = self.net_.state.build("cpu", "fp32")
-        export_onnx(module, self._examples(module.encoder), Path(path))
+        examples = self._modality().examples(module.encoder, self.backbone_, vars(self))
+        export_onnx(module, examples, Path(path))
 
-    def _examples(self, encoder: Any) -> list[Any]:
-        """Give some inputs of different lengths, for what has to be tried out."""
-        raise NotImplementedError(f"{type(self).__name__}._examples")
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        modality_class(self.modality)().set_tags(tags)
+        return tags
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")
+
+
+def kept_rows(column: Any, inputs: Inputs) -> Any:
+    """Give what belongs to the inputs that were not skipped.
+
+    Parameters
+    ----------
+    column : array-like of shape (n, ...) or None
+        Targets, weights or domains of all inputs that the user passed.
+    inputs : Inputs
+        Validated.
+
+    Returns
+    -------
+    column : array-like
+    """
+    if inputs.positions is None or column is None:
+        return column
+    # What is of another length is left to the checks that say so.
+    n_passed = len(inputs) + len(inputs.skipped)
+    same = isinstance(column, Sized) and num_samples(column) == n_passed
+    return safe_indexing(column, inputs.positions) if same else column

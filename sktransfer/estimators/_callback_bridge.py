@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sktransfer.plugins import Task
+from sktransfer._compat.sklearn import root_callback_context
+from sktransfer.contracts import Task
 
 
 class CallbackBridge:
@@ -38,14 +39,14 @@ class CallbackBridge:
         self._task = task
         self._n_steps = n_steps
         self._data = {
-            "X": data.inputs,
+            "X": data.inputs.items,
             "y": lambda: data.task.decode(data.values),
             "metadata": lambda: {"sample_weight": data.weights},
         }
 
     def begin_fit(self) -> None:
         """Open the task of the whole training."""
-        self._fit = self._estimator._init_callback_context(max_subtasks=self._n_steps)
+        self._fit = root_callback_context(self._estimator, self._n_steps)
         self._fit.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 
     def begin(self) -> None:

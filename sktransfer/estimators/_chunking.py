@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse, vstack
 
+from sktransfer.contracts import Inputs
+
 # Inputs of an iterator that are held at once.
 _PART = 4096
 
 
-def in_parts(X: Any, read: Callable[..., list[Any]]) -> Iterator[list[Any]]:
+def in_parts(X: Any, read: Callable[[Any, int], Inputs]) -> Iterator[Inputs]:
     """Check inputs that a fitted estimator is given; those of an iterator as they come.
 
     Parameters
@@ -21,22 +23,22 @@ def in_parts(X: Any, read: Callable[..., list[Any]]) -> Iterator[list[Any]]:
     X : sequence or iterator of inputs
         As a user gave them.
     read : callable
-        ``read(X, start=0)`` checks them; ``start`` is the number of the first.
+        ``read(X, start)`` validates them; ``start`` is the number of the first.
 
     Yields
     ------
-    inputs : list
-        Checked. At least one list, which may be what `read` makes of nothing.
+    inputs : Inputs
+        Validated. At least one list, which may be what `read` makes of nothing.
     """
     if not isinstance(X, Iterator):
-        yield read(X)
+        yield read(X, 0)
         return
     start = 0
     while part := list(islice(X, _PART)):
         yield read(part, start)
         start += len(part)
     if start == 0:
-        read([])
+        read([], 0)
 
 
 def joined(parts: list[Any]) -> Any:

@@ -9,10 +9,10 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
 
+from sktransfer.contracts import Task
 from sktransfer.estimators._base import BaseTransfer
 from sktransfer.estimators._params import ClassifierOptions
 from sktransfer.estimators._tuned_encoder import TunedEncoder
-from sktransfer.plugins import Task
 from sktransfer.tasks.labels import check_classes, check_labels
 from sktransfer.tasks.multiclass import MulticlassTask
 from sktransfer.tasks.multilabel import MultilabelTask, is_indicator

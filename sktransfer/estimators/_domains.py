@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from sktransfer.plugins import Alignment
-from sktransfer.plugins.validation import is_missing
+from sktransfer.contracts import Alignment
+from sktransfer.contracts.validation import is_missing
 
 __all__ = ["check_both_domains", "check_domains", "labelled_rows"]
 

@@ -12,29 +12,20 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
+from sktransfer.contracts import Inputs, Task
+from sktransfer.contracts.registry import modality_class
 from sktransfer.estimators._base import BaseTransfer
 from sktransfer.estimators._chunking import in_parts, joined
 from sktransfer.estimators._params import EncoderOptions
 from sktransfer.estimators._training import ResolvedPlugins, Trained, execution_of
-from sktransfer.plugins import Task
 from sktransfer.tasks.labels import check_labels
 from sktransfer.tasks.multiclass import MulticlassTask
 from sktransfer.tasks.multilabel import MultilabelTask, is_indicator
 from sktransfer.tasks.regression import RegressionTask, squared_error
 from sktransfer.tasks.weights import check_weights
 
-# Fitted attributes of any estimator that are about its encoder.
-_OF_ENCODERS = (
-    "backbone_",
-    "bad_images_",
-    "freeze_",
-    "history_",
-    "n_parameters_",
-    "pair_columns_",
-    "pairs_",
-    "stages_",
-    "truncation_report_",
-)
+# Fitted attributes of any estimator that are about its encoder, beside those of its modality.
+_OF_ENCODERS = ("backbone_", "freeze_", "history_", "n_parameters_", "stages_")
 
 
 class BaseTransferEncoder(
@@ -86,8 +77,8 @@ class BaseTransferEncoder(
                 )
             self._fit(X, y, sample_weight, sample_domain, restart=True)
             return self
-        inputs = self._read_new(X, plugins.backbone)
-        inputs, sample_weight = self._leave_out(inputs, sample_weight)
+        # Nothing is trained on, and so nothing is left out.
+        inputs = self._modality().validate_fit(X, plugins.backbone, skip=False)
         check_weights(sample_weight, len(inputs))
         self._load(plugins, inputs)
         return self
@@ -106,11 +97,22 @@ class BaseTransferEncoder(
         """
         check_is_fitted(self)
         module, store = self._module(), self._store()
-        return joined([self._encoded(module, inputs, store) for inputs in in_parts(X, self._read)])
+        return joined(
+            [self._encoded(module, inputs, store) for inputs in in_parts(X, self._validate)]
+        )
 
-    def _encoded(self, module: Any, inputs: list[Any], store: Any) -> np.ndarray:
-        """Compute the features of inputs that were checked."""
-        return module.features(inputs, store).numpy()
+    def _encoded(self, module: Any, inputs: Inputs, store: Any) -> np.ndarray:
+        """Compute the features of validated inputs; NaN where one cannot be read and is skipped."""
+        modality = self._modality()
+        unreadable = modality.unreadable(inputs)
+        if not unreadable:
+            return module.features(inputs.items, store).numpy()
+        modality.warn_of_skipped(unreadable, len(inputs), "their features are NaN")
+        features = np.full((len(inputs), module.encoder.dim), np.nan, dtype=np.float32)
+        good = [i for i in range(len(inputs)) if i not in unreadable]
+        if good:
+            features[good] = module.features(inputs.take(good).items, store).numpy()
+        return features
 
     @classmethod
     def _from_fitted(cls, estimator: Any) -> FrozenEstimator:
@@ -120,7 +122,8 @@ class BaseTransferEncoder(
         params = estimator.get_params(deep=False)
         own.set_params(**{n: params[n] for n in own.get_params(deep=False) if n in params})
         own.freeze = "frozen"
-        kept = {n: v for n, v in vars(estimator).items() if n in _OF_ENCODERS}
+        names = {*_OF_ENCODERS, *modality_class(cls.modality).fitted_attributes}
+        kept = {n: v for n, v in vars(estimator).items() if n in names}
         own._replace_fitted({**kept, "net_": estimator.net_.without_head()})
         return FrozenEstimator(own)
 
@@ -128,7 +131,7 @@ class BaseTransferEncoder(
     def _n_features_out(self) -> int:
         return self.net_.module_.encoder.dim
 
-    def _load(self, plugins: ResolvedPlugins, inputs: list[Any]) -> None:
+    def _load(self, plugins: ResolvedPlugins, inputs: Inputs) -> None:
         """Keep the encoder as it is."""
         from sktransfer.training.initial_state import build_model
         from sktransfer.training.seeding import isolated_rng
@@ -136,9 +139,10 @@ class BaseTransferEncoder(
         execution = execution_of(self)
         initial, _ = self._initial_state()
         with isolated_rng(execution.seed, execution.device):
-            model = build_model(plugins.backbone, inputs, None, None, initial, execution)
-        rows = model.module.encoder.prepare(inputs)
-        report = self._report_on_inputs(model.backbone, inputs, rows)
+            model = build_model(plugins.backbone, inputs.items, None, None, initial, execution)
+        encoder = model.module.encoder
+        truncation = encoder.truncation(encoder.prepare(inputs.items))
+        report = self._modality().report(inputs, model.backbone, truncation)
         attributes = {"freeze_": plugins.freeze, "stages_": [], "history_": [], **report}
         self._keep(Trained(model, None, attributes), replace(plugins, head=None))
 

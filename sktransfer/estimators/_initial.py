@@ -9,7 +9,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from sktransfer.estimators._modality import check_source
+from sktransfer.contracts.registry import plural_of
 
 if TYPE_CHECKING:
     from sktransfer.training.initial_state import InitialState
@@ -40,7 +40,7 @@ def state_of_source(estimator: Any) -> InitialState:
     """
     source = estimator.source
     if isinstance(source, str | os.PathLike):
-        from sktransfer.estimators.files import load
+        from sktransfer.persistence.estimators import load
 
         source = load(source)
     elif isinstance(source, FrozenEstimator):
@@ -52,7 +52,13 @@ def state_of_source(estimator: Any) -> InitialState:
             "reset it: source=sklearn.frozen.FrozenEstimator(fitted)."
         )
     source = _unwrap(source, "source")
-    check_source(estimator, source)
+    if source.modality != estimator.modality:
+        wanted = plural_of(estimator.modality)
+        raise ValueError(
+            f"{type(estimator).__name__} is for {wanted}, but source is a "
+            f"{type(source).__name__}, which reads {plural_of(source.modality)}: start from a "
+            f"model of {wanted}, or leave source out."
+        )
     return state_of_fitted(source)
 
 

@@ -11,12 +11,11 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from sktransfer._parameters import param, with_parameters
+from sktransfer._compat.sklearn import HasMethods, Interval, StrOptions
+from sktransfer.contracts import Alignment, Backbone, FreezeStrategy, Head, Regulariser
+from sktransfer.contracts.parameters import param, with_parameters
 from sktransfer.estimators._scoring import ScorerNames
-from sktransfer.images.augmentation import ImageAugmentation
-from sktransfer.plugins import Alignment, Backbone, FreezeStrategy, Head, Regulariser
 
 _COUNT = Interval(Integral, 1, None, closed="left")
 _POSITIVE = Interval(Real, 0, None, closed="neither")
@@ -299,70 +298,4 @@ class EncoderOptions:
         doc='What the targets are where the encoder is tuned. ``"auto"`` takes numbers with '
         "fractions for regression, and everything else for labels. The head that the tuning needs "
         "is not kept.",
-    )
-
-
-@with_parameters
-class TextOptions:
-    """How texts are read."""
-
-    _after: ClassVar[str] = "scoring"
-    _doc_words: ClassVar[dict[str, str]] = {"inputs": "texts"}
-
-    backbone: Any = param(default="minilm", kw_only=False)
-    max_length: int | None = param(
-        default=None,
-        type="int or None",
-        constraint=[_COUNT, None],
-        doc="Length of the longest text that is read whole, in tokens; see `long_text` for longer "
-        "ones. None leaves it to the backbone.",
-    )
-    long_text: str = param(
-        default="truncate",
-        type='{"truncate", "head_tail", "window_mean", "window_max"}',
-        constraint=[StrOptions({"truncate", "head_tail", "window_mean", "window_max"})],
-        doc="What is read of a longer text: its beginning; its beginning and end; or all of it, in "
-        "windows of `max_length` tokens whose features are averaged, or maximised.",
-    )
-    stride: int | None = param(
-        default=None,
-        type="int or None",
-        constraint=[_COUNT, None],
-        doc="Number of tokens from the beginning of a window to that of the next. With None, "
-        "windows do not overlap.",
-    )
-
-
-@with_parameters
-class ImageOptions:
-    """How images are read, and how they are changed at random in training."""
-
-    _after: ClassVar[str] = "scoring"
-    _doc_words: ClassVar[dict[str, str]] = {"inputs": "images"}
-
-    backbone: Any = param(default="efficientnet-lite0", kw_only=False)
-    image_size: int | None = param(
-        default=None,
-        type="int or None",
-        constraint=[_COUNT, None],
-        doc="Side of the square that the encoder reads, in pixels. None is the size that it was "
-        "trained with; a smaller one is faster.",
-    )
-    augmentation: Any = param(
-        default=None,
-        type="ImageAugmentation or None",
-        constraint=[ImageAugmentation, None],
-        doc="How images are flipped, cut, turned and coloured at random in training. Blocks that "
-        "train see each image anew in each epoch; what does not train sees ``n_views`` fixed views "
-        "of it.",
-    )
-    on_bad_image: str = param(
-        default="raise",
-        type='{"raise", "skip"}',
-        constraint=[StrOptions({"raise", "skip"})],
-        doc='What to do with images that cannot be read. ``"raise"`` raises an error that names '
-        'the first one. ``"skip"`` leaves them out of the training, with a warning that names '
-        "them; an encoder gives NaN for their features, while predictions, which owe a row for "
-        'each image, always raise. ``"skip"`` decodes all images once before, but files that stay '
-        "as they are only once a process, however many fits there are.",
     )

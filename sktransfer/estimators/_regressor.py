@@ -9,10 +9,10 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.callback import with_callbacks
 
+from sktransfer.contracts import Task
 from sktransfer.estimators._base import BaseTransfer
 from sktransfer.estimators._params import RegressorOptions
 from sktransfer.estimators._tuned_encoder import TunedEncoder
-from sktransfer.plugins import Task
 from sktransfer.tasks.regression import RegressionTask, huber, quantile_loss, squared_error
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import check_scoring, get_scorer_names
-from sklearn.utils._param_validation import StrOptions
 
-from sktransfer.plugins import Head, Task
+from sktransfer._compat.sklearn import StrOptions
+from sktransfer.contracts import Head, Task
 
 
 class ScorerNames(StrOptions):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from sklearn.base import clone
 
-from sktransfer.plugins import Plugin, available, resolve
+from sktransfer.contracts import Modality, Plugin, available, resolve
+from sktransfer.contracts.registry import modality_class
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 # Strategies that are worth a trial: the cheapest one, then the most promising ones first.
 _STRATEGIES = ("frozen", "lp_ft", "full", "gradual", "top_layers")
 _REGISTERED = ("backbone", "freeze", "head", "alignment", "regulariser")
-_KINDS = (*_REGISTERED, "augmentation")
 # Without effect where nothing trains by steps.
 _OF_BODIES = {"lr", "weight_decay", "warmup", "batch_size", "max_epochs", "average"}
 # Kinds that have an effect only where something trains by steps.
@@ -36,7 +36,7 @@ class Tunable:
     cache: Any
     modality: ClassVar[str]
     _resolve: Callable[[], Any]
-    _read_new: Callable[[Any, Any], list[Any]]
+    _modality: Callable[[], Modality]
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters, also of plugins that are given by name.
@@ -60,7 +60,7 @@ class Tunable:
         """
         own = {key: value for key, value in params.items() if "__" not in key}
         super().set_params(**own)  # type: ignore[misc]
-        for kind in _KINDS:
+        for kind in self._kinds():
             nested = {k: v for k, v in params.items() if k.startswith(f"{kind}__")}
             if not nested or not isinstance(getattr(self, kind, None), str):
                 continue
@@ -102,7 +102,7 @@ class Tunable:
 
         space: dict[str, BaseDistribution] = {}
         choices: dict[str, list[Plugin]] = {}
-        for kind in _KINDS:
+        for kind in self._kinds():
             value = getattr(self, kind, None)
             if kind == "freeze" and value == "auto":
                 space["freeze"] = CategoricalDistribution(_STRATEGIES)
@@ -137,7 +137,9 @@ class Tunable:
         """
         points = []
         for freeze in _STRATEGIES if self.freeze == "auto" else (self.freeze,):
-            plugins = {kind: getattr(self, kind, None) for kind in _KINDS} | {"freeze": freeze}
+            plugins = {kind: getattr(self, kind, None) for kind in self._kinds()} | {
+                "freeze": freeze
+            }
             point = {"freeze": freeze} if self.freeze == "auto" else {}
             for kind, value in plugins.items():
                 if isinstance(value, str | Plugin):
@@ -148,6 +150,10 @@ class Tunable:
                 point["lr"] = self._rate()
             points.append(point)
         return points
+
+    def _kinds(self) -> tuple[str, ...]:
+        """Name the parameters that hold parameter objects."""
+        return (*_REGISTERED, *modality_class(self.modality).augmentations)
 
     def _rate(self) -> float:
         """Give the learning rate that "auto" stands for."""
@@ -172,9 +178,8 @@ class Tunable:
             return
         with warnings.catch_warnings(), contextlib.suppress(ImportError, TypeError, ValueError):
             warnings.simplefilter("ignore")
-            inputs = self._read_new(X, self._resolve().backbone)
-            bad = getattr(inputs, "bad", {})
-            self.cache = corpus_of([x for i, x in enumerate(inputs) if i not in bad])
+            inputs = self._modality().validate_fit(X, self._resolve().backbone)
+            self.cache = corpus_of(inputs.items)
 
     def is_active(self, key: str) -> bool:
         """Say whether a parameter has an effect with the plugins that are chosen.
@@ -191,7 +196,7 @@ class Tunable:
         strategy = resolve("freeze", self.freeze)
         trains = _trains_by_steps(strategy)
         kind, _, name = key.partition("__")
-        if not name or kind not in _KINDS:
+        if not name or kind not in self._kinds():
             return trains or key not in _OF_BODIES
         if not trains and ((kind, name) in _OF_TRAINING or kind in _OF_STEPS):
             return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -11,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sktransfer._warnings import warn_user
-from sktransfer.estimators._callback_bridge import CallbackBridge
-from sktransfer.estimators._domains import check_both_domains
-from sktransfer.estimators._scoring import output_scorer
-from sktransfer.plugins import (
+from sktransfer.contracts import (
     Alignment,
     Backbone,
     Decision,
     FreezeStrategy,
     Head,
+    Inputs,
     Regulariser,
     Task,
 )
+from sktransfer.estimators._callback_bridge import CallbackBridge
+from sktransfer.estimators._domains import check_both_domains
+from sktransfer.estimators._scoring import output_scorer
 
 if TYPE_CHECKING:
     from sktransfer.training.initial_state import Execution, InitialState, Model
@@ -47,7 +47,7 @@ class FitData:
 
     Attributes
     ----------
-    inputs : list of n inputs
+    inputs : Inputs of n inputs
         What the modality validated.
     task : Task
         How targets are coded.
@@ -61,7 +61,7 @@ class FitData:
         Below 0 for target rows; None where nothing was said of domains.
     """
 
-    inputs: list[Any]
+    inputs: Inputs
     task: Task
     values: np.ndarray
     weights: np.ndarray
@@ -86,7 +86,7 @@ class FitData:
         if len(kept) == len(self.inputs):
             return self
         return FitData(
-            _take(self.inputs, kept),
+            self.inputs.take(kept.tolist()),
             self.task,
             self.values[weighed],
             self.weights[weighed],
@@ -151,7 +151,9 @@ def train(
     execution = execution_of(estimator, 0 if restart else len(getattr(estimator, "stages_", ())))
     decision = _decide(estimator, plugins, data, initial, stage)
     with isolated_rng(execution.seed, execution.device):
-        model = build_model(plugins.backbone, data.inputs, plugins.head, task, initial, execution)
+        model = build_model(
+            plugins.backbone, data.inputs.items, plugins.head, task, initial, execution
+        )
         encoder = model.module.encoder
         terms = LossTerms(
             Supervised(task, plugins.head),
@@ -174,8 +176,9 @@ def train(
             max_epochs=estimator.max_epochs,
             lr=estimator.lr,
         )
-        rows = encoder.prepare(data.inputs)
-        report = estimator._report_on_inputs(model.backbone, data.inputs, rows)
+        rows = encoder.prepare(data.inputs.items)
+        modality = estimator._modality()
+        report = modality.report(data.inputs, model.backbone, encoder.truncation(rows))
         stops = estimator.early_stopping and schedule.n_probe < len(schedule.epochs)
         rows_train, rows_valid = _split(estimator, data, rows, stops, execution.seed)
 
@@ -193,7 +196,7 @@ def train(
         prefix = FrozenPrefix(
             model.module,
             store,
-            estimator._variation(),
+            modality.variation(),
             views_recur=isinstance(estimator.random_state, Integral),
             seed=execution.seed,
         )
@@ -325,9 +328,11 @@ def _split(
     from sktransfer.training.holdout import hold_out
 
     values = np.zeros((len(rows), *data.values.shape[1:]), dtype=data.values.dtype)
+    if data.task.of_states:
+        values[:] = [data.task.unlabelled_values(x) for x in data.inputs]
     weights = np.zeros(len(rows))
     values[data.labelled], weights[data.labelled] = data.values, data.weights
-    whole = TrainingRows(rows, values, weights, 0.0, data.inputs, data.domains)
+    whole = TrainingRows(rows, values, weights, 0.0, data.inputs.items, data.domains)
     everything = np.arange(len(rows))
     if not (stops or estimator._wants_held_out()):
         return whole.normalised(), None
@@ -341,15 +346,13 @@ def _split(
 
 def _calibrate(task: Task, head: Head, model: Model, valid: Any) -> Task:
     """Learn from held-out rows how outputs are read."""
+    import torch
+
     from sktransfer.features.encode import encode_rows
 
     module = model.module
-    outputs = module.outputs(encode_rows(module.encoder, valid.rows, module.precision))
-    return task.calibrate(head, outputs, valid.values, valid.weights)
-
-
-def _take(inputs: list[Any], index: np.ndarray) -> list[Any]:
-    """Select inputs; a copy keeps what the list knows of its columns."""
-    selected = copy.copy(inputs)
-    selected[:] = [inputs[i] for i in index]
-    return selected
+    if module.of_states:
+        features = torch.cat(module.state_features(valid.rows))
+    else:
+        features = encode_rows(module.encoder, valid.rows, module.precision)
+    return task.calibrate(head, module.outputs(features), *valid.flat())

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from sktransfer._parameters import with_parameters
+from sktransfer.contracts.parameters import with_parameters
 from sktransfer.estimators._classifier import BaseTransferClassifier
-from sktransfer.estimators._image_input import ImageInput
 from sktransfer.estimators.image_encoder import TransferImageEncoder
+from sktransfer.modalities.image.options import ImageOptions
 
 __all__ = ["TransferImageClassifier"]
 
 
 @with_parameters
-class TransferImageClassifier(ImageInput, BaseTransferClassifier):
+class TransferImageClassifier(ImageOptions, BaseTransferClassifier):
     """Classify images with a pretrained network.
 
     `fit` takes paths of image files, Pillow images or arrays, and labels of any type. Files are
@@ -85,18 +85,6 @@ class TransferImageClassifier(ImageInput, BaseTransferClassifier):
     scoring : str, callable or None, default=None
         What `early_stopping` scores by, as scikit-learn names it. None is the accuracy. A callable,
         as `sklearn.metrics.make_scorer` makes it, is given targets and predictions, and no images.
-    image_size : int or None, default=None
-        Side of the square that the encoder reads, in pixels. None is the size that it was trained
-        with; a smaller one is faster.
-    augmentation : ImageAugmentation or None, default=None
-        How images are flipped, cut, turned and coloured at random in training. Blocks that train
-        see each image anew in each epoch; what does not train sees ``n_views`` fixed views of it.
-    on_bad_image : {"raise", "skip"}, default="raise"
-        What to do with images that cannot be read. ``"raise"`` raises an error that names the first
-        one. ``"skip"`` leaves them out of the training, with a warning that names them; an encoder
-        gives NaN for their features, while predictions, which owe a row for each image, always
-        raise. ``"skip"`` decodes all images once before, but files that stay as they are only once
-        a process, however many fits there are.
     precision : {"auto", "bf16", "fp32"}, default="auto"
         The number format that the encoder runs in. ``"auto"`` is bf16 where the hardware has it,
         and fp32 elsewhere. Weights are always kept and updated in fp32. In bf16, results may differ
@@ -118,6 +106,18 @@ class TransferImageClassifier(ImageInput, BaseTransferClassifier):
     callbacks : list, tuple or None, default=None
         Callbacks of skorch, which are copied and never changed, or functions that return one, for
         those that cannot be copied: ``[lambda: TensorBoard(SummaryWriter("runs"))]``.
+    image_size : int or None, default=None
+        Side of the square that the encoder reads, in pixels. None is the size that it was trained
+        with; a smaller one is faster.
+    augmentation : ImageAugmentation or None, default=None
+        How images are flipped, cut, turned and coloured at random in training. Blocks that train
+        see each image anew in each epoch; what does not train sees ``n_views`` fixed views of it.
+    on_bad_image : {"raise", "skip"}, default="raise"
+        What to do with images that cannot be read. ``"raise"`` raises an error that names the first
+        one. ``"skip"`` leaves them out of the training, with a warning that names them; an encoder
+        gives NaN for their features, while predictions, which owe a row for each image, always
+        raise. ``"skip"`` decodes all images once before, but files that stay as they are only once
+        a process, however many fits there are.
 
     Attributes
     ----------

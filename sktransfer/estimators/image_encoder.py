@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
-from sktransfer._parameters import with_parameters
+from sktransfer.contracts.parameters import with_parameters
 from sktransfer.estimators._encoder import BaseTransferEncoder
-from sktransfer.estimators._image_input import ImageInput, warn_of_unreadable
-from sktransfer.images.validation import check_pictures, unreadable
-from sktransfer.plugins import resolve
+from sktransfer.modalities.image.options import ImageOptions
 
 __all__ = ["TransferImageEncoder"]
 
 
 @with_parameters
-class TransferImageEncoder(ImageInput, BaseTransferEncoder):
+class TransferImageEncoder(ImageOptions, BaseTransferEncoder):
     """Turn images into features with a pretrained encoder.
 
     A transformer: it stands before any estimator of scikit-learn, and in a
@@ -78,18 +72,6 @@ class TransferImageEncoder(ImageInput, BaseTransferEncoder):
         What `early_stopping` scores by, as scikit-learn names it. None is the accuracy of labels,
         and R2 of numbers. A callable, as `sklearn.metrics.make_scorer` makes it, is given targets
         and predictions, and no images.
-    image_size : int or None, default=None
-        Side of the square that the encoder reads, in pixels. None is the size that it was trained
-        with; a smaller one is faster.
-    augmentation : ImageAugmentation or None, default=None
-        How images are flipped, cut, turned and coloured at random in training. Blocks that train
-        see each image anew in each epoch; what does not train sees ``n_views`` fixed views of it.
-    on_bad_image : {"raise", "skip"}, default="raise"
-        What to do with images that cannot be read. ``"raise"`` raises an error that names the first
-        one. ``"skip"`` leaves them out of the training, with a warning that names them; an encoder
-        gives NaN for their features, while predictions, which owe a row for each image, always
-        raise. ``"skip"`` decodes all images once before, but files that stay as they are only once
-        a process, however many fits there are.
     precision : {"auto", "bf16", "fp32"}, default="auto"
         The number format that the encoder runs in. ``"auto"`` is bf16 where the hardware has it,
         and fp32 elsewhere. Weights are always kept and updated in fp32. In bf16, results may differ
@@ -111,6 +93,18 @@ class TransferImageEncoder(ImageInput, BaseTransferEncoder):
     callbacks : list, tuple or None, default=None
         Callbacks of skorch, which are copied and never changed, or functions that return one, for
         those that cannot be copied: ``[lambda: TensorBoard(SummaryWriter("runs"))]``.
+    image_size : int or None, default=None
+        Side of the square that the encoder reads, in pixels. None is the size that it was trained
+        with; a smaller one is faster.
+    augmentation : ImageAugmentation or None, default=None
+        How images are flipped, cut, turned and coloured at random in training. Blocks that train
+        see each image anew in each epoch; what does not train sees ``n_views`` fixed views of it.
+    on_bad_image : {"raise", "skip"}, default="raise"
+        What to do with images that cannot be read. ``"raise"`` raises an error that names the first
+        one. ``"skip"`` leaves them out of the training, with a warning that names them; an encoder
+        gives NaN for their features, while predictions, which owe a row for each image, always
+        raise. ``"skip"`` decodes all images once before, but files that stay as they are only once
+        a process, however many fits there are.
 
     Attributes
     ----------
@@ -151,19 +145,3 @@ class TransferImageEncoder(ImageInput, BaseTransferEncoder):
     >>> clf.fit(images, ["black", "black", "green", "green"]).predict(images[[0, 3]])
     array(['black', 'green'], dtype='<U5')
     """
-
-    def _read_new(self, X: Any, backbone: Any) -> Any:
-        if resolve("freeze", self.freeze).trains_body:
-            return super()._read_new(X, backbone)
-        return check_pictures(X)  # nothing is trained on, and so nothing is left out
-
-    def _encoded(self, module: Any, inputs: Any, store: Any) -> np.ndarray:
-        bad = unreadable(inputs) if self.on_bad_image == "skip" else {}
-        if not bad:
-            return super()._encoded(module, inputs, store)
-        warn_of_unreadable(bad, len(inputs), "their features are NaN")
-        features = np.full((len(inputs), module.encoder.dim), np.nan, dtype=np.float32)
-        good = [i for i in range(len(inputs)) if i not in bad]
-        if good:
-            features[good] = super()._encoded(module, [inputs[i] for i in good], store)
-        return features

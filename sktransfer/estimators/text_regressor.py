@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from sktransfer._parameters import with_parameters
+from sktransfer.contracts.parameters import with_parameters
 from sktransfer.estimators._regressor import BaseTransferRegressor
-from sktransfer.estimators._text_input import TextInput
 from sktransfer.estimators.text_encoder import TransferTextEncoder
+from sktransfer.modalities.text.options import TextOptions
 
 __all__ = ["TransferTextRegressor"]
 
 
 @with_parameters
-class TransferTextRegressor(TextInput, BaseTransferRegressor):
+class TransferTextRegressor(TextOptions, BaseTransferRegressor):
     """Predict numbers from texts with a pretrained encoder.
 
     The target is standardised inside, and predictions are in the caller's units. With
@@ -78,15 +78,6 @@ class TransferTextRegressor(TextInput, BaseTransferRegressor):
     scoring : str, callable or None, default=None
         What `early_stopping` scores by, as scikit-learn names it. None is R2. A callable, as
         `sklearn.metrics.make_scorer` makes it, is given targets and predictions, and no texts.
-    max_length : int or None, default=None
-        Length of the longest text that is read whole, in tokens; see `long_text` for longer ones.
-        None leaves it to the backbone.
-    long_text : {"truncate", "head_tail", "window_mean", "window_max"}, default="truncate"
-        What is read of a longer text: its beginning; its beginning and end; or all of it, in
-        windows of `max_length` tokens whose features are averaged, or maximised.
-    stride : int or None, default=None
-        Number of tokens from the beginning of a window to that of the next. With None, windows do
-        not overlap.
     precision : {"auto", "bf16", "fp32"}, default="auto"
         The number format that the encoder runs in. ``"auto"`` is bf16 where the hardware has it,
         and fp32 elsewhere. Weights are always kept and updated in fp32. In bf16, results may differ
@@ -108,6 +99,15 @@ class TransferTextRegressor(TextInput, BaseTransferRegressor):
     callbacks : list, tuple or None, default=None
         Callbacks of skorch, which are copied and never changed, or functions that return one, for
         those that cannot be copied: ``[lambda: TensorBoard(SummaryWriter("runs"))]``.
+    max_length : int or None, default=None
+        Length of the longest text that is read whole, in tokens; see `long_text` for longer ones.
+        None leaves it to the backbone.
+    long_text : {"truncate", "head_tail", "window_mean", "window_max"}, default="truncate"
+        What is read of a longer text: its beginning; its beginning and end; or all of it, in
+        windows of `max_length` tokens whose features are averaged, or maximised.
+    stride : int or None, default=None
+        Number of tokens from the beginning of a window to that of the next. With None, windows do
+        not overlap.
 
     Attributes
     ----------

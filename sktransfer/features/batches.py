@@ -9,8 +9,6 @@ import numpy as np
 
 # What the padded rows of a batch may cost together, so that a few long ones do not fill the memory.
 _BUDGET = 64 * 512
-# With gradients a row costs a hundred times the memory.
-_TRAINING_BUDGET = 16 * 512
 
 # Rows are sorted by length within this many batches: nearly no padding, and still a shuffle.
 POOL = 50
@@ -82,34 +80,3 @@ def shuffled_batches(
         pool = pool[np.argsort([len(rows[i]) for i in pool], kind="stable")]
         batches += [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
     return [batches[i] for i in rng.permutation(len(batches))]
-
-
-def inference_budget(encoder: Any) -> int:
-    """Say what the padded rows of a batch of inference may cost together.
-
-    Parameters
-    ----------
-    encoder : Encoder
-        Is asked, if it offers ``budget``.
-
-    Returns
-    -------
-    budget : int
-    """
-    return encoder.budget() if hasattr(encoder, "budget") else _BUDGET
-
-
-def training_budget(encoder: Any) -> int:
-    """Say what the padded rows may cost for which gradients are computed together.
-
-    Parameters
-    ----------
-    encoder : Encoder
-        Is asked, if it offers ``training_budget``.
-
-    Returns
-    -------
-    budget : int
-        What exceeds it is computed in parts, whose gradients are added up.
-    """
-    return encoder.training_budget() if hasattr(encoder, "training_budget") else _TRAINING_BUDGET

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from sktransfer._compat.torch import reason_of_compile_error
+
 
 @contextlib.contextmanager
 def compiled(module: Any) -> Iterator[None]:
@@ -29,8 +31,10 @@ def compiled(module: Any) -> Iterator[None]:
     module.forward = fast = torch.compile(module.forward, dynamic=True)
     try:
         yield
-    except torch._dynamo.exc.BackendCompilerFailed as error:
-        cause = str(error.inner_exception).strip().partition("\n")[0]
+    except Exception as error:
+        cause = reason_of_compile_error(error)
+        if cause is None:
+            raise
         raise RuntimeError(
             f"compile=True failed: {cause}. A CPU needs a C++ compiler such as g++; compile=False "
             "needs none."

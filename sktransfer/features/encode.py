@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from sktransfer.features.batches import inference_budget, sorted_batches
+from sktransfer.contracts import Encoder
+from sktransfer.features.batches import sorted_batches
 from sktransfer.features.compiled import compiled
 from sktransfer.features.corpus import CorpusStore
 from sktransfer.features.precision import autocast, copy_in_bf16
 from sktransfer.features.prefetch import prefetch
 from sktransfer.features.store import FeatureStore, store_keys
-from sktransfer.plugins import Encoder
-from sktransfer.plugins.versions import version_of
 
 _BATCH_SIZE = 64
-_CHUNK = 4096
+CHUNK = 4096
 # Rows from which a copy of the encoder in half precision is faster than casting as it runs.
 _WORTH_A_COPY = 256
 # Tokens, or what else rows cost, below which casting the weights takes longer than it saves.
@@ -64,7 +63,7 @@ def encode_rows(
     device = next(encoder.module.parameters()).device.type
     if precision == "bf16" and device == "cpu" and sum(map(len, rows)) < _WORTH_CASTING:
         precision = "fp32"
-    batches = sorted_batches(rows, _BATCH_SIZE, inference_budget(encoder))
+    batches = sorted_batches(rows, _BATCH_SIZE, encoder.budget())
     features = torch.empty((len(rows), encoder.dim), dtype=torch.float32)
     as_told = compiled(encoder.module) if compile else nullcontext()
     with torch.inference_mode(), autocast(precision, device), as_told:
@@ -74,6 +73,38 @@ def encode_rows(
             states = encoder.forward(inputs)
             features[torch.from_numpy(batch)] = states.float().cpu()
     return features
+
+
+def encode_states(encoder: Encoder, rows: Sequence[Any], precision: str) -> list[torch.Tensor]:
+    """Compute the last states of prepared rows, without gradients and without dropout.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Its module is left in evaluation mode.
+    rows : sequence of n rows
+        What ``encoder.prepare`` returned.
+    precision : {"bf16", "fp32"}
+        In which the encoder runs.
+
+    Returns
+    -------
+    states : list of n torch.Tensor of shape (length, dim)
+        float32, on the CPU, without padding.
+    """
+    encoder.module.eval()
+    device = next(encoder.module.parameters()).device.type
+    states: list[Any] = [None] * len(rows)
+    with torch.inference_mode(), autocast(precision, device):
+        for batch, inputs in prefetch(
+            lambda batch: encoder.collate([rows[i] for i in batch]),
+            sorted_batches(rows, _BATCH_SIZE, encoder.budget()),
+            encoder,
+        ):
+            hidden, mask = encoder.states(inputs)
+            for i, row, there in zip(batch, hidden.float().cpu(), mask.bool().cpu(), strict=True):
+                states[i] = row[there].clone()
+    return states
 
 
 def encode(
@@ -188,8 +219,8 @@ def encode_chunks(
         rows = encoder.prepare(X)
         return encode_rows(encoder, rows, precision, in_bf16=in_bf16, compile=compile)
 
-    for start in range(0, len(distinct), _CHUNK):
-        chunk = list(distinct[start : start + _CHUNK])
+    for start in range(0, len(distinct), CHUNK):
+        chunk = list(distinct[start : start + CHUNK])
         if store is None:
             yield compute(chunk)
         else:
@@ -199,10 +230,7 @@ def encode_chunks(
 
 def _named(encoder: Encoder, identity: str, precision: str) -> str:
     """Name what features depend on beside inputs and our own version."""
-    package = type(encoder).__module__.partition(".")[0]
-    # Another version of a plugin may read the same inputs in another way.
-    own = "" if package in ("sktransfer", "__main__") else version_of(package)
-    return f"{identity}|{precision}|{own}"
+    return f"{identity}|{precision}|{encoder.code_version()}"
 
 
 def _looked_up(

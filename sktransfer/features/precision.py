@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from sktransfer._compat.torch import cpu_has_bf16
 from sktransfer._warnings import warn_user
 
 # What rounding to bfloat16 leaves of the cosine with single precision, by far.
@@ -71,11 +72,11 @@ def copy_in_bf16(encoder: Any, rows: Sequence[Any]) -> Any:
         None where it offers no copy; also, with a warning, where the architecture does not compute
         in bfloat16 as a whole, or not as it should. Autocast runs it all the same.
     """
-    if not hasattr(encoder, "in_bf16"):
-        return None
     few = sorted(rows, key=len)[:2]
     try:
         copy = encoder.in_bf16()
+        if copy is None:
+            return None
         with torch.inference_mode():
             batch = encoder.collate(few)
             wanted, found = encoder.forward(batch).float(), copy.forward(batch).float()
@@ -97,6 +98,5 @@ def _has_bf16(kind: str) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if kind == "cpu":
         capability = torch.backends.cpu.get_cpu_capability()
-        has = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-        return capability.startswith("AVX512") and bool(has() or torch.cpu._is_amx_tile_supported())
+        return capability.startswith("AVX512") and cpu_has_bf16()
     return False

@@ -23,7 +23,7 @@ def prefetch(
     items : iterable
         Arguments of the function.
     encoder : Encoder
-        Says by ``reads_in_collate`` whether the function takes long. Otherwise, and where torch may
+        Says by ``slow_collate`` whether the function takes long. Otherwise, and where torch may
         use one thread alone, nothing is prefetched.
 
     Yields
@@ -31,7 +31,7 @@ def prefetch(
     item, made : object
         In the order of the items.
     """
-    if not getattr(encoder, "reads_in_collate", False) or torch.get_num_threads() < 2:
+    if not encoder.slow_collate or torch.get_num_threads() < 2:
         for item in items:
             yield item, make(item)
         return

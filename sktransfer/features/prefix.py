@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from sktransfer.features.batches import inference_budget, sorted_batches
+from sktransfer.contracts import Encoder
+from sktransfer.features.batches import sorted_batches
 from sktransfer.features.precision import autocast
 from sktransfer.features.prefetch import prefetch
-from sktransfer.plugins import Encoder
 
 _BATCH_SIZE = 64
 # Activations of more than this are computed anew in each epoch instead.
@@ -18,20 +19,28 @@ _MAX_BYTES = 4 * 2**30
 _TOLERANCE = 1e-4
 
 
-class StateRow(dict):
-    """The state of one row: name to tensor, without padding."""
+@dataclass(slots=True)
+class StateRow:
+    """The state of one row before a block.
 
-    def __init__(self, values: dict[str, torch.Tensor], length: int) -> None:
-        super().__init__(values)
-        self._length = length
+    Attributes
+    ----------
+    values : dict of str to torch.Tensor
+        By name, without padding.
+    length : int
+        What the row costs, as the row that it was computed from.
+    """
+
+    values: dict[str, torch.Tensor]
+    length: int
 
     def __len__(self) -> int:
-        return self._length
+        return self.length
 
     @property
     def nbytes(self) -> int:
         """Memory of its tensors, in bytes."""
-        return sum(value.nbytes for value in self.values())
+        return sum(value.nbytes for value in self.values.values())
 
 
 def why_not_split(encoder: Encoder, rows: Sequence[Any], block: str, n_views: int = 1) -> str:
@@ -54,7 +63,7 @@ def why_not_split(encoder: Encoder, rows: Sequence[Any], block: str, n_views: in
     """
     if block == next(iter(encoder.blocks)):
         return "the lowest block trains"
-    if not hasattr(encoder, "forward_until"):
+    if not encoder.can_split:
         return "the encoder cannot be split"
     encoder.module.eval()
     # The longest, too: one of several windows cannot be stopped half-way.
@@ -65,7 +74,7 @@ def why_not_split(encoder: Encoder, rows: Sequence[Any], block: str, n_views: in
         with torch.inference_mode():
             whole = encoder.forward(batch)
             state = encoder.forward_until(batch, block)
-            split = encoder.forward_from(state, block)  # type: ignore[attr-defined]
+            split = encoder.forward_from(state, block)
     except (NotImplementedError, RuntimeError, TypeError, ValueError) as error:
         return f"the encoder cannot be split before {block} ({error})"
     # An architecture may pass more from layer to layer than states; the numbers tell.
@@ -101,14 +110,14 @@ def prefix_rows(
     """
     encoder.module.eval()
     device = next(encoder.module.parameters()).device.type
-    padded = encoder.padded_states  # type: ignore[attr-defined]
+    padded = encoder.padded_states
     states: list[Any] = [None] * len(rows)
     with torch.no_grad(), autocast(precision, device):
-        batches = sorted_batches(rows, _BATCH_SIZE, inference_budget(encoder))
+        batches = sorted_batches(rows, _BATCH_SIZE, encoder.budget())
         for batch, inputs in prefetch(
             lambda batch: encoder.collate([rows[i] for i in batch]), batches, encoder
         ):
-            state = encoder.forward_until(inputs, block)  # type: ignore[attr-defined]
+            state = encoder.forward_until(inputs, block)
             for j, i in enumerate(batch):
                 n = len(rows[i])
                 states[i] = StateRow(
@@ -132,11 +141,11 @@ def collate_states(encoder: Encoder, rows: Sequence[StateRow]) -> dict[str, torc
     state : dict of str to torch.Tensor
         As ``encoder.forward_until`` returns it.
     """
-    padded = encoder.padded_states  # type: ignore[attr-defined]
+    padded = encoder.padded_states
     pad = torch.nn.utils.rnn.pad_sequence
     return {
-        name: pad([row[name] for row in rows], batch_first=True)
+        name: pad([row.values[name] for row in rows], batch_first=True)
         if name in padded
-        else torch.stack([row[name] for row in rows])
-        for name in rows[0]
+        else torch.stack([row.values[name] for row in rows])
+        for name in rows[0].values
     }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from sktransfer.contracts import Decision, FreezeStrategy
 from sktransfer.freezing.strategies import Frozen, Full, LinearProbeFineTune
-from sktransfer.plugins import Decision, FreezeStrategy
 
 __all__ = ["Auto"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sktransfer.plugins import FreezeStrategy
+from sktransfer.contracts import FreezeStrategy
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

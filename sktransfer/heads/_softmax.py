@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sktransfer.plugins import Head
+from sktransfer.contracts import Head
 
 if TYPE_CHECKING:
     import torch

@@ -8,11 +8,11 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
 
+from sktransfer._compat.sklearn import Interval, StrOptions
+from sktransfer.contracts import Plugin
 from sktransfer.images.decode import import_pillow
 from sktransfer.images.image import View
-from sktransfer.plugins import Plugin
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

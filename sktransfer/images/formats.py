@@ -7,7 +7,15 @@ import re
 import sys
 from typing import Any
 
-__all__ = ["is_of_image", "is_read", "is_url", "names_of_read", "packages_of_added", "suffix_of"]
+__all__ = [
+    "is_of_image",
+    "is_read",
+    "is_url",
+    "names_of_read",
+    "packages_of_added",
+    "suffix_of",
+    "suffixes_of_read",
+]
 
 # Pillow would hand PostScript over to another program, and has readers that hardly anybody looks
 # at. These are what cameras, browsers and scanners write; by Pillow's names, in the order in which
@@ -42,6 +50,11 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]+://|(https?|ftp|s3|gs):/|data:[\w/+.-]*[;,]
 def names_of_read() -> list[str]:
     """Name the formats that are decoded, as Pillow does, in the order in which they are tried."""
     return [*_READ, *_registered()]
+
+
+def suffixes_of_read() -> frozenset[str]:
+    """Give the suffixes of formats that are decoded, or can be registered with Pillow."""
+    return frozenset(_SUFFIXES)
 
 
 def suffix_of(name: str | os.PathLike[str]) -> str:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sktransfer.contracts.versions import version_of
 from sktransfer.images.decode import from_array, from_file, from_image, reduced
 from sktransfer.images.formats import packages_of_added
-from sktransfer.plugins.versions import version_of
 
 if TYPE_CHECKING:
     from sktransfer.images.augmentation import ImageAugmentation

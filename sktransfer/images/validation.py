@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from sktransfer.contracts import Inputs
+from sktransfer.contracts.validation import is_missing
 from sktransfer.images.decode import import_pillow
 from sktransfer.images.formats import is_url, packages_of_added
 from sktransfer.images.image import Picture
-from sktransfer.plugins.validation import is_missing
 
-__all__ = ["Pictures", "check_pictures", "unreadable"]
+__all__ = ["check_pictures", "unreadable"]
 
 _EXPECTED = (
     "a list, Series or one-column frame of paths, Pillow images or arrays, or an array of shape "
@@ -25,21 +26,7 @@ _READ: set[Hashable] = set()
 _MOST = 2**18
 
 
-class Pictures(list):
-    """Images, and which of them cannot be decoded.
-
-    Attributes
-    ----------
-    bad : dict of int to str
-        Position of each image that is left out, and why.
-    """
-
-    def __init__(self, pictures: Iterable[Picture]) -> None:
-        super().__init__(pictures)
-        self.bad: dict[int, str] = {}
-
-
-def check_pictures(X: Any, *, start: int = 0, advice: str = "") -> Pictures:
+def check_pictures(X: Any, *, start: int = 0, advice: str = "") -> Inputs:
     """Validate images; nothing is decoded.
 
     Parameters
@@ -55,7 +42,7 @@ def check_pictures(X: Any, *, start: int = 0, advice: str = "") -> Pictures:
 
     Returns
     -------
-    pictures : Pictures of n Picture
+    pictures : Inputs of n Picture
 
     Raises
     ------
@@ -71,10 +58,10 @@ def check_pictures(X: Any, *, start: int = 0, advice: str = "") -> Pictures:
     >>> [picture.decoded().shape for picture in check_pictures(np.zeros((2, 5, 7)))]
     [(5, 7, 3), (5, 7, 3)]
     """
-    pictures = Pictures(_picture(x, i, advice) for i, x in enumerate(_listed(X), start=start))
+    pictures = [_picture(x, i, advice) for i, x in enumerate(_listed(X), start=start)]
     if not pictures:
         raise ValueError("X is empty: found 0 images while a minimum of 1 is required.")
-    return pictures
+    return Inputs(pictures)
 
 
 def _picture(value: Any, i: int, advice: str) -> Picture:

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from sktransfer.images.augmentation import ImageAugmentation
-from sktransfer.plugins import Plugin
-from sktransfer.plugins.catalogue import installation
-from sktransfer.plugins.registry import ENTRY_POINT_GROUPS, available, find
+from sktransfer.contracts import Plugin
+from sktransfer.contracts.catalogue import installation
+from sktransfer.contracts.registry import ENTRY_POINT_GROUPS, available, find
 
 
 class NotInstalledError(ValueError):
@@ -110,14 +109,12 @@ def _decode(value: Any) -> Any:
         return array
     if kind == "plugin":
         return _decode_plugin(value)
-    if kind == "augmentation":
-        return ImageAugmentation(**{str(k): _decode(v) for k, v in value["params"].items()})
+    if kind == "augmentation":  # as the first format wrote them
+        return _decode_plugin({"kind": "augmentation", "name": "image", "params": value["params"]})
     raise ValueError(f"The manifest has a value of an unknown kind: {kind!r}.")
 
 
 def _encode_plugin(plugin: Plugin) -> dict[str, Any]:
-    if type(plugin) is ImageAugmentation:
-        return {"$": "augmentation", "params": _encoded_params(plugin)}
     for info in available():
         # Only packages that the class can come from are imported: others may be broken or slow.
         target = info.target if isinstance(info.target, str) else ""
@@ -127,7 +124,7 @@ def _encode_plugin(plugin: Plugin) -> dict[str, Any]:
             cls.__module__.partition(".")[0],
         ):
             continue
-        if type(info.load()) is cls:
+        if info.kind != "estimator" and type(info.load()) is cls:
             named = {"$": "plugin", "kind": info.kind, "name": info.name}
             return {**named, "params": _encoded_params(plugin)}
     raise TypeError(

@@ -13,19 +13,20 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from sktransfer.contracts import EncoderWrapper
 from sktransfer.features.encode import encode, encode_chunks
 from sktransfer.training.module import TransferModule
 
 if TYPE_CHECKING:
+    from sktransfer.contracts import Encoder
     from sktransfer.features.store import FeatureStore
-    from sktransfer.plugins import Encoder
 
 # What rounding may move an output by, relative to the largest.
 _TOLERANCE = 1e-4
@@ -131,8 +132,47 @@ def with_onnx(estimator: Any, path: str | os.PathLike[str]) -> Any:
     return served
 
 
+class _OnnxEncoder(EncoderWrapper):
+    """An encoder whose vectors an ONNX file computes: outputs of the head, or features.
+
+    Parameters
+    ----------
+    inner : Encoder
+        Prepares and collates inputs.
+    session : onnxruntime.InferenceSession
+        Computes the vectors.
+    """
+
+    def __init__(self, inner: Encoder, session: Any) -> None:
+        super().__init__(inner)
+        self.dim = int(session.get_outputs()[0].shape[1])
+        self._session = session
+        self._shapes = {entry.name: entry.shape for entry in session.get_inputs()}
+
+    def states(self, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Give the vectors as the only state of each row."""
+        vectors = self.forward(batch)
+        return vectors.unsqueeze(1), vectors.new_ones(len(vectors), 1)
+
+    def pool(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Give the only state of each row."""
+        return hidden[:, 0]
+
+    def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Run the file on a batch."""
+        inputs = {}
+        for name, shape in self._shapes.items():
+            value = batch[name].cpu().numpy()
+            if value.ndim < len(shape):
+                # Texts of one window come without the axis of windows, and padded to the longest.
+                room = [(0, 0), (0, shape[2] - value.shape[1])]
+                value = np.pad(value, room)[:, None]
+            inputs[name] = value
+        return torch.from_numpy(self._session.run(None, inputs)[0])
+
+
 class OnnxModule:
-    """Stands where a `TransferModule` stands for predictions, as an encoder of outputs.
+    """Stands where a `TransferModule` stands for predictions.
 
     Parameters
     ----------
@@ -151,48 +191,33 @@ class OnnxModule:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         try:
-            self._session = onnxruntime.InferenceSession(
+            session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime's own, of a dozen kinds
             raise ValueError(f"{path} is no ONNX model that onnxruntime reads: {error}") from error
-        self.encoder = module.encoder
-        own = self._session.get_modelmeta().custom_metadata_map.get(_IDENTITY)
-        if own != _identity(module):
+        exported = session.get_modelmeta().custom_metadata_map.get(_IDENTITY)
+        if exported != _identity(module):
             raise ValueError(
                 f"{path} was exported from another model, or before this one was trained on: "
                 "export it again with estimator.export_onnx(path)."
             )
-        self.module = module.body  # says on which device batches are
-        self.dim = int(self._session.get_outputs()[0].shape[1])
-        self._shapes = {entry.name: entry.shape for entry in self._session.get_inputs()}
-        self.prepare, self.collate = self.encoder.prepare, self.encoder.collate
-
-    def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Compute the outputs of a batch, as an encoder computes features."""
-        inputs = {}
-        for name, shape in self._shapes.items():
-            value = batch[name].cpu().numpy()
-            if value.ndim < len(shape):
-                # Texts of one window come without the axis of windows, and padded to the longest.
-                room = [(0, 0), (0, shape[2] - value.shape[1])]
-                value = np.pad(value, room)[:, None]
-            inputs[name] = value
-        return torch.from_numpy(self._session.run(None, inputs)[0])
+        self.encoder = module.encoder
+        self._served = _OnnxEncoder(module.encoder, session)
 
     def map_outputs(
         self,
         X: Sequence[Any],
-        function: Callable[[torch.Tensor], Any],
+        function: Callable[[torch.Tensor, Sequence[int]], Any],
         store: FeatureStore | None = None,
     ) -> list[Any]:
         """Apply a function to outputs, as `TransferModule.map_outputs` does; no store is needed."""
-        chunks = encode_chunks(cast("Encoder", self), X, "fp32")
-        return [function(outputs.double()) for outputs in chunks]
+        chunks = encode_chunks(self._served, X, "fp32")
+        return [function(outputs.double(), ()) for outputs in chunks]
 
     def features(self, X: Sequence[Any], store: FeatureStore | None = None) -> torch.Tensor:
         """Compute features, where the model has no head."""
-        return encode(cast("Encoder", self), X, "fp32")
+        return encode(self._served, X, "fp32")
 
 
 class _OnnxNet:
@@ -253,7 +278,7 @@ def _compare(found: OnnxModule, module: TransferModule, examples: Sequence[Any])
     for some in (examples[:1], examples[1:3], examples):
         with torch.inference_mode():
             wanted = module(module.encoder.collate(module.encoder.prepare(some)))
-        own = torch.cat(found.map_outputs(some, lambda outputs: outputs))
+        own = torch.cat(found.map_outputs(some, lambda outputs, lengths: outputs))
         error = float((own - wanted).abs().max())
         size = max(1.0, float(wanted.abs().max()))
         if not error <= _TOLERANCE * size:

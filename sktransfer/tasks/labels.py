@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from sktransfer.plugins.validation import is_missing
+from sktransfer.contracts.validation import is_missing
 
 
 def check_labels(y: Any) -> np.ndarray:

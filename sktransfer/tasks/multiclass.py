@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
-from sktransfer.plugins import Head, Task
+from sktransfer.contracts import Head, Task
 from sktransfer.tasks.calibration import best_temperature
 from sktransfer.tasks.labels import to_codes
 

@@ -12,7 +12,7 @@ from sklearn.utils import check_array
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import type_of_target
 
-from sktransfer.plugins import Head, Task
+from sktransfer.contracts import Head, Task
 from sktransfer.tasks.calibration import best_temperature, best_thresholds
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
-from sktransfer.plugins import Head, Task
+from sktransfer.contracts import Head, Task
 
 if TYPE_CHECKING:
     import torch

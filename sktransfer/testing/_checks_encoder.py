@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from sktransfer.plugins import Backbone
 from sktransfer.testing._encoders import (
@@ -218,20 +217,42 @@ def check_odd_texts(plugin: Backbone) -> None:
         )
 
 
-def check_forward_can_be_split(plugin: Backbone) -> None:
-    """Check that ``forward_until`` and ``forward_from`` together equal ``forward``, if offered."""
+def check_features_are_pooled_states(plugin: Backbone) -> None:
+    """Check that ``forward`` gives what ``pool`` makes of ``states``."""
     import torch
 
-    encoder: Any = load(plugin)
-    offered = [name for name in ("forward_until", "forward_from") if hasattr(encoder, name)]
-    if not offered:
-        return
+    encoder = load(plugin)
+    encoder.module.eval()
+    rows = encoder.prepare(samples(plugin))
+    with torch.no_grad():
+        hidden, mask = encoder.states(encoder.collate(rows))
+        pooled = encoder.pool(hidden, mask)
+        whole = encoder.forward(encoder.collate(rows))
     expect(
-        len(offered) == 2,
-        got=f"{offered[0]} alone",
-        expected="both or none of forward_until and forward_from",
-        change="Add the other one.",
+        hidden.ndim == 3
+        and hidden.shape[::2] == (len(rows), encoder.dim)
+        and mask.shape == hidden.shape[:2]
+        and bool((mask != 0).any(dim=1).all()),
+        got=f"states of shape {tuple(hidden.shape)} with a mask of shape {tuple(mask.shape)}",
+        expected=f"({len(rows)}, length, {encoder.dim}) and ({len(rows)}, length), with a state in "
+        "each row",
+        change="Return the last hidden states and where they are no padding.",
     )
+    expect(
+        close(pooled, whole),
+        got="other features from forward than from pool(*states(batch))",
+        expected="the same",
+        change="Leave forward as it is inherited, or let it compute the same.",
+    )
+
+
+def check_forward_can_be_split(plugin: Backbone) -> None:
+    """Check that ``forward_until`` and ``states_from`` together equal ``states``, if offered."""
+    import torch
+
+    encoder = load(plugin)
+    if not encoder.can_split:
+        return
     names = list(encoder.blocks)
     for i, block in enumerate(names):
         encoder = load(plugin)
@@ -243,12 +264,19 @@ def check_forward_can_be_split(plugin: Backbone) -> None:
             parameters = dict(encoder.module.named_parameters())
             for name in [name for each in names[i:] for name in encoder.blocks[each]]:
                 parameters[name].add_(0.01 * noise(parameters[name], seed=i))
-            split, whole = encoder.forward_from(state, block), encoder.forward(batch)
+            try:
+                split = encoder.forward_from(state, block)
+            except NotImplementedError as error:
+                raise AssertionError(
+                    f"got {error} from forward_from; expected features, since can_split is True. "
+                    "Write states_from as well, or set can_split = False."
+                ) from error
+            whole = encoder.forward(batch)
         expect(
             split.shape == whole.shape and close(split, whole),
             got=f"other features from forward_from(forward_until(batch, {block!r}), {block!r})",
             expected="those of forward, also after this block and those above have trained",
-            change="Stop before the block in forward_until, and start with it in forward_from.",
+            change="Stop before the block in forward_until, and start with it in states_from.",
         )
 
 
@@ -262,5 +290,6 @@ CHECKS = (
     check_gradients_reach_every_block,
     check_state_dict_holds_all,
     check_odd_texts,
+    check_features_are_pooled_states,
     check_forward_can_be_split,
 )

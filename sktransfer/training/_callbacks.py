@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 
-from sktransfer.plugins import FreezeStrategy
+from sktransfer.contracts import FreezeStrategy
 from sktransfer.training.errors import TrainingDivergedError, is_sane
 from sktransfer.training.module import TransferModule
 from sktransfer.training.schedule import TrainingSchedule
@@ -38,7 +38,7 @@ def parameters_to_open(
         for block, names in module.encoder.blocks.items()
         if block in blocks
         for name in names
-        if strategy.trains_parameter(name)
+        if strategy.trains_parameter(name) and name not in module.encoder.never_train
     ]
 
 

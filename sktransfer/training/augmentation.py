@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sktransfer.plugins import Encoder
+from sktransfer.contracts import Encoder
 from sktransfer.training.batch import TrainingRows
 
 __all__ = ["Variation", "augment_online", "fixed_views", "sample_cached_views", "views"]

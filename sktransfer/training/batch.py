@@ -11,14 +11,13 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from sktransfer.contracts import Forward
 from sktransfer.features.batches import (
     POOL,
     shuffled_batches,
     sorted_batches,
-    training_budget,
 )
 from sktransfer.features.prefetch import prefetch
-from sktransfer.plugins import Forward
 
 __all__ = ["Batch", "Batches", "Mix", "TrainingRows"]
 
@@ -33,7 +32,8 @@ class TrainingRows(Dataset):
         What ``encoder.prepare`` returned, or the state of each row before the lowest block that
         trains.
     values : ndarray of shape (n,) or (n, n_outputs)
-        Targets as the task codes them. Rows without a label hold zeros.
+        Targets as the task codes them. Rows without a label hold zeros. Where each state of a row
+        has a target, an object array of n arrays.
     weights : ndarray of float64 of shape (n,)
         With mean 1 over the labelled rows; 0 for the others.
     total_weight : float
@@ -86,6 +86,10 @@ class TrainingRows(Dataset):
         """Select the rows that have a label."""
         known = np.flatnonzero(self.weights)
         return self if len(known) == len(self) else self.take(known)
+
+    def flat(self) -> tuple[np.ndarray, np.ndarray]:
+        """Give values and weights of all rows one after the other, as the head's outputs stand."""
+        return flatten(self.values, self.weights)
 
     @property
     def target_rows(self) -> np.ndarray:
@@ -148,6 +152,11 @@ class Batch:
 
     def forward(self, features: torch.Tensor, outputs: torch.Tensor) -> Forward:
         """Put together what a model computed of this batch, and what is known of its rows."""
+        if len(outputs) != len(self.values):
+            raise ValueError(
+                f"The encoder gives {len(outputs)} states for {len(self.values)} targets: a task "
+                "with a target for each state needs an encoder with as many states."
+            )
         labelled = self.weights > 0
         domains = torch.zeros_like(labelled, dtype=torch.int64)
         return Forward(
@@ -245,7 +254,7 @@ class Batches:
             rows = [data.rows[i] for i in index]
         cut = []
         if self.rng is not None:
-            cut = sorted_batches(rows, len(rows), training_budget(module.encoder))
+            cut = sorted_batches(rows, len(rows), module.encoder.training_budget())
         if len(cut) > 1:
             index = np.concatenate([index[part] for part in cut])
             inputs = [module.collate([rows[i] for i in part]) for part in cut]
@@ -255,18 +264,40 @@ class Batches:
         if self.rng is not None and data.mixup > 0:
             sides = data.target_rows[index]
             inputs, mix = mix_rows(inputs, sides, data.mixup, self.rng)
-        weights = data.weights[index]
         device = module.device
+        values, weights = flatten(data.values[index], data.weights[index])
+        domains = None
+        if data.domains is not None:
+            domains = flatten(data.values[index], data.domains[index])[1]
         return Batch(
             inputs,
-            values=torch.as_tensor(data.values[index], device=device),
+            values=torch.as_tensor(values, device=device),
             weights=torch.as_tensor(weights, dtype=torch.float32, device=device),
             n_labelled=int(np.count_nonzero(weights)),
-            domains=None
-            if data.domains is None
-            else torch.as_tensor(data.domains[index], device=device),
+            domains=None if domains is None else torch.as_tensor(domains, device=device),
             mix=mix,
         )
+
+
+def flatten(values: np.ndarray, of_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Put the values of rows one after the other, where rows have several.
+
+    Parameters
+    ----------
+    values : ndarray of n values
+        Of any lengths where it holds objects.
+    of_rows : ndarray of shape (n,)
+        What belongs to each row, such as its weight.
+
+    Returns
+    -------
+    values : ndarray
+    of_values : ndarray
+        What belongs to the row of each value.
+    """
+    if values.dtype != object:
+        return values, of_rows
+    return np.concatenate(list(values)), np.repeat(of_rows, [len(value) for value in values])
 
 
 def mix_rows(

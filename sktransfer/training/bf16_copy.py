@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
 
 import torch
 from torch import nn
 
-from sktransfer.plugins import Encoder
+from sktransfer._compat.torch import add_all, copy_all
+from sktransfer.contracts import Encoder
 from sktransfer.training.module import TransferModule
 
 
@@ -26,7 +26,9 @@ class HalfCopy:
     """
 
     def __init__(self, encoder: Encoder) -> None:
-        self.encoder: Any = encoder.in_bf16()  # type: ignore[attr-defined]
+        half = encoder.in_bf16()
+        assert half is not None
+        self.encoder: Encoder = half
         if next(encoder.module.parameters()).device.type == "cpu":
             _speed_up_dropout(self.encoder.module)
         self._masters = dict(encoder.module.named_parameters())
@@ -63,16 +65,16 @@ class HalfCopy:
                 more.append(gradient.float())
             self._copies[name].grad = None
         if new:
-            torch._foreach_copy_([a for a, _ in new], [b for _, b in new])
+            copy_all([a for a, _ in new], [b for _, b in new])
         if old:
-            torch._foreach_add_(old, more)
+            add_all(old, more)
 
     def follow(self) -> None:
         """Take over the weights of the original."""
         if not self._names:
             return
         with torch.no_grad():
-            torch._foreach_copy_(
+            copy_all(
                 [self._copies[name] for name in self._names],
                 [self._masters[name] for name in self._names],
             )

@@ -33,7 +33,7 @@ def only_entries(
         All that will be computed inside, held-out ones included.
     """
     encoder: Any = module.encoder
-    table = encoder.table() if hasattr(encoder, "table") else None
+    table = encoder.table()
     own = {id(value): name for name, value in module.body.named_parameters()}
     if table is None or own.get(id(table.weight)) not in names:
         yield

@@ -88,6 +88,8 @@ class FrozenPrefix:
         seen = rows
         if self.variation is not None:
             seen = fixed_views(rows, self.variation, self.module.encoder, self.seed)
+        if self.module.of_states:
+            return seen, torch.cat(self.module.state_features(seen.rows))
         if self.store is None:
             features = encode_rows(
                 self.module.encoder,
@@ -118,8 +120,10 @@ class FrozenPrefix:
         -------
         norm : float
         """
-        if schedule.blocks or self.store is None:
-            few = rows.rows[:_SAMPLE]
+        few = rows.rows[:_SAMPLE]
+        if self.module.of_states:
+            features = torch.cat(self.module.state_features(few))
+        elif schedule.blocks or self.store is None:
             features = encode_rows(self.module.encoder, few, self.module.precision)
         else:
             features = self.module.features(rows.inputs[:_SAMPLE], self.store)
@@ -163,6 +167,9 @@ class FrozenPrefix:
         """Compute the whole encoder, so that only the head is left."""
 
         def compute(inputs: Sequence[Any], recur: bool = True) -> list[StateRow]:
+            if self.module.of_states:
+                states = self.module.state_features(self.module.encoder.prepare(inputs))
+                return [StateRow({FEATURES: row}, len(row)) for row in states]
             features = self.module.features(inputs, self.store if recur else None)
             return [StateRow({FEATURES: row}, 1) for row in features]
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sktransfer.plugins import Backbone, Encoder, Head, LabelChange, Task
+from sktransfer.contracts import Backbone, Encoder, Head, LabelChange, Task
 from sktransfer.training.module import TransferModule
 from sktransfer.training.state import ModelState
 
@@ -122,7 +122,8 @@ def build_model(
     if head is not None and task is not None:
         built = head.build(encoder.dim, len(task.names)).to(execution.device)
         change = task.carry_over(None if initial is None else initial.task)
-    module = TransferModule(encoder, built, execution.precision)
+    of_states = task is not None and task.of_states
+    module = TransferModule(encoder, built, execution.precision, of_states)
     module.compiled = execution.compiled
     anchor = None
     if earlier is not None:
@@ -133,7 +134,7 @@ def build_model(
 
 
 def _check_same_weights(encoder: Encoder, backbone: Backbone, earlier: ModelState) -> None:
-    if encoder.fingerprint.partition("+")[0] != earlier.fingerprint.partition("+")[0]:
+    if encoder.fingerprint.weights != earlier.fingerprint.weights:
         raise ValueError(
             f"The earlier training used {earlier.backbone!r}, whose weights are not those of "
             f"{backbone!r}. Use the same backbone, or start anew with fit and without source."

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from skorch import NeuralNet
 from skorch.callbacks import EarlyStopping, PassthroughScoring, PrintLog
 
-from sktransfer.plugins import Forward, WeightChange
+from sktransfer._compat.skorch import Net
+from sktransfer.contracts import Forward, WeightChange
 from sktransfer.training.averaging import WeightAverage, averaging
 from sktransfer.training.batch import Batch, Batches, TrainingRows
 from sktransfer.training.errors import TrainingDivergedError, is_sane
@@ -28,7 +28,7 @@ from sktransfer.training.schedule import TrainingSchedule
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class TransferNet(NeuralNet):
+class TransferNet(Net):
     """Train encoder and head for one stage.
 
     Parameters
@@ -81,13 +81,12 @@ class TransferNet(NeuralNet):
         self.rng = rng
         self.average = average
 
-    @property
-    def _default_callbacks(self) -> list[tuple[str, Any]]:
-        replaced = {"print_log": PrintEpochs()}
+    def adapt_callbacks(self, callbacks: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+        """Print short lines, and note the loss of each term."""
         names = [f"train_{term.name}_loss" for term in self.terms.auxiliary]
         return [
-            *((n, PassthroughScoring(name=n, on_train=True)) for n in names),
-            *((name, replaced.get(name, c)) for name, c in super()._default_callbacks),
+            *((name, PassthroughScoring(name=name, on_train=True)) for name in names),
+            *((name, PrintEpochs() if name == "print_log" else c) for name, c in callbacks),
         ]
 
     @property

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from sktransfer._warnings import warn_user
-from sktransfer.plugins import Alignment, Forward, Head, Regulariser, Task, WeightChange
+from sktransfer.contracts import Alignment, Forward, Head, Regulariser, Task, WeightChange
 from sktransfer.training.batch import Mix
 
 __all__ = ["LossTerm", "LossTerms", "Step", "Supervised", "auxiliary_terms"]

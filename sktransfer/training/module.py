@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from sktransfer.contracts import Encoder
 from sktransfer.features.corpus import CorpusStore
-from sktransfer.features.encode import encode, encode_chunks
+from sktransfer.features.encode import CHUNK, encode, encode_chunks, encode_states
 from sktransfer.features.precision import autocast
 from sktransfer.features.prefix import collate_states
 from sktransfer.features.store import FeatureStore
-from sktransfer.plugins import Encoder
 
 if TYPE_CHECKING:
     from sktransfer.training.bf16_copy import HalfCopy
@@ -38,6 +38,9 @@ class TransferModule(nn.Module):
         From `Head.build`.
     precision : {"bf16", "fp32"}
         In which the encoder runs; the head always runs in single precision.
+    of_states : bool, default=False
+        Whether the head maps each state of an input to outputs, instead of its pooled features.
+        Features and outputs of all inputs then stand one after the other.
 
     Attributes
     ----------
@@ -62,13 +65,16 @@ class TransferModule(nn.Module):
 
     encoder: Encoder
 
-    def __init__(self, encoder: Encoder, head: nn.Module, precision: str) -> None:
+    def __init__(
+        self, encoder: Encoder, head: nn.Module, precision: str, of_states: bool = False
+    ) -> None:
         super().__init__()
         # An encoder may be a module itself, whose parameters would then have two names.
         object.__setattr__(self, "encoder", encoder)
         self.body = encoder.module
         self.head = head
         self.precision = precision
+        self.of_states = of_states
         self.trained: set[str] = set()
         self.compiled = False
         self.split_block: str | None = None
@@ -98,19 +104,24 @@ class TransferModule(nn.Module):
             features = batch[FEATURES].float().to(self.device)
             return features, self.head(features)
         with autocast(precision, self.device):
-            if self.split_block is None:
-                features = encoder.forward(batch)
-            else:
-                features = encoder.forward_from(batch, self.split_block)
+            features = self._features(encoder, batch)
         features = features.float()
         return features, self.head(features)
+
+    def _features(self, encoder: Encoder, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        block = self.split_block
+        if self.of_states:
+            states = encoder.states(batch) if block is None else encoder.states_from(batch, block)
+            return states[0][states[1].bool()]
+        return encoder.forward(batch) if block is None else encoder.forward_from(batch, block)
 
     def collate(self, rows: Sequence[Any]) -> dict[str, torch.Tensor]:
         """Put rows, or their states before ``split_block``, into one batch."""
         if self.split_block is None:
             return self.encoder.collate(rows)
         if self.split_block == HEAD:
-            return {FEATURES: torch.stack([row[FEATURES] for row in rows])}
+            features = [row.values[FEATURES] for row in rows]
+            return {FEATURES: torch.cat(features) if self.of_states else torch.stack(features)}
         return collate_states(self.encoder, rows)
 
     def set_trainable(self, names: Iterable[str]) -> None:
@@ -128,7 +139,7 @@ class TransferModule(nn.Module):
     def load_trained(self, weights: Mapping[str, torch.Tensor]) -> None:
         """Take over what an earlier stage has trained of the encoder, by name."""
         own = self.body.state_dict()
-        growing = getattr(self.encoder, "growing", ())
+        growing = self.encoder.growing
         with torch.no_grad():
             for name, value in weights.items():
                 kept = own[name][: len(value)] if name in growing else own[name]
@@ -148,14 +159,15 @@ class TransferModule(nn.Module):
             name: value
             for name, value in self.body.state_dict().items()
             # Running statistics, such as those of batch normalisation, change in training mode.
-            if name in self.trained or (self.trained and name not in parameters)
+            if name in self.trained
+            or (self.trained and name not in parameters and name not in self.encoder.never_train)
         }
 
     def identity(self) -> str:
         """Name the encoder as it is now: equal strings mean equal features."""
         changes = self.body_changes()
         if not changes:
-            return self.encoder.fingerprint
+            return str(self.encoder.fingerprint)
         digest = hashlib.blake2b(digest_size=16)
         for name, value in sorted(changes.items()):
             digest.update(name.encode())
@@ -176,6 +188,12 @@ class TransferModule(nn.Module):
                 compile=self.compiled,
             )
 
+    def state_features(self, rows: Sequence[Any]) -> list[torch.Tensor]:
+        """Compute the states of prepared rows, each of shape (length, dim), on the CPU."""
+        self.eval()
+        with self.full_table():
+            return encode_states(self.encoder, rows, self.precision)
+
     def named_body_parameters(self) -> Iterator[tuple[str, torch.Tensor]]:
         """Give the encoder's parameters, each of them whole."""
         for name, value in self.body.named_parameters():
@@ -184,7 +202,7 @@ class TransferModule(nn.Module):
     def map_outputs(
         self,
         X: Sequence[Any],
-        function: Callable[[torch.Tensor], Any],
+        function: Callable[[torch.Tensor, Sequence[int]], Any],
         store: FeatureStore | None = None,
     ) -> list[Any]:
         """Apply a function to the head's outputs, chunk by chunk, so that no features are kept.
@@ -194,7 +212,8 @@ class TransferModule(nn.Module):
         X : sequence of n hashable inputs
             All different.
         function : callable
-            Is given outputs of shape (n_chunk, n_outputs), in double precision.
+            Is given outputs of shape (n_chunk, n_outputs) in double precision, and, where the head
+            maps states, how many of them each input has.
         store : FeatureStore or None, default=None
             Where features are looked up, and kept.
 
@@ -204,6 +223,8 @@ class TransferModule(nn.Module):
             What the function returned.
         """
         self.eval()
+        if self.of_states:
+            return list(self._map_states(X, function))
         training = self.trained and any(p.requires_grad for p in self.body.parameters())
         if training and isinstance(store, CorpusStore):
             # What is being trained is in no corpus, and naming its weights takes a while.
@@ -218,7 +239,15 @@ class TransferModule(nn.Module):
             compile=self.compiled,
         )
         with self.full_table():
-            return [function(self.outputs(features)) for features in chunks]
+            return [function(self.outputs(features), ()) for features in chunks]
+
+    def _map_states(
+        self, X: Sequence[Any], function: Callable[[torch.Tensor, Sequence[int]], Any]
+    ) -> Iterator[Any]:
+        for start in range(0, len(X), CHUNK):
+            states = self.state_features(self.encoder.prepare(list(X[start : start + CHUNK])))
+            lengths = [len(each) for each in states]
+            yield function(self.outputs(torch.cat(states)), lengths)
 
     def trained_weights(self) -> dict[str, torch.Tensor]:
         """Copy what trains, the head included, by full name; `put_trained` takes it back."""

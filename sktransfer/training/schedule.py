@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sktransfer._warnings import warn_user
-from sktransfer.plugins import Backbone, FreezeStrategy, Head
+from sktransfer.contracts import Backbone, FreezeStrategy, Head
 
 
 @dataclass(frozen=True)

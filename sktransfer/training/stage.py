@@ -13,8 +13,8 @@ from skorch.callbacks import GradientNormClipping
 from torch import nn
 
 from sktransfer._warnings import warn_user
+from sktransfer.contracts import FreezeStrategy, WeightChange
 from sktransfer.features.precision import copy_in_bf16
-from sktransfer.plugins import FreezeStrategy, WeightChange
 from sktransfer.training._callbacks import (
     CheckFinite,
     EpochObserver,
@@ -198,13 +198,14 @@ class Stage:
             observer.begin()
         device = module.device
         module.head.cpu()
-        weights = torch.as_tensor(rows.weights * (rows.total_weight / rows.weights.sum()))
+        values, weights = rows.flat()
+        weights = weights * (rows.total_weight / rows.weights.sum())
         fitted = fit_to_convergence(
             self.terms.supervised,
             module.head,
             features,
-            torch.as_tensor(rows.values),
-            weights,
+            torch.as_tensor(values),
+            torch.as_tensor(weights),
             C=self.head_fit.C,
             anchor=self.head_fit.anchor,
         )
@@ -231,7 +232,7 @@ class Stage:
             self._mean_norm = self.prefix.mean_norm(self.train, self.schedule)
         names = parameters_to_open(module, self.strategy, self.schedule.blocks)
         rows = [*self.train.rows, *([] if self.valid is None else self.valid.rows)]
-        precise = bool(names) and getattr(module.encoder, "trains_in_fp32", False)
+        precise = bool(names) and module.encoder.trains_in_fp32
         usable = bool(names) and module.precision == "bf16" and not precise
         if precise and module.precision == "bf16":
             self.result.precision = "bf16 for features, fp32 for training"

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sktransfer.plugins import Backbone, Head
+from sktransfer.contracts import Backbone, Fingerprint, Head
 from sktransfer.training.module import TransferModule
 
 _WEIGHTS = ("body", "head_weights", "term_weights")
@@ -26,7 +26,7 @@ class ModelState:
         Loads the pretrained encoder again.
     backbone_seed : int
         What it was loaded with.
-    fingerprint : str
+    fingerprint : Fingerprint
         Of the encoder as loaded.
     head : Head or None
         Builds the head again; None for an encoder without one.
@@ -38,16 +38,19 @@ class ModelState:
         All of the head.
     term_weights : dict of str to torch.Tensor
         Weights of what loss terms trained beside encoder and head, for a stage that goes on.
+    of_states : bool
+        Whether the head maps each state of an input to outputs.
     """
 
     backbone: Backbone
     backbone_seed: int
-    fingerprint: str
+    fingerprint: Fingerprint
     head: Head | None
     n_outputs: int
     body: dict[str, torch.Tensor]
     head_weights: dict[str, torch.Tensor]
     term_weights: dict[str, torch.Tensor] = field(default_factory=dict)
+    of_states: bool = False
 
     @classmethod
     def of(
@@ -65,6 +68,7 @@ class ModelState:
             body={name: _copy(body[name]) for name in sorted(body)},
             head_weights=weights,
             term_weights=dict(module.term_weights),
+            of_states=module.of_states,
         )
 
     def build(self, device: str, precision: str) -> TransferModule:
@@ -94,7 +98,8 @@ class ModelState:
                 f"their fingerprint is {encoder.fingerprint}, expected {self.fingerprint}. Restore "
                 "them, or fit again. (save(path, embed_backbone=True) keeps a copy.)"
             )
-        module = TransferModule(encoder, self._build_head(encoder.dim, device), precision)
+        head = self._build_head(encoder.dim, device)
+        module = TransferModule(encoder, head, precision, self.of_states)
         module.load_trained(self.body)
         module.term_weights = dict(self.term_weights)
         return module.eval()
@@ -106,6 +111,9 @@ class ModelState:
     def __setstate__(self, state: dict[str, Any]) -> None:
         # A pickle of an earlier version has no weights of loss terms.
         unpacked = {name: _unpacked(state.get(name, {})) for name in _WEIGHTS}
+        fingerprint = state["fingerprint"]
+        if isinstance(fingerprint, str):
+            state = {**state, "fingerprint": Fingerprint.parse(fingerprint)}
         self.__dict__.update(state, **unpacked)
 
     def _build_head(self, dim: int, device: str) -> nn.Module:
@@ -202,7 +210,12 @@ class FittedNet:
         with self._lock:
             if self._module is None:
                 state = replace(
-                    self.state, head=None, n_outputs=0, head_weights={}, term_weights={}
+                    self.state,
+                    head=None,
+                    n_outputs=0,
+                    head_weights={},
+                    term_weights={},
+                    of_states=False,
                 )
                 return FittedNet(state)
             module = TransferModule(self._module.encoder, nn.Identity(), self._module.precision)

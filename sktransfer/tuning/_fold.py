@@ -1,297 +1,285 @@
-"""One fold of one trial, in whatever process it is fitted."""
+"""Folds of trials, fitted by the workers of joblib, of which some may die."""
 
 from __future__ import annotations
 
 import contextlib
 import copy
 import time
+from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.base import clone
-from sklearn.metrics._scorer import _MultimetricScorer
-from sklearn.model_selection._validation import _fit_and_score
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _check_method_params
+from sklearn.utils.parallel import Parallel, delayed
 
-from sktransfer.tuning._course import STEPS_PER_FOLD, Course
+from sktransfer._compat import sklearn as private
+from sktransfer.tuning._pruning import STEPS_PER_FOLD, PruningMonitor
+from sktransfer.tuning.space import Tunable
 
-# Attribute of an exception: the trial whose fold raised it.
+# Attribute of an exception: the number of the trial whose fold raised it.
 TRIAL_OF_ERROR = "trial_number"
+# Seconds between looks at a cluster, and until no worker is expected in place of a dead one.
+_POLL, _PATIENCE = 0.5, 60
+_DIED = (
+    "a worker process died while it was fitted, twice: perhaps for want of memory. Lower n_jobs or "
+    "the estimator's batch_size."
+)
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Rows to train on and rows to score on.
-
-    Attributes
-    ----------
-    number : int
-        Its place among the folds.
-    train, test : numpy.ndarray of int
-        Rows.
-    """
+    """A number, rows to train on, and rows to score on."""
 
     number: int
     train: np.ndarray
     test: np.ndarray
 
 
-@dataclass
-class Plan:
-    """What a fold of a trial is told.
+@dataclass(frozen=True)
+class Evaluation:
+    """What the folds of all trials have in common: data, folds, and a search with its settings."""
 
-    Attributes
-    ----------
-    fold : Fold
-        Which one.
-    params : dict of str to object
-        Of the trial.
-    so_far : float
-        Sum of the scores of folds before it.
-    n_before : int
-        How many those are; folds that are fitted at once do not know of one another.
-    course : Course or None
-        How the trial goes; None where nothing is pruned.
-    deadline : float or None
-        Seconds of the epoch (`time.time`) at which a training stops.
-    context : sklearn.callback.CallbackContext
-        The task of scikit-learn's callbacks.
-    progress : tuple of int
-        Trial and trials, for scikit-learn's messages.
-    """
+    search: Any
+    folds: list[Fold]
+    scorer: Any
+    fit_params: dict[str, Any]
+    score_params: dict[str, Any]
+
+    @property
+    def metric(self) -> str | None:
+        """Give the name of the score that is searched for; None if there is one alone."""
+        return self.search.refit if isinstance(self.search.refit, str) else None
+
+    def score_of(self, scores: Any) -> float:
+        """Pick the score that is searched for."""
+        if not isinstance(scores, dict):
+            return float(scores)
+        if self.metric not in scores:
+            raise ValueError(f"refit={self.search.refit!r} has to be one of {sorted(scores)}.")
+        return float(scores[self.metric])
+
+
+@dataclass
+class FoldJob:
+    """One fold of one trial, as it is sent to a worker."""
 
     fold: Fold
     params: dict[str, Any]
-    so_far: float
-    n_before: int
-    course: Course | None
-    deadline: float | None
-    context: Any
-    progress: tuple[int, int]
-
-    def is_late(self) -> bool:
-        """Say whether the time is over."""
-        return self.deadline is not None and time.time() >= self.deadline
+    earlier_scores: list[float]  # of the folds before it that have ended
+    monitor: PruningMonitor | None  # None where nothing is pruned
+    deadline: float | None  # in seconds of the epoch (`time.time`)
+    context: Any  # of scikit-learn's callbacks
+    progress: tuple[int, int]  # numbers of the trial and of trials
 
 
-def fit_fold(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    plan: Plan,
-    *,
-    scorer: Any,
-    metric: str | None,
-    score_params: dict[str, Any],
-    n_folds: int,
-    **settings: Any,
-) -> dict[str, Any]:
+def is_over(deadline: float | None) -> bool:
+    """Say whether a deadline is over, given in seconds of the epoch."""
+    return deadline is not None and time.time() >= deadline
+
+
+def fit_folds(
+    evaluation: Evaluation, data: Any, jobs: Sequence[FoldJob], keep: Callable[..., None]
+) -> list[dict[str, Any]]:
+    """Fit folds at once; if a worker dies, those of one trial after the other, once more.
+
+    ``keep`` is called with the place of a job and its result as soon as that is there. Results are
+    those of `fit_fold`; where a worker died twice, ``ended`` is "died", and there is a ``reason``.
+    """
+    results: list[dict[str, Any]] = [{} for _ in jobs]
+    n_jobs, pre_dispatch = evaluation.search.n_jobs, evaluation.search.pre_dispatch
+    n_workers = effective_n_jobs(n_jobs)
+
+    def run(places: Sequence[int]) -> None:
+        if not places:
+            return
+        parallel = Parallel(n_jobs=n_jobs, pre_dispatch=pre_dispatch, return_as="generator")
+        each = parallel(delayed(fit_fold)(evaluation, *data, jobs[i]) for i in places)
+        for i, result in zip(places, each, strict=True):
+            results[i] = result
+            keep(i, result)
+
+    def wait_for_workers() -> None:
+        # A cluster starts a worker in place of the one that died. With one left, joblib would fit
+        # in this process, which would then die itself.
+        end = time.time() + _PATIENCE
+        while effective_n_jobs(n_jobs) < n_workers and time.time() < end:
+            time.sleep(_POLL)
+
+    trials: dict[int, list[int]] = {}
+    for i, job in enumerate(jobs):
+        trials.setdefault(job.progress[0], []).append(i)
+    try:
+        run(range(len(jobs)))
+        return results
+    except Exception as error:
+        if not _is_death_of_worker(error) or evaluation.search.error_score == "raise":
+            raise
+    for places in trials.values():
+        wait_for_workers()
+        try:
+            run([i for i in places if not results[i]])
+        except Exception as error:
+            if not _is_death_of_worker(error):
+                raise
+            for i in places:
+                results[i] = results[i] or {"ended": "died", "reason": _DIED}
+    wait_for_workers()
+    return results
+
+
+def _is_death_of_worker(error: Exception) -> bool:
+    # Errors of dask: a worker died too often, or was the only one that held some of the data.
+    names = ("KilledWorker", "FutureCancelledError")
+    return isinstance(error, BrokenProcessPool) or type(error).__name__ in names
+
+
+def fit_fold(evaluation: Evaluation, X: Any, y: Any, job: FoldJob) -> dict[str, Any]:
     """Fit and score one fold.
 
-    Parameters
-    ----------
-    estimator : estimator
-        A copy of it is fitted.
-    X : sequence of n inputs
-        All of the search's.
-    y : sequence of n targets, or None
-        All of the search's.
-    plan : Plan
-        What to do.
-    scorer : callable
-        As scikit-learn's `_fit_and_score` takes it.
-    metric : str or None
-        Which of several scores is searched for; None if there is one.
-    score_params : dict
-        What the scorer is given besides.
-    n_folds : int
-        How many folds there are.
-    **settings : dict
-        What scikit-learn's `_fit_and_score` takes besides.
-
-    Returns
-    -------
-    found : dict
-        What `_fit_and_score` returns, and ``ended``: None, ``"pruned"`` or ``"timeout"``;
-        ``score_error``, why there is no score, or None; ``reports`` and ``rungs``, as the course
-        has them.
+    The result is what scikit-learn's ``_fit_and_score`` returns, with ``ended`` (None, ``"pruned"``
+    or ``"timeout"``), ``score_error`` (why there is no score, or None) and ``reports`` (scores of
+    epochs by step).
     """
-    if plan.is_late():
-        return {"ended": "timeout", "reports": {}, "rungs": {}}
-    estimator = clone(estimator)
+    if is_over(job.deadline):
+        return {"ended": "timeout", "reports": {}}
+    search = evaluation.search
+    estimator = clone(search.estimator)
     _share_features(estimator, X)
-    watch = _Clock(plan)
-    last = _last(estimator)
-    # Others may tell of a thousand iterations, and of no score.
-    if hasattr(last, "is_active") and hasattr(last, "set_callbacks"):
-        if plan.course is not None:
-            test = plan.fold.test
-            data = [_safe_indexing(part, test) for part in (X, y) if part is not None]
-            more = _check_method_params(X, params=score_params, indices=test)
-            watch = _Watch(plan, plan.course, estimator, data, more, scorer, metric)
-        last.set_callbacks(*getattr(last, "_skl_callbacks", []), watch)
-    noted = scorer if isinstance(scorer, _MultimetricScorer) else _Noted(scorer)
+    callback = TimeoutCallback(job)
+    last = _last_step(estimator)
+    # Other estimators may have callbacks, too, whose iterations are no epochs.
+    if isinstance(last, Tunable):
+        if job.monitor is not None:
+            callback = PruningCallback(job, evaluation, X, y, estimator)
+        private.set_more_callbacks(last, callback)
+    score_errors: list[str] = []
     try:
-        found = _fit_and_score(
+        result = private.fit_and_score(
             estimator,
             X,
             y,
-            scorer=noted,
-            train=plan.fold.train,
-            test=plan.fold.test,
-            parameters=plan.params,
-            score_params=score_params,
-            split_progress=(plan.fold.number, n_folds),
-            candidate_progress=plan.progress,
-            callback_ctx=plan.context,
-            **settings,
+            scorer=private.recording_scorer(evaluation.scorer, score_errors),
+            train=job.fold.train,
+            test=job.fold.test,
+            parameters=job.params,
+            score_params=evaluation.score_params,
+            split_progress=(job.fold.number, len(evaluation.folds)),
+            candidate_progress=job.progress,
+            callback_ctx=job.context,
+            fit_params=evaluation.fit_params,
+            error_score=search.error_score,
+            return_train_score=search.return_train_score,
+            return_times=True,
+            verbose=search.verbose,
+            caller=search,
         )
     except Exception as error:
-        with contextlib.suppress(AttributeError):  # one with slots; then nobody is to blame
-            setattr(error, TRIAL_OF_ERROR, plan.progress[0])
+        with contextlib.suppress(AttributeError):  # an exception with __slots__
+            setattr(error, TRIAL_OF_ERROR, job.progress[0])
         raise
     finally:
-        # The contexts of scikit-learn's callbacks keep those who were called until the search is
-        # over, and these know the fitted estimator.
-        watch.forget()
-    course = plan.course
+        callback.release()
     return {
-        **found,
-        "score_error": getattr(noted, "error", None),
-        "ended": watch.ended,
-        "reports": {} if course is None else course.reports,
-        "rungs": {} if course is None else course.rungs(),
+        **result,
+        "score_error": next(iter(score_errors), None),
+        "ended": callback.ended,
+        "reports": {} if job.monitor is None else job.monitor.reports,
     }
 
 
-class _Noted:
-    """A scorer whose error is kept; scikit-learn puts it into a warning alone."""
+class TimeoutCallback:
+    """A callback of scikit-learn that ends a training after the epoch in which time is over."""
 
-    def __init__(self, scorer: Any) -> None:
-        self._scorer = scorer
-        self.error: str | None = None
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return self._scorer(*args, **kwargs)
-        except Exception as error:
-            self.error = f"{type(error).__name__}: {error}"
-            raise
-
-
-class _Clock:
-    """A callback of scikit-learn's that ends a training whose time is over."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, job: FoldJob) -> None:
+        self._job = job
         self.ended: str | None = None
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Nothing has to be set up."""
+        """Do nothing, as the two methods that follow."""
 
-    def teardown(self, estimator: Any, context: Any) -> None:
-        """Nothing has to be put away."""
-
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Wait for the end."""
+    teardown = on_fit_task_begin = setup
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
-        """Look at the clock after an epoch; True ends the training."""
-        if context.task_name == "epoch" and self._plan.is_late():
+        """Check the deadline after an epoch; True ends the training."""
+        if context.task_name == "epoch" and is_over(self._job.deadline):
             self.ended = "timeout"
         return self.ended is not None
 
-    def forget(self) -> None:
-        """Let go of what is large."""
+    def release(self) -> None:
+        """Drop data and models, since scikit-learn keeps callbacks until the search is over."""
 
 
-class _Watch(_Clock):
-    """One that scores epochs, too, and ends what is hopeless.
-
-    It asks for a fitted estimator, which takes a copy of all that was trained.
-    """
+class PruningCallback(TimeoutCallback):
+    """Scores the epochs of a training, too, and ends it if the pruner says so."""
 
     def __init__(
-        self,
-        plan: Plan,
-        course: Course,
-        estimator: Any,
-        data: list[Any],
-        score_params: dict[str, Any],
-        scorer: Any,
-        metric: str | None,
+        self, job: FoldJob, evaluation: Evaluation, X: Any, y: Any, estimator: Any
     ) -> None:
-        super().__init__(plan)
-        self._course = course
-        self._estimator = estimator
-        self._data = data
-        self._score_params = score_params
-        self._scorer = scorer
-        self._metric = metric
-        self._last = (0, 0.0)
+        super().__init__(job)
+        self._monitor: Any = job.monitor
+        self._evaluation: Any = evaluation
+        self._estimator, test = estimator, job.fold.test
+        self._data = [private.safe_indexing(part, test) for part in (X, y) if part is not None]
+        self._score_params = private.check_method_params(X, evaluation.score_params, indices=test)
+        self._scorer = evaluation.scorer
+        if isinstance(self._scorer, private.MultimetricScorer) and evaluation.metric is not None:
+            self._scorer = private.scorers_by_name(self._scorer)[evaluation.metric]
+        self._latest = (0, 0.0)
 
     def on_fit_task_end(  # type: ignore[override]
         self, estimator: Any, context: Any, *, fitted_estimator: Any
     ) -> bool:
-        """Judge the training after an epoch; True ends it."""
+        """Report the score of an epoch, by a copy of the estimator; True ends the training."""
         if super().on_fit_task_end(estimator, context) or context.task_name != "epoch":
             return self.ended is not None
         n_epochs = context.parent.max_subtasks
         if not n_epochs or context.task_id + 1 >= n_epochs:
-            return False  # the score of the whole fold is about to come
-        tenth = (context.task_id + 1) * STEPS_PER_FOLD // n_epochs
-        before, score = self._last
-        if tenth <= before:
+            return False  # the score of the whole fold follows
+        step = (context.task_id + 1) * STEPS_PER_FOLD // n_epochs
+        latest, score = self._latest
+        if step <= latest:
             return False
-        base = self._plan.fold.number * STEPS_PER_FOLD
-        for step in range(before + 1, tenth):
-            if before:  # as far as is known, nothing has changed since
-                self._course.report(base + step, score)
-        own = self._score(estimator, fitted_estimator)
-        score = (self._plan.so_far + own) / (self._plan.n_before + 1)
-        self._last = (tenth, score)
-        self._course.report(base + tenth, score)
-        if self._course.is_hopeless():
+        first = self._job.fold.number * STEPS_PER_FOLD
+        for skipped in range(latest + 1, step) if latest else ():
+            self._monitor.report(first + skipped, score)
+        outer = _with_last_step(self._estimator, estimator, fitted_estimator)
+        own = self._evaluation.score_of(self._scorer(outer, *self._data, **self._score_params))
+        score = float(np.mean([*self._job.earlier_scores, own]))
+        self._latest = (step, score)
+        self._monitor.report(first + step, score)
+        if self._monitor.should_prune():
             self.ended = "pruned"
         return self.ended is not None
 
-    def forget(self) -> None:
-        """Let go of what is large."""
-        self._estimator, self._data, self._score_params = None, [], {}
-
-    def _score(self, part: Any, fitted: Any) -> float:
-        estimator = _put(self._estimator, part, fitted)
-        scorer = self._scorer
-        if self._metric is not None and hasattr(scorer, "_scorers"):
-            scorer = scorer._scorers[self._metric]
-        score = scorer(estimator, *self._data, **self._score_params)
-        return float(score[self._metric] if isinstance(score, dict) else score)
+    def release(self) -> None:
+        """Drop data and models."""
+        self._evaluation, self._estimator, self._data, self._score_params = None, None, [], {}
 
 
-def _last(estimator: Any) -> Any:
+def _last_step(estimator: Any) -> Any:
     """Give the estimator at the end of a pipeline."""
     while isinstance(estimator, Pipeline):
         estimator = estimator.steps[-1][1]
     return estimator
 
 
-def _put(estimator: Any, part: Any, fitted: Any) -> Any:
-    """Give a copy with a fitted estimator at the end of the pipeline."""
-    if estimator is part:
+def _with_last_step(estimator: Any, last: Any, fitted: Any) -> Any:
+    """Copy a pipeline with ``fitted`` in place of ``last`` at its end."""
+    if estimator is last:
         return fitted
     outer = copy.copy(estimator)
-    name, last = estimator.steps[-1]
-    outer.steps = [*estimator.steps[:-1], (name, _put(last, part, fitted))]
+    name, inner = estimator.steps[-1]
+    outer.steps = [*estimator.steps[:-1], (name, _with_last_step(inner, last, fitted))]
     return outer
 
 
 def _share_features(estimator: Any, X: Any) -> None:
     """Let all fits of this process keep features of the search's inputs, in memory."""
-    if isinstance(estimator, Pipeline):
-        for _, step in estimator.steps:
-            _share_features(step, X)
-    elif hasattr(estimator, "share_features"):
+    if isinstance(estimator, Tunable):
         estimator.share_features(X)
+    for _, step in estimator.steps if isinstance(estimator, Pipeline) else ():
+        _share_features(step, X)

@@ -1,18 +1,18 @@
-"""Choosing the parameters of a trial, from a seed and the trial's place alone."""
+"""Choosing the parameters of a trial."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import optuna
 from optuna.distributions import CategoricalDistribution
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
 
-from sktransfer.tuning._history import as_complete, others_of, position_of, settings_of, study_of
-from sktransfer.tuning._liveness import ASKED, PROCESS, is_gone
+from sktransfer.tuning._retries import current_trials
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -20,183 +20,105 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 # Trials up to which a Gaussian process is worth its seconds, and those that it begins with.
-_FEW_TRIALS = 30
-_N_RANDOM = 6
+_FEW_TRIALS, _N_RANDOM = 30, 6
 # How often a setting that is known is drawn anew.
 _N_REDRAWN = 20
-# Seconds for which a trial waits for those that are being asked for in other processes.
-_PATIENCE = 20
 
 
 def make_sampler(n_trials: int, seed: int) -> BaseSampler:
-    """Give the sampler that suits a number of trials.
-
-    Parameters
-    ----------
-    n_trials : int
-        How many there will be.
-    seed : int
-        Of its random numbers.
-
-    Returns
-    -------
-    sampler : optuna.samplers.BaseSampler
-        A Gaussian process for few, TPE for many.
-    """
-    if n_trials <= _FEW_TRIALS:
-        independent = TPESampler(seed=seed)
-        return GPSampler(seed=seed, independent_sampler=independent, n_startup_trials=_N_RANDOM)
-    return TPESampler(seed=seed)
+    """Give a Gaussian process for few trials, and TPE for many."""
+    tpe = TPESampler(seed=seed)
+    if n_trials > _FEW_TRIALS:
+        return tpe
+    return GPSampler(seed=seed, independent_sampler=tpe, n_startup_trials=_N_RANDOM)
 
 
-class PlacedSampler(BaseSampler):
-    """Let a new sampler choose each trial, seeded by its place and shown what went before.
+@dataclass
+class SeededSampler(BaseSampler):
+    """Choose all parameters of a trial at once, with a seed that depends on the trial's number.
 
-    Nothing is remembered between trials: several processes that share a seed and a study choose
-    differently, and one that was killed goes on as if it had not been.
+    Processes that share a study and ``random_state`` therefore choose differently, and a search
+    that goes on does not repeat the numbers that it began with.
 
-    Parameters
-    ----------
-    make : callable
-        Gives a sampler for a seed.
-    seed : int
-        Of all.
-    batch_size : int
-        Trials that are asked for at once.
-    space : mapping of str to optuna.distributions.BaseDistribution
-        What is searched.
-    starts : sequence of dict of str to object
-        Values of the first trials; what is missing is drawn.
-    ask : callable
-        Asks a trial for all parameters that matter, and gives them.
+    ``make`` gives a sampler for a seed, ``starts`` are (parts of) the first settings, and ``ask``
+    asks a trial for all active parameters.
     """
 
-    def __init__(
-        self,
-        make: Callable[[int], BaseSampler],
-        seed: int,
-        batch_size: int,
-        space: Mapping[str, BaseDistribution],
-        starts: Sequence[Mapping[str, Any]],
-        ask: Callable[[Any], dict[str, Any]],
-    ) -> None:
-        self.make = make
-        self.seed = seed
-        self.batch_size = batch_size
-        self.space = space
-        self.starts = starts
-        self.ask = ask
-        self._number = -1
-        self._chosen: Mapping[str, Any] = {}
+    make: Callable[[int], BaseSampler]
+    seed: int
+    space: Mapping[str, BaseDistribution]
+    starts: Sequence[Mapping[str, Any]]
+    ask: Callable[[Any], dict[str, Any]]
+    _chosen: dict[int, Mapping[str, Any]] = field(default_factory=dict)
 
-    def infer_relative_search_space(
-        self, study: Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """Choose nothing beforehand: what is asked for depends on what was chosen."""
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
+        """Give an empty space: which parameters are active depends on those chosen before."""
         return {}
 
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Choose nothing beforehand."""
+    def sample_relative(self, study: Study, trial: FrozenTrial, search_space: Any) -> Any:
+        """Give no parameters."""
         return {}
 
     def sample_independent(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: Any
     ) -> Any:
-        """Give the next parameter of a trial; all are chosen with the first."""
-        if trial.number != self._number:
-            self._chosen = self._choose(study, trial)
-            self._number = trial.number
-        return self._chosen[param_name]
+        """Give one parameter of a trial; with the first, all are chosen."""
+        if trial.number not in self._chosen:
+            self._chosen = {trial.number: self._choose(study, trial)}
+        return self._chosen[trial.number][param_name]
 
     def _choose(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
-        settings = _when_others_have_asked(study, trial)
-        place = position_of(trial, settings)
-        others = others_of(place, settings, self.batch_size)
-        start = self.starts[place] if place < len(self.starts) else {}
-        chosen = self._choose_for(place, others, study.study_name, start)
-        if trial.params.items() <= chosen.items():
-            return chosen
-        # A process died over this trial, and others have told more since: the rest has to suit what
-        # was chosen then. It is not given from the first, since fewer numbers would be drawn.
-        return self._choose_for(place, others, study.study_name, {**start, **trial.params})
-
-    def _choose_for(
-        self,
-        place: int,
-        others: tuple[FrozenTrial, ...],
-        name: str,
-        fixed: Mapping[str, Any],
-    ) -> dict[str, Any]:
-        """Choose for a place among trials; what is fixed is taken over."""
-        # `place` alone would give neighbouring seeds neighbouring numbers.
-        seeds = np.random.SeedSequence([self.seed, place]).generate_state(1 + _N_REDRAWN) % 2**31
-        sampler = self.make(int(seeds[0]))
-        seen = others
-        if isinstance(sampler, GPSampler):
-            # TPE knows by itself how to place trials that were pruned, or not asked for all.
-            default = _middle(self.space)
-            seen = tuple(as_complete(other, self.space, default) for other in others)
-        first = self._drawn(sampler, seen, fixed, name)
-        # A best setting on the edge of the space is proposed again and again, and lists of choices
-        # are soon drawn twice; the score would be the one that is known.
+        others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
+        earlier = [t for t in others if t.number < trial.number]
+        place = sum("failed_trial" not in t.system_attrs for t in earlier)
+        # A trial that is repeated, or was queued by the user, has parameters already.
+        fixed = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+        if not fixed and place < len(self.starts):
+            fixed = dict(self.starts[place])
+        others = current_trials(others)
         known = [other.params for other in others]
-        drawn = first
-        for seed in seeds[1:]:
-            if drawn not in known:
-                return drawn
-            drawn = self._drawn(RandomSampler(int(seed)), (), fixed, name)
-        return first
+        seeds = np.random.SeedSequence([self.seed, trial.number]).generate_state(1 + _N_REDRAWN)
+        first, *more = (int(seed % 2**31) for seed in seeds)
+        chosen = redrawn = self._sample(self.make(first), others, fixed)
+        # The score of a setting that is proposed again would be the known one.
+        for seed in more:
+            if redrawn not in known:
+                return redrawn
+            redrawn = self._sample(RandomSampler(seed), [], fixed)
+        return chosen
 
-    def _drawn(
-        self, sampler: BaseSampler, seen: Iterable[FrozenTrial], fixed: Mapping[str, Any], name: str
+    def _sample(
+        self, sampler: BaseSampler, others: Sequence[FrozenTrial], fixed: dict[str, Any]
     ) -> dict[str, Any]:
-        known = study_of(seen, name=name, sampler=sampler)
-        known.enqueue_trial(dict(fixed))
-        return self.ask(known.ask())
+        others = [other for other in others if other.state != TrialState.WAITING]
+        if isinstance(sampler, GPSampler):
+            others = [self._with_all_parameters(other) for other in others]
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        study.add_trials(others)
+        study.enqueue_trial(fixed)
+        return self.ask(study.ask())
+
+    def _with_all_parameters(self, trial: FrozenTrial) -> FrozenTrial:
+        """Copy a trial for a Gaussian process, which reads complete ones with all parameters alone.
+
+        Parameters that were not active get the middle of their range, as in Hutter, Hoos and
+        Leyton-Brown (2011), LION 5; a pruned trial gets its last value.
+        """
+        ended = trial.state == TrialState.PRUNED and trial.value is not None
+        middles = {key: _middle(distribution) for key, distribution in self.space.items()}
+        return optuna.trial.create_trial(
+            state=TrialState.COMPLETE if ended else trial.state,
+            params={**middles, **trial.params},
+            distributions={**self.space, **trial.distributions},
+            value=trial.value,
+        )
 
 
-def _when_others_have_asked(study: Study, trial: FrozenTrial) -> list[FrozenTrial]:
-    """Give the settings of a study once the trials before this one know their parameters.
-
-    Processes that ask in the same moment would know nothing of one another, and choose alike.
-    """
-    end = time.monotonic() + _PATIENCE
-    while True:
-        settings = settings_of(study.get_trials(deepcopy=False))
-        asking = [
-            other
-            for other in settings
-            if other.number < trial.number
-            and other.state == TrialState.RUNNING
-            and ASKED not in other.user_attrs
-            and not is_gone(other.user_attrs.get(PROCESS))
-        ]
-        if not asking or time.monotonic() > end:
-            return settings
-        time.sleep(0.05)
-
-
-def _middle(space: Mapping[str, BaseDistribution]) -> dict[str, Any]:
-    """Give one setting, for parameters that have no effect in a trial."""
-    found = {}
-    for key, distribution in space.items():
-        if isinstance(distribution, CategoricalDistribution):
-            found[key] = distribution.choices[0]
-        else:
-            middle = distribution.to_internal_repr(_inner_middle(distribution))
-            found[key] = distribution.to_external_repr(middle)
-    return found
-
-
-def _inner_middle(distribution: Any) -> float:
-    low, high = distribution.low, distribution.high
+def _middle(distribution: Any) -> Any:
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices[0]
+    low, high, step = distribution.low, distribution.high, distribution.step
     middle = (low * high) ** 0.5 if distribution.log else (low + high) / 2
-    if distribution.step:
-        middle = low + distribution.step * round((middle - low) / distribution.step)
-    return min(max(middle, low), high)
+    if step:
+        middle = low + step * round((middle - low) / step)
+    return distribution.to_external_repr(min(max(middle, low), high))

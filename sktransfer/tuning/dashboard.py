@@ -10,11 +10,10 @@ __all__ = ["make_dashboard"]
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    # The page asks every few seconds, also while importances are computed.
-    daemon_threads = True
+    daemon_threads = True  # the page asks every few seconds, also while importances are computed
 
 
-class _Quiet(WSGIRequestHandler):
+class _SilentHandler(WSGIRequestHandler):
     def log_message(self, *arguments: Any) -> None:
         """Print no line a request."""
 
@@ -25,7 +24,7 @@ def make_dashboard(storage: Any, host: str = "127.0.0.1", port: int = 8080) -> W
     Parameters
     ----------
     storage : str, path-like or optuna.storages.BaseStorage
-        What a search was given. It has to exist.
+        What a search was given.
     host : str, default="127.0.0.1"
         Address to listen on. Whoever reaches it can read, rename and delete studies.
     port : int, default=8080
@@ -53,7 +52,6 @@ def make_dashboard(storage: Any, host: str = "127.0.0.1", port: int = 8080) -> W
 
     app = wsgi(existing_storage(storage))
     try:
-        return make_server(host, port, app, server_class=_Server, handler_class=_Quiet)
+        return make_server(host, port, app, server_class=_Server, handler_class=_SilentHandler)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise OSError(f"{host}:{port}: {reason}. Another port is free: pass port=0.") from error
+        raise OSError(f"{host}:{port}: {error}. Another port is free: pass port=0.") from error

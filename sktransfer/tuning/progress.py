@@ -13,8 +13,6 @@ __all__ = ["SearchProgress", "seconds_left", "trials_needed"]
 
 # Fewer trials are no ground for an estimate.
 _FEWEST = 3
-# scikit-learn's name of the task of a fold.
-_FOLD = "candidate-split-evaluation"
 
 
 class SearchProgress:
@@ -25,17 +23,13 @@ class SearchProgress:
     Trials that other processes add to a shared study count, too. Where folds are fitted in this
     process, the line says which one is being fitted.
 
-    `sklearn.callback.ProgressBar` shows the folds of each trial, but neither scores nor what was
-    pruned.
-
     Notes
     -----
     The time left is the mean of the trials that have ended since the search began, times those
-    that are to come, and at most what ``timeout`` leaves. A trial that takes longer than that mean
-    raises it while it runs. Nothing is said of it before three trials have ended, and before as
-    many have as there are names to choose from, as for ``freeze``: a trial that fits the head alone
-    takes seconds, and says nothing about one that trains an encoder. The estimate does not know
-    that later trials are pruned more often.
+    that are to come, and at most what ``timeout`` leaves. A trial that takes longer raises it.
+    Nothing is said of it before three trials have ended, and before as many have as there are names
+    to choose from, as for ``freeze``: a trial that fits the head alone takes seconds, and says
+    nothing about one that trains an encoder.
 
     Examples
     --------
@@ -51,52 +45,27 @@ class SearchProgress:
         """Do nothing; the study is not there yet."""
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        """Let go of the line, also after an error.
-
-        Parameters
-        ----------
-        estimator : TransferSearchCV
-            That has searched.
-        context : sklearn.callback.CallbackContext
-            Of the search.
-        """
-        line = _LINES.pop(id(estimator), None)
-        if line is not None:
-            line.stop()
+        """End the line, also after an error."""
+        if (line := _LINES.pop(id(estimator), None)) is not None:
+            line.progress.stop()
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Begin the line with the search, and say what is running.
-
-        Parameters
-        ----------
-        estimator : TransferSearchCV
-            That searches.
-        context : sklearn.callback.CallbackContext
-            Of the search, of one of its trials, or of a fold.
-        """
+        """Begin the line with the search, and count the trials and folds that begin."""
         if context.task_name == "search" and hasattr(estimator, "study_"):
             _LINES[id(estimator)] = _Line(estimator, context)
         elif context.task_name == "trial" and id(estimator) in _LINES:
-            _LINES[id(estimator)].begin()
-        elif context.task_name == _FOLD:
-            # Those who fit hold another copy of the search, but the same contexts.
+            _LINES[id(estimator)].n_running += 1
+        elif context.task_name == "candidate-split-evaluation":
+            # A fold is fitted with a copy of the search, but the same contexts.
             search = context.parent.parent
             for line in [line for line in _LINES.values() if line.context is search]:
                 line.show_fold(context.task_id)
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
-        """Bring the line up to date with each trial, and end it with the search.
-
-        Parameters
-        ----------
-        estimator : TransferSearchCV
-            That searches.
-        context : sklearn.callback.CallbackContext
-            Of the search, or of one of its trials.
-        """
+        """Bring the line up to date with each trial, and end it with the search."""
         # Folds end in workers, too, where there is no line.
         if context.task_name == "trial" and id(estimator) in _LINES:
-            _LINES[id(estimator)].end()
+            _LINES[id(estimator)].end_trial()
         elif context.task_name == "search":
             self.teardown(estimator, context)
 
@@ -106,56 +75,43 @@ class _Line:
 
     def __init__(self, search: Any, context: Any) -> None:
         self.context = context
+        self.n_running = 0
         self._search = search
         self._begun = self._latest = time.monotonic()
         self._n_before = self._n_ended = len(self._ended())
-        self._n_running = 0
         self._n_needed = trials_needed(search.search_space_)
-        self._progress = _progress()
-        self._task = self._progress.add_task(
-            "search", total=search.n_trials, said="", fold="", left=self._left
-        )
+        self.progress = _progress()
+        self._task = self.progress.add_task("search", summary="", fold="", left=self._left)
         self._update()
-        self._progress.start()
+        self.progress.start()
 
     def _ended(self) -> list[Any]:
-        from sktransfer.tuning._history import settings_of
+        from sktransfer.tuning._retries import current_trials
 
         trials = self._search.study_.get_trials(deepcopy=False)
-        return [trial for trial in settings_of(trials) if trial.state.is_finished()]
-
-    def begin(self) -> None:
-        """Note that a trial has begun."""
-        self._n_running += 1
+        return [trial for trial in current_trials(trials) if trial.state.is_finished()]
 
     def show_fold(self, number: int) -> None:
-        """Say which fold is being fitted."""
-        self._progress.update(self._task, fold=f"fold {number + 1}/{self._search.n_splits_}")
+        self.progress.update(self._task, fold=f"fold {number + 1}/{self._search.n_splits_}")
 
-    def end(self) -> None:
-        """Note that a trial has ended."""
-        self._n_running -= 1
+    def end_trial(self) -> None:
+        self.n_running -= 1
         self._update()
 
     def _update(self) -> None:
         ended = self._ended()
-        if len(ended) > self._n_ended:
-            self._n_ended, self._latest = len(ended), time.monotonic()
-        self._progress.update(
-            self._task,
-            completed=len(ended),
-            total=max(self._search.n_trials, len(ended)),
-            said=_summary(ended),
-            fold="",
-            refresh=True,
+        n, total, summary = len(ended), max(self._search.n_trials, len(ended)), _summary(ended)
+        if n > self._n_ended:
+            self._n_ended, self._latest = n, time.monotonic()
+        self.progress.update(
+            self._task, completed=n, total=total, summary=summary, fold="", refresh=True
         )
-        console, total = self._progress.console, max(self._search.n_trials, len(ended))
+        console = self.progress.console
         # The last state is printed by the line itself, when it stops.
-        if self._n_before < len(ended) < total and not (console.is_terminal or console.is_jupyter):
-            console.print(f"{len(ended)}/{total} trials {_summary(ended)}", soft_wrap=True)
+        if self._n_before < n < total and not (console.is_terminal or console.is_jupyter):
+            console.print(f"{n}/{total} trials {summary}", soft_wrap=True)
 
     def _left(self) -> str:
-        """Say how long it will take, as far as that is known."""
         now, timeout = time.monotonic(), self._search.timeout
         limit = None if timeout is None else max(0.0, self._begun + timeout - now)
         n_done = self._n_ended - self._n_before
@@ -165,13 +121,10 @@ class _Line:
             self._latest - self._begun,
             now - self._latest,
             n_done=n_done,
-            n_running=self._n_running,
+            n_running=self.n_running,
             n_left=max(0, self._search.n_trials - self._n_ended),
         )
         return f"{_clock(left if limit is None else min(left, limit))} left"
-
-    def stop(self) -> None:
-        self._progress.stop()
 
 
 # Callbacks are copied to workers; what is being shown stays here. Searches may be nested, and the
@@ -182,44 +135,19 @@ _LINES: dict[int, _Line] = {}
 def trials_needed(space: Mapping[str, Any]) -> int:
     """Say how many trials tell how long one takes.
 
-    Parameters
-    ----------
-    space : mapping of str to optuna.distributions.BaseDistribution
-        What is searched.
-
-    Returns
-    -------
-    n_trials : int
-        As many as the longest choice of names has, which stand for plugins and differ in what they
-        cost; at least 3.
+    At least 3, and as many as the longest choice of names has: plugins differ in what they cost.
     """
-    choices = [getattr(each, "choices", ()) for each in space.values()]
-    names = [len(each) for each in choices if all(isinstance(value, str) for value in each)]
+    choices = [getattr(distribution, "choices", ()) for distribution in space.values()]
+    names = [len(c) for c in choices if all(isinstance(value, str) for value in c)]
     return max(_FEWEST, *names, 0)
 
 
 def seconds_left(
     worked: float, waited: float, *, n_done: int, n_running: int, n_left: int
 ) -> float:
-    """Estimate how long the trials that have not ended will take.
+    """Estimate how many seconds the ``n_left`` trials will take that have not ended.
 
-    Parameters
-    ----------
-    worked : float
-        Seconds until the last trial ended.
-    waited : float
-        Seconds since then.
-    n_done : int
-        Trials that ended in that time; at least one.
-    n_running : int
-        Trials that are running.
-    n_left : int
-        Trials that have not ended, the running ones among them.
-
-    Returns
-    -------
-    seconds : float
-        Never less than if the running trials ended at this moment.
+    ``n_done`` ended in ``worked`` seconds, and ``n_running`` are running, since ``waited`` seconds.
     """
     running = min(max(1, n_running), n_left)
     each = worked / n_done
@@ -236,48 +164,34 @@ def _clock(seconds: float) -> str:
 
 
 def _summary(ended: list[Any]) -> str:
-    """Say what has come out so far."""
     from sktransfer.tuning._results import has_failed
 
-    said = []
-    done = [trial for trial in ended if trial.state.name == "COMPLETE"]
-    if done:
-        best = max(done, key=lambda trial: trial.value)
-        said.append(f"best {best.value:.4f} (trial {best.number})")
-    for n, word in (
-        (sum(trial.state.name == "PRUNED" for trial in ended), "pruned"),
-        (sum(map(has_failed, ended)), "failed"),
-    ):
-        if n:
-            said.append(f"{n} {word}")
-    return ", ".join(said)
+    complete = [trial for trial in ended if trial.state.name == "COMPLETE"]
+    n_pruned = sum(trial.state.name == "PRUNED" for trial in ended)
+    n_failed = sum(map(has_failed, ended))
+    best = max(complete, key=lambda trial: trial.value, default=None)
+    parts = [] if best is None else [f"best {best.value:.4f} (trial {best.number})"]
+    parts += [f"{n_pruned} pruned"] if n_pruned else []
+    return ", ".join(parts + ([f"{n_failed} failed"] if n_failed else []))
 
 
 def _progress() -> Progress:
-    """Make the line."""
+    from rich import progress as columns
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-    )
     from rich.text import Text
 
-    class TimeLeft(ProgressColumn):
+    class TimeLeft(columns.ProgressColumn):
         # rich's own forgets what took longer than half a minute.
         def render(self, task: Any) -> Text:
             return Text("" if task.finished else task.fields["left"]())
 
-    return Progress(
-        MofNCompleteColumn(),
-        TextColumn("trials"),
-        BarColumn(bar_width=16),
-        TextColumn("{task.fields[said]}"),
-        TextColumn("{task.fields[fold]}"),
-        TimeElapsedColumn(),
+    return columns.Progress(
+        columns.MofNCompleteColumn(),
+        columns.TextColumn("trials"),
+        columns.BarColumn(bar_width=16),
+        columns.TextColumn("{task.fields[summary]}"),
+        columns.TextColumn("{task.fields[fold]}"),
+        columns.TimeElapsedColumn(),
         TimeLeft(),
         console=Console(stderr=True, markup=False, emoji=False, highlight=False),
         refresh_per_second=2,

@@ -1,14 +1,21 @@
-"""The space that an estimator or a pipeline and its plugins declare."""
+"""The space that an estimator or a pipeline and its plugins declare, and how a trial walks it."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from numbers import Real
 from typing import TYPE_CHECKING, Any
+
+from sklearn.base import clone
+
+from sktransfer._warnings import warn_user
+from sktransfer.contracts import Plugin
+from sktransfer.estimators._search_space import Tunable
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
+
+# What a study can hold.
+_STORABLE = (type(None), bool, int, float, str)
 
 
 def search_space(estimator: Any) -> dict[str, BaseDistribution]:
@@ -42,77 +49,162 @@ def search_space(estimator: Any) -> dict[str, BaseDistribution]:
     if not hasattr(estimator, "get_params") or isinstance(estimator, type):
         raise TypeError(f"An estimator is expected, got {estimator!r}.")
     space: dict[str, BaseDistribution] = {}
-    for prefix, part in _owners(estimator):
+    for prefix, part in _declaring_parts(estimator):
         space |= {f"{prefix}{key}": value for key, value in part.search_space().items()}
     return dict(sorted(space.items()))
 
 
 def starting_points(estimator: Any, space: Mapping[str, BaseDistribution]) -> list[dict[str, Any]]:
-    """Give settings that a search does well to try first: what stands in the estimator.
+    """Give settings to try first: the current one, or those of parts; the rest is to be drawn."""
+    from sktransfer._compat.optuna import contains
 
-    Parameters
-    ----------
-    estimator : estimator
-        Whose parts may know several; they have a method ``starting_points``.
-    space : mapping of str to optuna.distributions.BaseDistribution
-        What is searched.
-
-    Returns
-    -------
-    points : list of dict of str to object
-        Values that the space has, all different; what is missing in a point is to be drawn.
-    """
     now = estimator.get_params(deep=True)
     points: list[dict[str, Any]] = [{}]
-    for prefix, part in _owners(estimator):
+    for prefix, part in _declaring_parts(estimator):
         own = [
             {f"{prefix}{key}": value for key, value in point.items()}
-            for point in (part.starting_points() if hasattr(part, "starting_points") else [{}])
+            for point in (part.starting_points() if isinstance(part, Tunable) else [{}])
             # A plugin that the space does not offer is no place to start from.
             if all(
-                _holds(space[f"{prefix}{key}"], value)
+                contains(space[f"{prefix}{key}"], value)
                 for key, value in point.items()
                 if isinstance(value, str) and "__" not in key and f"{prefix}{key}" in space
             )
         ]
-        if not own:
-            continue
-        # Those of several parts side by side: all combinations would be a search of their own.
-        longer = max(len(points), len(own))
-        points = [points[i % len(points)] | own[i % len(own)] for i in range(longer)]
-    found: list[dict[str, Any]] = []
+        if own:
+            # Those of several parts side by side: all combinations would be a search of their own.
+            longer = max(len(points), len(own))
+            points = [points[i % len(points)] | own[i % len(own)] for i in range(longer)]
+    starts: list[dict[str, Any]] = []
     for point in points:
         values = {key: point.get(key, now.get(key)) for key in space}
-        held = {key: value for key, value in values.items() if _holds(space[key], value)}
-        if held and held not in found:
-            found.append(held)
-    return found
+        inside = {key: value for key, value in values.items() if contains(space[key], value)}
+        if inside and inside not in starts:
+            starts.append(inside)
+    return starts
 
 
-def _owners(estimator: Any) -> list[tuple[str, Any]]:
+def checked_space(estimator: Any, space: Any) -> dict[str, BaseDistribution]:
+    """Check a space against an estimator, before anything is fitted; None is what it declares.
+
+    The result is in the order in which a trial is asked: choices of plugins before their
+    parameters. A space that is empty, has no effect, or does not fit the estimator is a ValueError,
+    and what is neither a distribution nor a list of choices a TypeError.
+    """
+    name = type(estimator).__name__
+    if space is None:
+        space = search_space(estimator)
+        if not space:
+            raise ValueError(
+                f"search_space=None, but {name} and its parts declare nothing to tune: pass "
+                "search_space={'parameter': [...]}."
+            )
+    if not isinstance(space, Mapping):
+        raise TypeError(f"search_space has to be a dict, got a {type(space).__name__}.")
+    if not space:
+        raise ValueError("search_space is empty: name at least one parameter.")
+    distributions: dict[str, Any] = {key: _distribution(key, each) for key, each in space.items()}
+    for key, distribution in distributions.items():
+        ends = () if _is_categorical(distribution) else (distribution.low, distribution.high)
+        for value in ends or distribution.choices:
+            try:
+                owner, _ = _owner(clone(estimator).set_params(**{key: value}), key)
+                if owner is not None:
+                    owner.search_space()  # resolves the plugins that are named
+            except (AttributeError, ImportError, TypeError, ValueError) as error:
+                raise ValueError(
+                    f"search_space has {key}={value!r}, which {name} does not take: {error}"
+                ) from error
+    # Parameters of plugins come after the choice of plugins.
+    keys = sorted(space, key=lambda key: (_owner(estimator, key)[1].count("__"), key))
+    ordered = {key: distributions[key] for key in keys}
+    # A parameter has an effect if it is active with one of the choices of another one.
+    chosen: list[dict[str, Any]] = [{}]
+    for key, distribution in ordered.items():
+        if _is_categorical(distribution):
+            chosen += [{key: value} for value in distribution.choices if isinstance(value, str)]
+    idle = [
+        key
+        for key in ordered
+        if not any(_is_active(estimator, key, other) for other in chosen if key not in other)
+    ]
+    message = (
+        f"{', '.join(idle)} of search_space {'have' if len(idle) > 1 else 'has'} no effect: no "
+        "plugin that is chosen has such a parameter, or has a use for it. Choose one that does, "
+        "as in {'freeze': ['top_layers', 'gradual'], 'freeze__k': [1, 2]}."
+    )
+    if len(idle) == len(ordered):
+        raise ValueError(message)
+    # Estimators declare parameters of all choices, even where the choice is made already.
+    if idle and not set(search_space(estimator)) <= set(ordered):
+        warn_user(message)
+    return ordered
+
+
+def ask_parameters(trial: Any, estimator: Any, space: Mapping[str, Any]) -> dict[str, Any]:
+    """Ask a trial for the parameters that are active, given those before them."""
+    from sktransfer._compat.optuna import suggest
+
+    params: dict[str, Any] = {}
+    for key, distribution in space.items():
+        if _is_active(estimator, key, params):
+            params[key] = suggest(trial, key, distribution)
+    return params
+
+
+def _is_active(estimator: Any, key: str, params: Mapping[str, Any]) -> bool:
+    owner, own_key = _owner(clone(estimator).set_params(**params), key)
+    return owner is None or owner.is_active(own_key)
+
+
+def _owner(estimator: Any, key: str) -> tuple[Tunable | None, str]:
+    """Give the outermost tunable estimator that a key leads to, and the rest of the key."""
+    parts = key.split("__")
+    params = {"": estimator, **estimator.get_params(deep=True)}
+    for i in range(len(parts)):
+        part = params.get("__".join(parts[:i]))
+        if isinstance(part, Tunable):
+            return part, "__".join(parts[i:])
+    return None, key
+
+
+def _declaring_parts(estimator: Any) -> list[tuple[str, Any]]:
     """Give the parts that declare a space, with the prefixes of their parameters."""
-    owners: list[tuple[str, Any]] = []
+    found: list[tuple[str, Any]] = []
     parts = {"": estimator, **estimator.get_params(deep=True)}
     for path in sorted(parts, key=lambda path: (path.count("__"), path)):
         part = parts[path]
-        if not hasattr(part, "search_space") or isinstance(part, type):
+        if not isinstance(part, Tunable | Plugin):
             continue
-        # What stands inside of one that has spoken has been spoken for.
-        if not any(path.startswith(prefix) for prefix, _ in owners):
-            owners.append((f"{path}__" if path else "", part))
-    return owners
+        # A part declares the space of what stands inside of it.
+        if not any(path.startswith(prefix) for prefix, _ in found):
+            found.append((f"{path}__" if path else "", part))
+    return found
 
 
-def _holds(distribution: Any, value: Any) -> bool:
-    """Say whether a distribution may give a value."""
-    if hasattr(distribution, "choices"):
-        # 1 == True, which would be another setting.
-        return any(
-            type(value) is type(choice) and value == choice for choice in distribution.choices
-        )
-    if isinstance(value, bool) or not isinstance(value, Real):
-        return False
-    if not distribution.low <= value <= distribution.high:
-        return False
-    step = distribution.step
-    return not step or math.isclose((value - distribution.low) / step % 1, 0, abs_tol=1e-9)
+def _distribution(key: str, value: Any) -> BaseDistribution:
+    from optuna.distributions import BaseDistribution, CategoricalDistribution
+
+    choices = value.choices if isinstance(value, CategoricalDistribution) else value
+    if isinstance(choices, list | tuple):
+        wrong = [choice for choice in choices if not isinstance(choice, _STORABLE)]
+        if wrong:
+            raise TypeError(
+                f"search_space[{key!r}] offers {wrong[0]!r}; a study holds None, bool, int, float "
+                "and str. Offer plugins by name, as in {'freeze': ['frozen', 'top_layers'], "
+                "'freeze__k': [1, 2]}; GridSearchCV takes objects."
+            )
+    if isinstance(value, BaseDistribution):
+        return value
+    if isinstance(value, list | tuple) and len(value):
+        return CategoricalDistribution(value)
+    raise TypeError(
+        f"search_space[{key!r}] has to be a list of choices or a distribution of "
+        f"optuna.distributions, got {value!r}."
+    )
+
+
+def _is_categorical(distribution: Any) -> bool:
+    from optuna.distributions import CategoricalDistribution
+
+    return isinstance(distribution, CategoricalDistribution)

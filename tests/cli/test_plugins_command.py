@@ -1,7 +1,7 @@
 import pytest
 
+from sktransfer.contracts import registry as _registry
 from sktransfer.plugins import PluginInfo, available, register
-from sktransfer.plugins import registry as _registry
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_every_plugin_is_listed(runtime, sktransfer):
         {
             "kind": info.kind,
             "name": info.name,
-            "reads": info.reads,
+            "reads": info.modality,
             "distribution": info.distribution,
         }
         for info in available()

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from importlib.metadata import distributions
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +26,9 @@ from skorch.callbacks import EarlyStopping
 
 from sktransfer import TransferTextClassifier, load
 from sktransfer.backbones.transformer import TransformerBackbone
+from sktransfer.contracts import registry as _registry
 from sktransfer.persistence.folder import write_manifest
 from sktransfer.plugins import FreezeStrategy
-from sktransfer.plugins import registry as _registry
 
 NEW_PROCESS = """
 import sys
@@ -348,7 +349,11 @@ def test_a_model_whose_plugin_is_not_installed_says_what_installs_it(
     small.save(tmp_path / "model")
     plugin = {"$": "plugin", "kind": "backbone", "name": name, "params": {}}
     forge(tmp_path / "model", lambda m: m["model"].update(backbone=plugin))
-    monkeypatch.setattr(_registry, "entry_points", lambda group: ())
+    monkeypatch.setattr(
+        _registry,
+        "distributions",
+        lambda: [d for d in distributions() if d.name == "sktransfer"],
+    )
     with pytest.raises(ValueError, match=f"the backbone '{name}'.*{words}") as caught:
         load(tmp_path / "model")
     # Nothing is wrong with the file.

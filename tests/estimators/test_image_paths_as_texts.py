@@ -10,7 +10,7 @@ import pytest
 
 from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferTextRegressor
 from sktransfer.backbones.hashing import HashingBackbone
-from sktransfer.estimators._mistaken import warn_of_image_paths
+from sktransfer.modalities.text.checks import warn_of_paths
 
 PATHS = [f"photos/{name}/{i}.jpg" for name in ("ants", "bees") for i in range(4)]
 TEXTS = ["a lovely film", "dull from start to end", "see photo.png", "not at all"] * 2
@@ -21,7 +21,7 @@ def warned(estimator, X, y=None):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         estimator.fit(X, np.arange(len(X)) % 2 if y is None else y)
-    return [each for each in caught if "paths of images" in str(each.message)]
+    return [each for each in caught if "paths of files" in str(each.message)]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_partial_fit_warns_and_prediction_does_not():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         clf.fit(TEXTS, [0, 1] * 4).predict(PATHS)
-    with pytest.warns(UserWarning, match="paths of images"):
+    with pytest.warns(UserWarning, match="paths of files"):
         clf.partial_fit(PATHS, [0, 1] * 4)
 
 
@@ -58,7 +58,7 @@ def test_partial_fit_warns_and_prediction_does_not():
 )
 def test_what_looks_like_paths_warns(texts):
     with pytest.warns(UserWarning, match="looks like paths"):
-        warn_of_image_paths(texts)
+        warn_of_paths(texts)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_what_looks_like_paths_warns(texts):
 def test_ordinary_texts_do_not_warn(texts):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warn_of_image_paths(texts)
+        warn_of_paths(texts)
 
 
 def test_a_few_dozen_texts_are_looked_at_from_all_over_the_data():
@@ -102,7 +102,7 @@ def test_a_few_dozen_texts_are_looked_at_from_all_over_the_data():
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warn_of_image_paths([Watched("a.png")] * 4_000 + [Watched("a text")] * 6_000)
+        warn_of_paths([Watched("a.png")] * 4_000 + [Watched("a text")] * 6_000)
     assert len(read) <= 100
     with pytest.warns(UserWarning, match="looks like paths"):
-        warn_of_image_paths(["a text"] * 4_000 + ["a.png"] * 6_000)
+        warn_of_paths(["a text"] * 4_000 + ["a.png"] * 6_000)

@@ -288,7 +288,7 @@ def test_what_is_left_out_counts_for_nothing(data, broken):
     with pytest.warns(UserWarning, match="left out"):
         clf.set_params(class_weight=None).fit(broken, labels)
     assert "never" not in clf.classes_
-    with pytest.warns(UserWarning, match="left out"), pytest.raises(ValueError, match="39 labels"):
+    with pytest.warns(UserWarning, match="left out"), pytest.raises(ValueError, match="39 targets"):
         clf.fit(broken, labels[:39])
 
 

@@ -108,7 +108,7 @@ def test_bert_is_told_which_text_each_token_belongs_to(tiny_model):
     assert rows[0].types == [0, 0, 0, 0, 1, 1, 1, 1]
     assert batch["token_type_ids"].tolist() == [[0, 0, 0, 0, 1, 1, 1, 1], [0, 0, 0, 1, 0, 0, 0, 0]]
     ids = encoder._tokenizer("a film", "it is good")
-    assert list(rows[0]) == ids["input_ids"]
+    assert rows[0].ids == ids["input_ids"]
     assert "token_type_ids" not in encoder.collate(encoder.prepare(["a film"]))
     with torch.no_grad():
         found = encoder.forward(batch)[0]
@@ -128,7 +128,7 @@ def test_the_longer_text_of_a_pair_is_cut_and_counted(tiny_model):
     assert [len(row) for row in rows] == [12, 12, 6, 12]
     assert [(row.tokens, row.cut) for row in rows] == [(23, 14), (23, 14), (3, 0), (40, 31)]
     dull = encoder._tokenizer.convert_tokens_to_ids("dull")
-    assert all(dull in row for row in rows[:3])  # the short text is still there
+    assert all(dull in row.ids for row in rows[:3])  # the short text is still there
     table = pd.DataFrame(pairs)
     with pytest.warns(
         UserWarning, match="66% of the training texts' tokens are cut off, in 3 of 4"
@@ -143,8 +143,8 @@ def test_a_pair_of_a_million_words_is_read_in_bounded_time_and_space(tiny_model)
     rows = encoder.prepare([("good " * 1_000_000, "bad " * 1_000_000)])
     assert len(rows[0]) == 64
     good, bad = encoder._tokenizer.convert_tokens_to_ids(["good", "bad"])
-    assert rows[0].count(good) + rows[0].count(bad) == 61
-    assert min(rows[0].count(good), rows[0].count(bad)) >= 30
+    assert rows[0].ids.count(good) + rows[0].ids.count(bad) == 61
+    assert min(rows[0].ids.count(good), rows[0].ids.count(bad)) >= 30
 
 
 def test_features_of_pairs_do_not_depend_on_the_batch(backbone, texts):

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferTextRegressor
 from sktransfer.backbones.hashing import HashingBackbone
 from sktransfer.backbones.transformer import TransformerBackbone
-from sktransfer.estimators._scripts import share_not_latin
+from sktransfer.modalities.text.checks import share_not_latin
 from sktransfer.plugins import Backbone, available, resolve
 
 CHINESE = ["酒店房间干净又安静，服务员很热情。", "等了两个小时，饭菜都凉了。"]
@@ -145,7 +145,7 @@ def test_a_bounded_sample_is_read_from_all_over_the_texts():
     ],
 )
 def test_which_backbones_know_english_alone(name, english):
-    assert resolve("backbone", name).english_only is english
+    assert resolve("backbone", name, modality="text").english_only is english
 
 
 def test_a_model_in_a_folder_may_know_anything(tiny_model):

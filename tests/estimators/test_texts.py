@@ -13,7 +13,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sktransfer.backbones.hashing import HashingBackbone
-from sktransfer.estimators._texts import check_texts
+from sktransfer.modalities.text.validation import check_texts
+
+
+def checked(X, **options):
+    return check_texts(X, **options).items
+
 
 # What is slow once, or on a busy machine, is no failure.
 settings.register_profile("unhurried", deadline=None)
@@ -53,7 +58,7 @@ def is_readable(text):
 @example(["\ud83d\ude00"])  # an emoji in two halves
 @example(["\ufeff\ud800", "\udc00\ud800x"])
 def test_any_str_comes_back_readable_and_unchanged_where_it_was_readable(texts):
-    found = check_texts(texts)
+    found = checked(texts)
     assert len(found) == len(texts)
     for before, after in zip(texts, found, strict=True):
         assert type(after) is str
@@ -64,39 +69,39 @@ def test_any_str_comes_back_readable_and_unchanged_where_it_was_readable(texts):
 
 @given(st.text(), st.sampled_from(["\ud800", "\udbff", "\udc00", "\udfff"]), st.text())
 def test_a_lone_surrogate_is_replaced_and_what_stands_around_it_is_kept(before, lone, after):
-    (found,) = check_texts([before + lone + after])
+    (found,) = checked([before + lone + after])
     assert found == f"{before}\ufffd{after}"
 
 
 def test_two_halves_of_a_character_become_that_character():
-    assert check_texts(["a \ud83d\ude00 b"]) == ["a 😀 b"]
+    assert checked(["a \ud83d\ude00 b"]) == ["a 😀 b"]
 
 
 @given(TEXTS)
 def test_whatever_comes_back_can_be_encoded(texts):
     encoder = HashingBackbone(dim=2, n_buckets=16).load(device="cpu", random_state=0)
-    assert len(encoder.prepare(check_texts(texts))) == len(texts)
+    assert len(encoder.prepare(checked(texts))) == len(texts)
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
 @given(texts=READABLE)
 def test_texts_are_the_same_whatever_they_come_in(container, texts):
-    assert check_texts(CONTAINERS[container](texts)) == texts
+    assert checked(CONTAINERS[container](texts)) == texts
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")), min_size=1))
 def test_arrays_of_numpy_strings_are_read(texts):
-    assert check_texts(np.array(texts)) == texts
-    assert check_texts(np.array(texts, dtype=np.dtypes.StringDType())) == texts
-    assert all(type(text) is str for text in check_texts([np.str_(text) for text in texts]))
+    assert checked(np.array(texts)) == texts
+    assert checked(np.array(texts, dtype=np.dtypes.StringDType())) == texts
+    assert all(type(text) is str for text in checked([np.str_(text) for text in texts]))
 
 
 @given(TEXTS)
 def test_the_input_is_not_changed(texts):
     array = np.array(texts, dtype=object)
     before = list(texts)
-    check_texts(texts)
-    check_texts(array)
+    checked(texts)
+    checked(array)
     assert texts == before
     assert array.tolist() == before
 
@@ -107,7 +112,7 @@ class Shouting(str):
 
 
 def test_subclasses_of_str_become_str():
-    (found,) = check_texts([Shouting("quiet")])
+    (found,) = checked([Shouting("quiet")])
     assert type(found) is str
 
 
@@ -115,11 +120,11 @@ def test_subclasses_of_str_become_str():
 def test_blank_texts_warn_when_fitting_and_never_when_predicting(blank, texts):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        assert check_texts(blank + texts) == blank + texts
+        assert checked(blank + texts) == blank + texts
     assert not caught
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        assert check_texts(blank + texts, fitting=True) == blank + texts
+        assert checked(blank + texts, fitting=True) == blank + texts
     assert len(caught) == bool(blank)
     if blank:
         expected = f"{len(blank)} of {len(blank + texts)} texts in X are empty or blank"
@@ -129,8 +134,8 @@ def test_blank_texts_warn_when_fitting_and_never_when_predicting(blank, texts):
 @given(st.lists(st.text(" \t\n"), min_size=1, max_size=3))
 def test_blank_texts_alone_are_no_training_data_but_can_be_predicted(blank):
     with pytest.raises(ValueError, match=f"all {len(blank)} are empty or blank"):
-        check_texts(blank, fitting=True)
-    assert check_texts(blank) == blank
+        checked(blank, fitting=True)
+    assert checked(blank) == blank
 
 
 MISSING = [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT]
@@ -141,7 +146,7 @@ def test_a_missing_text_is_counted_and_its_index_named(before, missing, after):
     n = len(before) + 1 + len(after)
     message = rf"1 missing value\(s\) among {n} texts \(first at index {len(before)}"
     with pytest.raises(ValueError, match=message):
-        check_texts([*before, missing, *after])
+        checked([*before, missing, *after])
 
 
 @given(
@@ -153,4 +158,4 @@ def test_what_is_no_text_is_counted_and_its_index_and_type_named(before, wrong, 
     n = len(before) + 1 + len(after)
     message = rf"1 of {n} are not \(first at index {len(before)}: {type(wrong).__name__}\)"
     with pytest.raises(TypeError, match=message):
-        check_texts([*before, wrong, *after])
+        checked([*before, wrong, *after])

@@ -14,7 +14,8 @@ from sklearn.model_selection import GridSearchCV
 
 import sktransfer
 from sktransfer import TransferSearchCV, TransferTextClassifier
-from sktransfer.plugins import Regulariser, register, registry, resolve
+from sktransfer.contracts import registry
+from sktransfer.plugins import Regulariser, register, resolve
 from sktransfer.testing import parametrize_with_contracts
 
 SOURCE = ["great", "lovely", "fine", "bad", "dull", "poor"]

@@ -14,10 +14,10 @@ from torch import nn
 
 from sktransfer.backbones.hashing import HashingBackbone
 from sktransfer.backbones.transformer import TransformerBackbone
+from sktransfer.contracts.versions import version_of
 from sktransfer.features import encode as module
 from sktransfer.features.encode import encode, encode_rows
 from sktransfer.features.store import MemoryStore
-from sktransfer.plugins.versions import version_of
 
 # What is slow once, or on a busy machine, is no failure.
 settings.register_profile("unhurried", deadline=None)

@@ -12,7 +12,11 @@ from sktransfer.features.prefetch import prefetch
 
 
 class Slow:
-    reads_in_collate = True
+    slow_collate = True
+
+
+class Quick:
+    slow_collate = False
 
 
 @pytest.fixture(params=[1, 2])
@@ -23,7 +27,7 @@ def n_threads(request):
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("encoder", [Slow(), object()])
+@pytest.mark.parametrize("encoder", [Slow(), Quick()])
 @pytest.mark.parametrize("n", [0, 1, 2, 7])
 def test_everything_comes_in_order(n_threads, encoder, n):
     assert list(prefetch(lambda x: x * x, range(n), encoder)) == [(i, i * i) for i in range(n)]

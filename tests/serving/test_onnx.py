@@ -187,7 +187,7 @@ def test_an_unfitted_estimator_is_refused(tiny_model, tmp_path):
 def test_a_file_with_other_outputs_is_not_written(fitted, tmp_path, monkeypatch, wrong):
     path = tmp_path / "model.onnx"
     path.write_bytes(b"an earlier file")
-    real = module.OnnxModule.forward
+    real = module._OnnxEncoder.forward
     monkeypatch.setattr(module.OnnxModule, "forward", lambda self, b: real(self, b) + wrong)
     with pytest.raises(ValueError, match="It was not written"):
         fitted.export_onnx(path)

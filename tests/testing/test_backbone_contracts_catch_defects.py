@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from sktransfer.plugins import Backbone
+from sktransfer.plugins import Backbone, Fingerprint, VectorEncoder
 from sktransfer.testing import contract_checks
 from sktransfer.testing._checks_common import CHECKS
 from sktransfer.testing._encoders import random_states_kept
@@ -27,7 +27,7 @@ def breaks(*names, **params):
     return add
 
 
-class WordsEncoder:
+class WordsEncoder(VectorEncoder):
     """Mean of hashed words' embeddings, then a layer."""
 
     def __init__(self, dim, seed):
@@ -45,7 +45,7 @@ class WordsEncoder:
             "hidden": ["hidden.weight", "hidden.bias"],
         }
         weights = [value.numpy().tobytes() for value in self.module.state_dict().values()]
-        self.fingerprint = hashlib.sha256(b"".join(weights)).hexdigest()
+        self.fingerprint = Fingerprint(hashlib.sha256(b"".join(weights)).hexdigest())
 
     def prepare(self, X):
         return [[self.number(word) for word in text.split()[:20]] for text in X]
@@ -133,7 +133,7 @@ class FingerprintIsBytes(Words):
     class encoder(WordsEncoder):
         def __init__(self, dim, seed):
             super().__init__(dim, seed)
-            self.fingerprint = self.fingerprint.encode()
+            self.fingerprint = str(self.fingerprint).encode()
 
 
 @breaks("check_load_is_reproducible")
@@ -151,7 +151,7 @@ class CountsLoads(Words):
 
         def __init__(self, dim, seed):
             super().__init__(dim, seed)
-            self.fingerprint += f"-{next(self.count)}"
+            self.fingerprint = Fingerprint(f"{self.fingerprint}-{next(self.count)}")
 
 
 @breaks("check_fingerprint_tells_weights_apart")
@@ -159,7 +159,7 @@ class AlwaysTheSameFingerprint(Words):
     class encoder(WordsEncoder):
         def __init__(self, dim, seed):
             super().__init__(dim, seed)
-            self.fingerprint = f"words of dim {dim}"
+            self.fingerprint = Fingerprint(f"words of dim {dim}")
 
 
 @breaks("check_new_process_agrees")
@@ -167,7 +167,7 @@ class FingerprintByHash(Words):
     class encoder(WordsEncoder):
         def __init__(self, dim, seed):
             super().__init__(dim, seed)
-            self.fingerprint = str(hash(self.fingerprint))
+            self.fingerprint = Fingerprint(str(hash(self.fingerprint)))
 
 
 @breaks("check_new_process_agrees")
@@ -366,7 +366,7 @@ class DoubleFeatures(Words):
             return super().forward(batch).double()
 
 
-@breaks("check_forward_gives_features", "check_odd_texts")
+@breaks("check_forward_gives_features", "check_odd_texts", "check_features_are_pooled_states")
 class WidthIsNotDim(Words):
     class encoder(WordsEncoder):
         def __init__(self, dim, seed):
@@ -447,6 +447,8 @@ class WantsWords(Words):
 
 
 class SplitEncoder(WordsEncoder):
+    can_split = True
+
     def forward_until(self, batch, block):
         return self.mean(batch) if block == "hidden" else batch
 
@@ -466,9 +468,24 @@ class Split(Words):
     encoder = SplitEncoder
 
 
+@breaks("check_features_are_pooled_states")
+class PoolsOtherwise(Words):
+    class encoder(WordsEncoder):
+        def pool(self, hidden, mask):
+            return 2 * hidden[:, 0]
+
+
+@breaks("check_blocks_cover_parameters")
+class NeverTrainsWhatIsNotThere(Words):
+    class encoder(WordsEncoder):
+        never_train = frozenset({"output.weight"})
+
+
 @breaks("check_forward_can_be_split")
 class HalfSplit(Words):
     class encoder(WordsEncoder):
+        can_split = True
+
         def forward_until(self, batch, block):
             return batch
 
@@ -532,9 +549,10 @@ class LearnedEncoder(WordsEncoder):
         table = torch.cat([self.drawn(word, seed) for word in ("", "?", *vocabulary)])
         weights = torch.nn.Embedding.from_pretrained(table, freeze=False, padding_idx=0)
         self.module["embeddings"] = weights
-        self.growing = {"embeddings.weight"}
+        self.growing = frozenset({"embeddings.weight"})
         named = hashlib.sha256(repr(vocabulary).encode()).hexdigest()
-        self.fingerprint = f"{hashlib.sha256(repr((dim, seed)).encode()).hexdigest()}+{named}"
+        weights = hashlib.sha256(repr((dim, seed)).encode()).hexdigest()
+        self.fingerprint = Fingerprint(weights, named)
 
     def drawn(self, word, seed):
         import torch
@@ -613,7 +631,7 @@ class GrowsInSilence(Learned):
     class encoder(LearnedEncoder):
         def __init__(self, dim, seed, vocabulary):
             super().__init__(dim, seed, vocabulary)
-            del self.growing
+            self.growing = frozenset()
 
 
 @breaks("check_learning_keeps_places")
@@ -621,7 +639,7 @@ class OtherWeightsByName(Learned):
     class encoder(LearnedEncoder):
         def __init__(self, dim, seed, vocabulary):
             super().__init__(dim, seed, vocabulary)
-            self.fingerprint = self.fingerprint.replace("+", "-")
+            self.fingerprint = Fingerprint("-".join(self.fingerprint))
 
 
 @pytest.mark.parametrize(

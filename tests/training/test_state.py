@@ -294,17 +294,23 @@ def _normed_backbone():
     from torch import nn
 
     from sktransfer.backbones.hashing import HashingBackbone
+    from sktransfer.plugins import Fingerprint, VectorEncoder
 
-    class Normed(nn.Module):
+    class Normed(VectorEncoder, nn.Module):
         def __init__(self, inner):
-            super().__init__()
+            nn.Module.__init__(self)
             self.module = nn.ModuleDict(
                 {**dict(inner.module.items()), "norm": nn.BatchNorm1d(inner.dim)}
             )
             self.inner, self.dim = [inner], inner.dim
             self.blocks = {**inner.blocks, "norm": ["norm.weight", "norm.bias"]}
-            self.fingerprint = "normed+" + inner.fingerprint
-            self.prepare, self.collate = inner.prepare, inner.collate
+            self.fingerprint = Fingerprint("normed", str(inner.fingerprint))
+
+        def prepare(self, X):
+            return self.inner[0].prepare(X)
+
+        def collate(self, rows):
+            return self.inner[0].collate(rows)
 
         def forward(self, batch):
             return self.module["norm"](self.inner[0].forward(batch))

@@ -14,8 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sktransfer import TransferTextClassifier, TransferTextEncoder
 from sktransfer.freezing.strategies import TopLayers
 from sktransfer.tuning import search_space
-from sktransfer.tuning._trial import checked_space
-from sktransfer.tuning.space import starting_points
+from sktransfer.tuning.space import checked_space, starting_points
 
 CLF = TransferTextClassifier("hashing")
 

@@ -11,7 +11,7 @@ from sktransfer.weights.model_files import ModelFiles, parse_model
 
 @pytest.mark.parametrize("name", ["../../etc", "~/m", "http://x/y", "C:\\m", "a/b/c", "a/b\n", " "])
 def test_names_that_look_like_paths_or_addresses_are_refused(name):
-    with pytest.raises(ValueError, match="not a backbone.*owner/name"):
+    with pytest.raises(ValueError, match=r"not a backbone.*owner/name"):
         parse_model(name)
 
 

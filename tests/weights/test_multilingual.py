@@ -56,7 +56,7 @@ def test_a_translation_is_nearer_than_another_sentence_of_the_same_language(mult
         "央行再次提高了利率。",
     ]
     rows = encoder.prepare(texts)
-    assert rows[1][:4] == [0, 41, 1294, 12]  # the prefix that the model was trained with
+    assert rows[1].ids[:4] == [0, 41, 1294, 12]  # the prefix that the model was trained with
     with torch.no_grad():
         features = encoder.forward(encoder.collate(rows)).numpy()
     cosines = features @ features.T

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sktransfer.plugins import Fingerprint, VectorEncoder
 from sktransfer_vision.pictures import least_side, squared
 from sktransfer_vision.rows import LazyRow, stacked
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["ImageEncoder"]
 
 
-class ImageEncoder:
+class ImageEncoder(VectorEncoder):
     """What the backbones of this distribution load; see `sktransfer.plugins.Encoder`.
 
     Parameters
@@ -46,7 +47,8 @@ class ImageEncoder:
 
     # Maps are of one size, so that nothing is padded.
     padded_states: frozenset[str] = frozenset()
-    reads_in_collate = True
+    slow_collate = True
+    can_split = True
 
     def __init__(
         self,
@@ -68,8 +70,10 @@ class ImageEncoder:
             step: [name for name in names if name.startswith(f"{step}.")] for step in network.steps
         }
         read = json.dumps([image_size, crop, resample, settings], sort_keys=True)
-        self.fingerprint = f"image:{weights}+{read}"
+        self.fingerprint = Fingerprint(f"image:{weights}", read)
         self._device = device
+        # In half precision a training on a CPU takes longer, and learns less.
+        self.trains_in_fp32 = device.startswith("cpu")
         self._size = image_size
         self._least = least_side(image_size, crop)
         self._crop = crop
@@ -78,56 +82,19 @@ class ImageEncoder:
         self._at_once_in_training = at_once_in_training
         self._folded: tuple[Any, ImageNetwork] | None = None
 
-    @property
-    def trains_in_fp32(self) -> bool:
-        """Whether a training in half precision takes longer, and learns less, as on CPUs."""
-        return self._device.startswith("cpu")
-
     def prepare(self, X: Sequence[Any]) -> list[LazyRow]:
-        """Take pictures as they are; their middle is cut out when they are put into a batch.
-
-        Parameters
-        ----------
-        X : sequence of n array-like of uint8 of shape (height, width, 3)
-            Pictures in red, green and blue.
-
-        Returns
-        -------
-        rows : list of n LazyRow
-
-        Raises
-        ------
-        ValueError
-            If an array is no such picture.
-        """
+        """Take pictures as they are; their middle is cut out when they are put into a batch."""
         return [LazyRow(picture, self._squared, self._size, self._least) for picture in X]
 
     def collate(self, rows: Sequence[LazyRow]) -> dict[str, torch.Tensor]:
-        """Read pictures, and put them into one batch.
-
-        Parameters
-        ----------
-        rows : sequence of n LazyRow
-            What `prepare` returned.
-
-        Returns
-        -------
-        batch : dict of str to torch.Tensor
-            ``pixels`` of shape (n, image_size, image_size, 3), uint8.
-        """
+        """Read pictures, and put them into one batch."""
         import torch
 
         # As bytes: the network makes numbers of them where it is.
         return {"pixels": torch.from_numpy(stacked(rows)).to(self._device)}
 
     def in_bf16(self) -> ImageEncoder:
-        """Give a copy that computes in bfloat16.
-
-        Returns
-        -------
-        encoder : ImageEncoder
-            Shares batch normalisations, with their statistics, with this one.
-        """
+        """Give a copy that computes in bfloat16."""
         from sktransfer_vision.networks import halved
 
         other = copy.copy(self)
@@ -135,74 +102,29 @@ class ImageEncoder:
         return other
 
     def budget(self) -> int:
-        """Say what the rows of a batch of inference should cost together.
-
-        Returns
-        -------
-        budget : int
-        """
+        """Say what the rows of a batch of inference should cost together."""
         # Few at a time stay in a CPU's cache; other hardware is idle with few.
         factor = 1 if self._device.startswith("cpu") else 8
         return factor * self._at_once * self._size
 
     def training_budget(self) -> int:
-        """Say what the rows may cost for which gradients are computed together.
-
-        Returns
-        -------
-        budget : int
-        """
+        """Say what the rows may cost for which gradients are computed together."""
         return self._at_once_in_training * self._size
 
     def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Compute features.
-
-        Parameters
-        ----------
-        batch : mapping of str to torch.Tensor
-            What `collate` returned.
-
-        Returns
-        -------
-        features : torch.Tensor of shape (n, dim)
-        """
+        """Compute features."""
         if "forward" in vars(self.module):  # as torch compiled it
             return self.module(batch["pixels"])
         return self._network()(batch["pixels"])
 
     def forward_until(self, batch: Mapping[str, torch.Tensor], block: str) -> dict[str, Any]:
-        """Stop before a block.
-
-        Parameters
-        ----------
-        batch : mapping of str to torch.Tensor
-            What `collate` returned.
-        block : str
-            A key of ``blocks``.
-
-        Returns
-        -------
-        state : dict of str to torch.Tensor
-            ``maps`` of shape (n, channels, height, width).
-        """
+        """Stop before a block."""
         network = self._network()
         below = network.steps[: network.steps.index(block)]
         return {"maps": network.run(network.scaled(batch["pixels"]), below)}
 
     def forward_from(self, state: Mapping[str, torch.Tensor], block: str) -> torch.Tensor:
-        """Go on with a block.
-
-        Parameters
-        ----------
-        state : mapping of str to torch.Tensor
-            What `forward_until` returned.
-        block : str
-            The same one.
-
-        Returns
-        -------
-        features : torch.Tensor of shape (n, dim)
-        """
+        """Go on with a block."""
         network = self._network()
         return network.pooled(
             network.run(state["maps"], network.steps[network.steps.index(block) :])

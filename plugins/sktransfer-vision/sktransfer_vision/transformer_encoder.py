@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sktransfer.plugins import Fingerprint, VectorEncoder
 from sktransfer_vision.rows import LazyRow, stacked
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ __all__ = ["TowerEncoder"]
 _PIXELS = 16 * 16
 
 
-class TowerEncoder:
+class TowerEncoder(VectorEncoder):
     """What `ImageTransformer.load` returns; see `sktransfer.plugins.Encoder`.
 
     Parameters
@@ -41,7 +42,8 @@ class TowerEncoder:
 
     # All pictures are of one size, so that nothing is padded.
     padded_states: frozenset[str] = frozenset()
-    reads_in_collate = True
+    slow_collate = True
+    can_split = True
 
     def __init__(
         self,
@@ -63,121 +65,43 @@ class TowerEncoder:
             digest.update(each.encode())
         read = json.dumps([network.pooling, reader.settings], sort_keys=True)
         preprocessing = hashlib.sha256(read.encode()).hexdigest()
-        self.fingerprint = f"image-transformer:{digest.hexdigest()}+{preprocessing}"
+        self.fingerprint = Fingerprint(f"image-transformer:{digest.hexdigest()}", preprocessing)
         self._reader = reader
         self._device = device
         self._cost = -(-reader.height * reader.width // _PIXELS)
 
     def prepare(self, X: Sequence[Any]) -> list[LazyRow]:
-        """Take pictures as they are; they are read when they are put into a batch.
-
-        Parameters
-        ----------
-        X : sequence of n array-like of uint8 of shape (height, width, 3)
-            Pictures in red, green and blue.
-
-        Returns
-        -------
-        rows : list of n LazyRow
-
-        Raises
-        ------
-        ValueError
-            If an array is no such picture.
-        """
+        """Take pictures as they are; they are read when they are put into a batch."""
         return [LazyRow(picture, self._reader, self._cost) for picture in X]
 
     def collate(self, rows: Sequence[LazyRow]) -> dict[str, torch.Tensor]:
-        """Read pictures, and put them into one batch.
-
-        Parameters
-        ----------
-        rows : sequence of n LazyRow
-            What `prepare` returned.
-
-        Returns
-        -------
-        batch : dict of str to torch.Tensor
-            ``pixels`` of shape (n, height, width, 3); bytes, of which the network makes numbers
-            where it is, or numbers where it has to be so.
-
-        Raises
-        ------
-        ValueError
-            If what a row decodes to is no picture.
-        """
+        """Read pictures, and put them into one batch."""
         import torch
 
         return {"pixels": torch.from_numpy(stacked(rows)).to(self._device)}
 
     def budget(self) -> int:
-        """Say what the rows of a batch of inference should cost together.
-
-        Returns
-        -------
-        budget : int
-        """
+        """Say what the rows of a batch of inference should cost together."""
         # 16 pictures of 224 pixels; few stay in a CPU's cache, and other hardware wants many.
         return 16 * 196 if self._device.startswith("cpu") else 64 * 512
 
     def training_budget(self) -> int:
-        """Say what the rows may cost for which gradients are computed together.
-
-        Returns
-        -------
-        budget : int
-            Activations of a token take some 0.1 MB a layer of 768 units in single precision.
-        """
+        """Say what the rows may cost for which gradients are computed together."""
         return 4096 if self._device.startswith("cpu") else 32 * 512
 
     def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Compute features.
-
-        Parameters
-        ----------
-        batch : mapping of str to torch.Tensor
-            What `collate` returned.
-
-        Returns
-        -------
-        features : torch.Tensor of shape (n, dim)
-        """
+        """Compute features."""
         return self.module(batch["pixels"])
 
     def forward_until(self, batch: Mapping[str, torch.Tensor], block: str) -> dict[str, Any]:
-        """Stop before a block.
-
-        Parameters
-        ----------
-        batch : mapping of str to torch.Tensor
-            What `collate` returned.
-        block : str
-            A key of ``blocks``.
-
-        Returns
-        -------
-        state : dict of str to torch.Tensor
-            ``hidden``, which is what the layer is given, or the batch before the first block.
-        """
+        """Stop before a block."""
         layer = _number_of(block)
         if layer is None:
             return dict(batch)
         return {"hidden": self.module.until(batch["pixels"], layer)}
 
     def forward_from(self, state: Mapping[str, torch.Tensor], block: str) -> torch.Tensor:
-        """Go on with a block.
-
-        Parameters
-        ----------
-        state : mapping of str to torch.Tensor
-            What `forward_until` returned.
-        block : str
-            The same one.
-
-        Returns
-        -------
-        features : torch.Tensor of shape (n, dim)
-        """
+        """Go on with a block."""
         layer = _number_of(block)
         if layer is None:
             return self.forward(state)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sktransfer.plugins import Fingerprint, Truncation, VectorEncoder
 from sktransfer_wordvectors.table import PADDING, hash_of
 from sktransfer_wordvectors.words import subwords
 
@@ -23,12 +25,13 @@ _REMEMBERED = 50_000
 _JOINT = " "
 
 
-class WordRow(list[int]):
+@dataclass(slots=True)
+class WordRow:
     """The rows of the table that a text's words have.
 
-    Parameters
+    Attributes
     ----------
-    rows : sequence of int
+    rows : list of int
         One for each word; that of padding for a word without a row of its own.
     unknown : list of (int, tuple of int)
         Where such words stand, and the rows of their n-grams, whose mean is their vector.
@@ -38,25 +41,16 @@ class WordRow(list[int]):
         How many of them are left out.
     """
 
-    __slots__ = ("cut", "tokens", "unknown")
+    rows: list[int]
+    unknown: Sequence[tuple[int, tuple[int, ...]]]
+    tokens: int
+    cut: int
 
-    def __init__(
-        self,
-        rows: Sequence[int],
-        unknown: Sequence[tuple[int, tuple[int, ...]]],
-        tokens: int,
-        cut: int,
-    ) -> None:
-        super().__init__(rows)
-        self.unknown = unknown
-        self.tokens = tokens
-        self.cut = cut
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return WordRow, (list(self), self.unknown, self.tokens, self.cut)
+    def __len__(self) -> int:
+        return len(self.rows)
 
 
-class WordEncoder:
+class WordEncoder(VectorEncoder):
     """What the backbones of this distribution load; see `sktransfer.plugins.Encoder`.
 
     Parameters
@@ -122,7 +116,7 @@ class WordEncoder:
         self._unknown: dict[str, tuple[int, ...]] = {}
         self._tokenizer = tokenizer
         self._n_buckets = n_buckets
-        self._max_length = max_length
+        self.max_length = max_length
         self._word_ngrams = word_ngrams
         self._device = device
         weight = torch.from_numpy(table)
@@ -136,25 +130,15 @@ class WordEncoder:
             block: [f"network.{name}" for name in names] for block, names in blocks.items()
         }
         learned = hashlib.sha256(json.dumps([settings, *vocabulary]).encode("ascii"))
-        self.fingerprint = f"{weights}+{learned.hexdigest()}"
+        self.fingerprint = Fingerprint(weights, learned.hexdigest())
 
     def prepare(self, X: Sequence[str]) -> list[WordRow]:
-        """Turn each text into the rows of its words.
-
-        Parameters
-        ----------
-        X : sequence of n str
-            Texts.
-
-        Returns
-        -------
-        rows : list of n WordRow
-        """
+        """Turn each text into the rows of its words."""
         return [self._prepared(text) for text in X]
 
     def _prepared(self, text: str) -> WordRow:
         words = self._tokenizer(text)
-        kept = words[: self._max_length]
+        kept = words[: self.max_length]
         known = self._rows
         rows = [known.get(word, PADDING) for word in kept]
         unknown = []
@@ -197,7 +181,7 @@ class WordEncoder:
 
         words = np.zeros((len(rows), max([1, *map(len, rows)])), dtype=np.int64)
         for i, row in enumerate(rows):
-            words[i, : len(row)] = row
+            words[i, : len(row)] = row.rows
         unknown = [
             (i, nth, j, ngrams)
             for i, row in enumerate(rows)
@@ -219,46 +203,28 @@ class WordEncoder:
         return {name: torch.from_numpy(value).to(self._device) for name, value in batch.items()}
 
     def table(self) -> Any:
-        """Give the embeddings, of which only what rows look up is trained.
-
-        Returns
-        -------
-        embeddings : torch.nn.Embedding
-        """
+        """Give the embeddings, of which only what rows look up is trained."""
         return self.module["embeddings"]
 
     def entries(self, rows: Sequence[WordRow]) -> set[int]:
-        """Say which entries of the table rows look up.
-
-        Parameters
-        ----------
-        rows : sequence of rows
-            What `prepare` returned.
-
-        Returns
-        -------
-        entries : set of int
-            That of padding included.
-        """
+        """Say which entries of the table rows look up."""
         found = {PADDING}
         for row in rows:
-            found.update(row)
+            found.update(row.rows)
             for _, ngrams in row.unknown:
                 found.update(ngrams)
         return found
 
+    def truncation(self, rows: Sequence[WordRow]) -> Truncation:
+        """Count the words that are not read."""
+        return Truncation(
+            n_inputs=sum(row.cut > 0 for row in rows),
+            n_tokens=sum(row.tokens for row in rows),
+            n_cut=sum(row.cut for row in rows),
+        )
+
     def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Compute features.
-
-        Parameters
-        ----------
-        batch : mapping of str to torch.Tensor
-            What `collate` returned.
-
-        Returns
-        -------
-        features : torch.Tensor of shape (n, dim)
-        """
+        """Compute features."""
         import torch
 
         embedded = _embedded(batch, self.module["embeddings"])

@@ -1,0 +1,44 @@
+"""What the rooms of the house and the plugins agree on: contracts, and the registry of names."""
+
+from sktransfer.contracts.backbone import Backbone
+from sktransfer.contracts.base import Plugin
+from sktransfer.contracts.encoder import Encoder, Fingerprint, Truncation
+from sktransfer.contracts.freezing import Decision, FreezeStrategy
+from sktransfer.contracts.head import Head
+from sktransfer.contracts.inputs import Inputs
+from sktransfer.contracts.losses import Alignment, Forward, Regulariser, WeightChange
+from sktransfer.contracts.modality import Modality, Variation
+from sktransfer.contracts.parameters import param, with_parameters
+from sktransfer.contracts.registry import PluginInfo, available, register, resolve
+from sktransfer.contracts.task import LabelChange, Task
+from sktransfer.contracts.vector_encoder import VectorEncoder
+from sktransfer.contracts.wrapper import BackboneWrapper, EncoderWrapper
+
+__all__ = [
+    "Alignment",
+    "Backbone",
+    "BackboneWrapper",
+    "Decision",
+    "Encoder",
+    "EncoderWrapper",
+    "Fingerprint",
+    "Forward",
+    "FreezeStrategy",
+    "Head",
+    "Inputs",
+    "LabelChange",
+    "Modality",
+    "Plugin",
+    "PluginInfo",
+    "Regulariser",
+    "Task",
+    "Truncation",
+    "Variation",
+    "VectorEncoder",
+    "WeightChange",
+    "available",
+    "param",
+    "register",
+    "resolve",
+    "with_parameters",
+]

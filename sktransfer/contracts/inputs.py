@@ -1,0 +1,59 @@
+"""Validated inputs, and what is known of them beside their contents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+__all__ = ["Inputs"]
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs(Sequence[Any]):
+    """Validated inputs; behaves as the sequence of its items.
+
+    Attributes
+    ----------
+    items : list of n inputs
+        Hashable, so that equal ones are encoded once.
+    positions : list of n int or None, default=None
+        Where they stand in what the user passed; None where nothing was skipped.
+    columns : tuple of str or None, default=None
+        Names of the columns that the parts of each input come from, where they have several.
+    skipped : mapping of int to str, default={}
+        Positions of inputs that cannot be read and were left out, and why.
+    """
+
+    items: list[Any]
+    positions: list[int] | None = None
+    columns: tuple[str, ...] | None = None
+    skipped: Mapping[int, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.items[index]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items)
+
+    def take(self, index: Sequence[int]) -> Inputs:
+        """Select inputs; what is known of all of them stays.
+
+        Parameters
+        ----------
+        index : sequence of int
+            Positions among the items.
+
+        Returns
+        -------
+        inputs : Inputs
+        """
+        positions = self.positions
+        return replace(
+            self,
+            items=[self.items[i] for i in index],
+            positions=None if positions is None else [positions[i] for i in index],
+        )

@@ -1,0 +1,1 @@
+"""Pictures: files, arrays and images of Pillow."""

@@ -1,0 +1,135 @@
+"""Pictures as inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from sktransfer._compat.sklearn import InvalidParameterError
+from sktransfer.contracts import (
+    Backbone,
+    Encoder,
+    Inputs,
+    Modality,
+    Truncation,
+    Variation,
+    with_parameters,
+)
+from sktransfer.images.augmentation import ImageAugmentation
+from sktransfer.images.formats import suffixes_of_read
+from sktransfer.images.validation import check_pictures, unreadable
+from sktransfer.modalities.image.options import ImageParameters
+
+__all__ = ["ImageModality"]
+
+_ADVICE = "Repair or remove it, or leave such images out of the training: on_bad_image='skip'."
+
+
+@with_parameters
+class ImageModality(ImageParameters, Modality):
+    """Pictures, which are decoded as they are needed."""
+
+    name: ClassVar[str] = "image"
+    plural: ClassVar[str] = "images"
+    default_backbone: ClassVar[str] = "efficientnet-lite0"
+    hub_backbone: ClassVar[str] = "image-transformer"
+    fitted_attributes: ClassVar[tuple[str, ...]] = ("bad_images_",)
+    augmentations: ClassVar[tuple[str, ...]] = ("augmentation",)
+    suffixes: ClassVar[frozenset[str]] = suffixes_of_read()
+
+    def check_options(self) -> None:
+        """Check the parameters of the augmentation, with a hint for who takes it for a switch."""
+        if not isinstance(self.augmentation, ImageAugmentation | None):
+            raise InvalidParameterError(
+                "The 'augmentation' parameter must be an ImageAugmentation, such as "
+                f"ImageAugmentation(), or None. Got {self.augmentation!r} instead."
+            )
+        if self.augmentation is not None:
+            self.augmentation._validate_params()
+
+    def validate(self, X: Any, *, pairs: bool = False, start: int = 0) -> Inputs:
+        """Check what stands where pictures are expected; nothing is decoded."""
+        return check_pictures(X, start=start)
+
+    def validate_fit(self, X: Any, backbone: Backbone, *, skip: bool = True) -> Inputs:
+        """Check pictures that are trained on; those that cannot be decoded may be skipped."""
+        if not skip:
+            return check_pictures(X)
+        if self.on_bad_image == "raise":
+            return check_pictures(X, advice=_ADVICE)
+        pictures = check_pictures(X)
+        skipped = unreadable(pictures)
+        if len(skipped) == len(pictures):
+            raise ValueError(f"X has no image that can be read. {skipped[0]}")
+        if not skipped:
+            return pictures
+        self.warn_of_skipped(skipped, len(pictures), "left out")
+        kept = [i for i in range(len(pictures)) if i not in skipped]
+        return Inputs([pictures[i] for i in kept], positions=kept, skipped=skipped)
+
+    def unreadable(self, inputs: Inputs) -> dict[int, str]:
+        """Decode pictures to find those that cannot be read, where these may be skipped."""
+        return unreadable(inputs) if self.on_bad_image == "skip" else {}
+
+    def backbone_params(self) -> dict[str, Any]:
+        """Give the size, if it was set."""
+        return {} if self.image_size is None else {"image_size": int(self.image_size)}
+
+    def variation(self) -> Variation | None:
+        """Give the augmentation."""
+        return self.augmentation
+
+    def report(
+        self, inputs: Inputs, backbone: Backbone, truncation: Truncation | None
+    ) -> dict[str, Any]:
+        """Say which pictures were left out, and why."""
+        return {"bad_images_": dict(inputs.skipped)}
+
+    def examples(
+        self, encoder: Encoder, backbone: Backbone, fitted: Mapping[str, Any]
+    ) -> list[Any]:
+        """Give pictures of different shapes."""
+        rng = np.random.default_rng(0)
+        shapes = [(300, 400, 3), (64, 48, 3), (1, 1, 3), (224, 224, 3), (90, 30, 3)]
+        arrays = [rng.integers(256, size=shape, dtype=np.uint8) for shape in shapes]
+        return list(check_pictures(arrays))
+
+    def samples(self) -> list[Any]:
+        """Give arrays of different heights."""
+        return [
+            np.random.RandomState(seed).randint(0, 256, size=(height, 24, 3)).astype(np.uint8)
+            for seed, height in enumerate((24, 32, 24, 16, 48))
+        ]
+
+    def baseline(self) -> Any:
+        """Make a logistic regression of the pixels of small copies."""
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+        return make_pipeline(
+            FunctionTransformer(small_pixels),
+            StandardScaler(),
+            LogisticRegression(C=0.01, max_iter=1000),
+        )
+
+    def set_tags(self, tags: Any) -> None:
+        """Declare that pictures are paths, or arrays of three dimensions."""
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+
+
+def small_pixels(X: Any) -> np.ndarray:
+    """Shrink pictures to 16 by 16 pixels, which are their features."""
+    from sktransfer.images.decode import import_pillow
+
+    Image = import_pillow()
+    small = [
+        np.asarray(Image.fromarray(picture.decoded()).resize((16, 16)), dtype=np.float32)
+        for picture in check_pictures(X)
+    ]
+    return np.stack(small).reshape(len(small), -1) / 255.0

@@ -1,0 +1,162 @@
+"""Texts, or pairs of texts, as inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from sktransfer._warnings import warn_user
+from sktransfer.contracts import (
+    Backbone,
+    Encoder,
+    Inputs,
+    Modality,
+    Truncation,
+    with_parameters,
+)
+from sktransfer.modalities.text.checks import share_not_latin, warn_of_paths
+from sktransfer.modalities.text.options import TextParameters
+from sktransfer.modalities.text.validation import check_texts
+
+__all__ = ["TextModality"]
+
+# From these shares of cut tokens, and of letters, on, a user should know that another way exists.
+_MANY_CUT = 0.1
+_MANY_NOT_LATIN = 0.5
+
+
+@with_parameters
+class TextModality(TextParameters, Modality):
+    """Texts as str, or pairs of texts as tuples."""
+
+    name: ClassVar[str] = "text"
+    plural: ClassVar[str] = "texts"
+    default_backbone: ClassVar[str] = "minilm"
+    hub_backbone: ClassVar[str] = "transformer"
+    fitted_attributes: ClassVar[tuple[str, ...]] = (
+        "pair_columns_",
+        "pairs_",
+        "truncation_report_",
+    )
+
+    def validate(self, X: Any, *, pairs: bool = False, start: int = 0) -> Inputs:
+        """Validate texts of a fitted estimator."""
+        return check_texts(X, pairs=pairs, start=start)
+
+    def validate_fit(self, X: Any, backbone: Backbone, *, skip: bool = True) -> Inputs:
+        """Validate texts that are trained on, and warn of what they hardly can be meant to be."""
+        texts = check_texts(X, fitting=True, pairs=backbone.reads_pairs)
+        warn_of_paths(texts)
+        if backbone.english_only and (share := share_not_latin(texts)) > _MANY_NOT_LATIN:
+            warn_user(
+                f"{share:.0%} of the letters of the training texts are not Latin, but the "
+                "backbone was trained on English alone: backbone='multilingual' reads 100 "
+                "languages."
+            )
+        return texts
+
+    def check_like_fitted(self, inputs: Inputs, fitted: Mapping[str, Any]) -> None:
+        """Check that texts come alone or in pairs, as those of the fit did."""
+        pairs = isinstance(inputs[0], tuple)
+        if pairs != fitted["pairs_"]:
+            raise ValueError(
+                "X holds pairs of texts, but the estimator was fitted on texts: pass one column."
+                if pairs
+                else "X holds texts, but the estimator was fitted on pairs of texts: pass a frame "
+                "of two columns."
+            )
+        known, columns = fitted.get("pair_columns_"), list(inputs.columns or ())
+        if known is not None and columns != known and set(columns) == set(known):
+            raise ValueError(
+                f"X has the columns {columns}, but the estimator was fitted on them as {known}: "
+                f"pass X[{known}]."
+            )
+
+    def backbone_params(self) -> dict[str, Any]:
+        """Give the options about long texts that were set."""
+        params: dict[str, Any] = {}
+        if self.max_length is not None:
+            params["max_length"] = int(self.max_length)
+        if self.long_text != "truncate":
+            params["long_text"] = self.long_text
+        if self.stride is not None:
+            params["stride"] = int(self.stride)
+        return params
+
+    def report(
+        self, inputs: Inputs, backbone: Backbone, truncation: Truncation | None
+    ) -> dict[str, Any]:
+        """Say whether texts came in pairs, and what was cut; warn where that is much."""
+        report: dict[str, Any] = {"pairs_": isinstance(inputs[0], tuple)}
+        if report["pairs_"]:
+            report["pair_columns_"] = None if inputs.columns is None else list(inputs.columns)
+        if truncation is None:
+            return report
+        if truncation.n_cut > _MANY_CUT * truncation.n_tokens:
+            reads_more = any(name.endswith("long_text") for name in backbone.get_params())
+            warn_user(
+                f"{truncation.n_cut / truncation.n_tokens:.0%} of the training texts' tokens are "
+                f"cut off, in {truncation.n_inputs} of {len(inputs)} texts: "
+                + (
+                    "long_text='window_mean' reads them all, long_text='head_tail' reads both ends."
+                    if reads_more
+                    else "a larger max_length reads more."
+                )
+            )
+        report["truncation_report_"] = {
+            "texts": len(inputs),
+            "texts_cut": truncation.n_inputs,
+            "tokens": truncation.n_tokens,
+            "tokens_cut": truncation.n_cut,
+        }
+        return report
+
+    def examples(
+        self, encoder: Encoder, backbone: Backbone, fitted: Mapping[str, Any]
+    ) -> list[Any]:
+        """Give texts of different lengths, the first of several windows where there are any."""
+        words = "a film that is neither good nor bad, but long: "
+        params = backbone.get_params()
+        long_text = next((v for name, v in params.items() if name.endswith("long_text")), "")
+        windows = "window" in str(long_text) and encoder.max_length is not None
+        n_words = 2 * (encoder.max_length or 0) if windows else 600
+        texts = [words * n for n in (n_words // 10 + 1, n_words // 20, 1, 12, 3)] + ["", "good"]
+        return [(text, words) for text in texts] if fitted["pairs_"] else texts
+
+    def samples(self) -> list[str]:
+        """Give texts of different lengths and scripts."""
+        return [
+            "good",
+            "a rather long sentence about nothing in particular, with words enough to differ",
+            "Not good. Not at all!",
+            "Ünïcödé, 数字 and 12,345",
+            "good bad good",
+        ]
+
+    def odd_samples(self) -> dict[str, str]:
+        """Give empty, strange and very long texts."""
+        return {
+            "the empty text": "",
+            "a blank": " ",
+            "blank lines": "\n\t \r\n",
+            "emoji joined into one": "\U0001f469\u200d\U0001f469\u200d\U0001f467",
+            "right-to-left writing": "\u202eשלום مرحبا",
+            "a NUL character": "before\x00after",
+            "what looks like a special token": "[SEP] <s> [PAD]",
+            "a combining mark alone": "\u0301",
+            "a word of 100,000 letters": "a" * 100_000,
+        }
+
+    def baseline(self) -> Any:
+        """Make TF-IDF and a logistic regression."""
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+
+        return make_pipeline(TfidfVectorizer(), LogisticRegression(max_iter=1000))
+
+    def set_tags(self, tags: Any) -> None:
+        """Declare that texts come in one column."""
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False

@@ -1,0 +1,51 @@
+"""Options about texts: parameters of the modality, and of its estimators."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, ClassVar
+
+from sktransfer._compat.sklearn import Interval, StrOptions
+from sktransfer.contracts import param, with_parameters
+
+__all__ = ["TextOptions", "TextParameters"]
+
+_COUNT = Interval(Integral, 1, None, closed="left")
+
+
+@with_parameters
+class TextParameters:
+    """How texts are read."""
+
+    max_length: int | None = param(
+        default=None,
+        type="int or None",
+        constraint=[_COUNT, None],
+        doc="Length of the longest text that is read whole, in tokens; see `long_text` for longer "
+        "ones. None leaves it to the backbone.",
+    )
+    long_text: str = param(
+        default="truncate",
+        type='{"truncate", "head_tail", "window_mean", "window_max"}',
+        constraint=[StrOptions({"truncate", "head_tail", "window_mean", "window_max"})],
+        doc="What is read of a longer text: its beginning; its beginning and end; or all of it, in "
+        "windows of `max_length` tokens whose features are averaged, or maximised.",
+    )
+    stride: int | None = param(
+        default=None,
+        type="int or None",
+        constraint=[_COUNT, None],
+        doc="Number of tokens from the beginning of a window to that of the next. With None, "
+        "windows do not overlap.",
+    )
+
+
+@with_parameters
+class TextOptions(TextParameters):
+    """How estimators of texts read them, and which backbone they have by default."""
+
+    modality: ClassVar[str] = "text"
+    _after: ClassVar[str] = "scoring"
+    _doc_words: ClassVar[dict[str, str]] = {"inputs": "texts"}
+
+    backbone: Any = param(default="minilm", kw_only=False)

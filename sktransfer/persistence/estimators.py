@@ -1,0 +1,341 @@
+"""Estimators as folders: what they learned, and a reference to what they started from."""
+
+from __future__ import annotations
+
+import os
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+
+from sktransfer._warnings import warn_user
+from sktransfer.contracts import Backbone, Fingerprint, Task, resolve
+from sktransfer.contracts.registry import find, modality_class
+from sktransfer.persistence.codec import NotInstalledError, decode, encode
+from sktransfer.persistence.folder import (
+    MANIFEST,
+    identity,
+    is_replaced,
+    new_folder,
+    read_manifest,
+    write_manifest,
+)
+
+__all__ = ["load", "save"]
+
+_LIBRARIES = ("sktransfer", "scikit-learn", "torch", "transformers", "safetensors")
+# Parameters that can hold live objects; they only matter to the next fit.
+_LIVE = ("callbacks", "random_state", "scoring")
+_WEIGHTS = "weights.safetensors"
+_PRETRAINED = "pretrained"
+# Seconds for which a folder that others keep replacing is read again.
+_PATIENCE = 10.0
+# Parameters that may hold a fitted estimator, which has a folder of its own.
+_INNER = ("source", "backbone")
+# Written apart from the other fitted attributes.
+_MODEL = ("net_", "backbone_")
+
+
+def save(estimator: Any, path: str | os.PathLike[str], *, embed_backbone: bool = False) -> None:
+    """Write a fitted estimator into a folder.
+
+    Parameters
+    ----------
+    estimator : estimator of sktransfer
+        Fitted.
+    path : str or path-like
+        A folder that does not exist yet, or one that this function wrote, which is replaced.
+    embed_backbone : bool, default=False
+        Whether to copy the pretrained weights.
+    """
+    # What is about to be replaced may hold the only copy of the backbone.
+    embed_backbone = embed_backbone or _lies_in(encode(estimator.net_.state.backbone), Path(path))
+    with new_folder(Path(path)) as folder:
+        _write(estimator, folder, embed_backbone)
+
+
+def load(path: str | os.PathLike[str], *, trust_remote_code: bool = False) -> Any:
+    """Read an estimator that ``save`` wrote; every file is checked by its hash.
+
+    Nothing in the folder is executed. Pretrained weights that were stored by reference are loaded
+    when they are first needed, and checked then.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The folder.
+    trust_remote_code : bool, default=False
+        Whether code that comes with a pretrained model may run; the folder cannot decide that.
+
+    Returns
+    -------
+    estimator : estimator of sktransfer
+        Fitted; predicts what the saved one did.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder, or a file of it is missing.
+    ValueError
+        If the folder is no saved model, or a file is damaged; names the file. Or if a plugin that
+        the model uses is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sktransfer import TransferTextClassifier, load
+    >>> clf = TransferTextClassifier("hashing", freeze="frozen", random_state=0)
+    >>> clf = clf.fit(["fine day", "bad day"], ["good", "bad"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     clf.save(f"{folder}/model")
+    ...     load(f"{folder}/model").predict(["fine"])
+    array(['good'], dtype='<U4')
+    """
+    path = Path(path)
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        before = identity(path)
+        try:
+            return _read(path, trust_remote_code)
+        except (OSError, ValueError):
+            # If another process replaced the folder meanwhile, its files are not those of the
+            # manifest that was read.
+            if time.monotonic() > deadline or not is_replaced(path, before):
+                raise
+            time.sleep(0.01)
+
+
+def _lies_in(value: Any, path: Path) -> bool:
+    """Tell whether an encoded value holds a path into a folder."""
+    if isinstance(value, dict):
+        if value.get("$") == "path":
+            return Path(value["value"]).resolve().is_relative_to(path.resolve())
+        return any(_lies_in(item, path) for item in value.values())
+    return isinstance(value, list) and any(_lies_in(item, path) for item in value)
+
+
+def _write(estimator: Any, folder: Path, embed_backbone: bool) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    state = estimator.net_.state
+    backbone = state.backbone
+    unlearned: dict[str, Any] = {}
+    if embed_backbone:
+        (folder / _PRETRAINED).mkdir()
+        encoder = backbone.load(device="cpu", random_state=state.backbone_seed)
+        backbone = backbone.export(encoder, folder / _PRETRAINED)
+        unlearned = _unlearned(estimator, state.backbone, backbone)
+    tensors = {f"body.{name}": value for name, value in state.body.items()}
+    tensors |= {f"head.{name}": value for name, value in state.head_weights.items()}
+    tensors |= {f"term.{name}": value for name, value in state.term_weights.items()}
+    try:
+        save_file(tensors, folder / _WEIGHTS)
+    except SafetensorError as error:
+        raise OSError(f"{_WEIGHTS} of {folder} cannot be written: {error}") from error
+    content = {
+        "versions": {name: version(name) for name in _LIBRARIES},
+        "estimator": type(estimator).__name__,
+        "params": _encode_params(estimator, folder, embed_backbone),
+        "fitted": {
+            name: encode(value)
+            for name, value in vars(estimator).items()
+            if name.endswith("_") and not name.startswith("_") and name not in _MODEL
+        },
+        "model": {
+            "backbone": _relative(encode(backbone), folder),
+            "backbone_embedded": embed_backbone,
+            "unlearned": unlearned,
+            "backbone_seed": state.backbone_seed,
+            "fingerprint": str(state.fingerprint),
+            "head": encode(state.head),
+            "n_outputs": state.n_outputs,
+            "of_states": state.of_states,
+        },
+    }
+    write_manifest(folder, content)
+
+
+def _unlearned(estimator: Any, learned: Any, exported: Any) -> dict[str, Any]:
+    """Give what a backbone's parameters were before it learned from inputs, such as no words.
+
+    What the export has changed stays as that has it.
+    """
+    if isinstance(estimator.backbone, FrozenEstimator):
+        return {}
+    before, after, stored = (
+        {name: encode(value) for name, value in plugin.get_params(deep=False).items()}
+        for plugin in (
+            resolve("backbone", estimator.backbone, modality=estimator.modality),
+            learned,
+            exported,
+        )
+    )
+    return {
+        name: value
+        for name, value in before.items()
+        if name in after and value != after[name] == stored[name]
+    }
+
+
+def _encode_params(estimator: Any, folder: Path, embed_backbone: bool) -> dict[str, Any]:
+    encoded: dict[str, Any] = {}
+    for name, value in estimator.get_params(deep=False).items():
+        if name == "cache":
+            encoded[name] = None  # a folder of this machine
+            continue
+        if isinstance(value, FrozenEstimator):
+            inner = value.estimator
+            (folder / name).mkdir()
+            _write(
+                inner[-1] if isinstance(inner, Pipeline) else inner, folder / name, embed_backbone
+            )
+            encoded[name] = {"$": "frozen", "folder": name}
+            continue
+        try:
+            encoded[name] = encode(value)
+        except TypeError as error:
+            if name not in (*_LIVE, *modality_class(estimator.modality).augmentations):
+                raise TypeError(f"The parameter {name!r} cannot be saved: {error}") from error
+            warn_user(
+                f"The parameter {name}={value!r} is not saved; set it again before the next fit."
+            )
+            encoded[name] = None
+    return encoded
+
+
+def _read(folder: Path, trust_remote_code: bool) -> Any:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from sktransfer.training.state import FittedNet, ModelState
+
+    manifest = read_manifest(folder)
+    try:
+        name = manifest["estimator"]
+        info = find("estimator", str(name))
+        if info is None:
+            raise ValueError(
+                f"it holds an estimator of the kind {name!r}, which no installed distribution has"
+            )
+        cls = info.factory()
+        params = {
+            k: _decode_param(v, folder, trust_remote_code) for k, v in manifest["params"].items()
+        }
+        model = manifest["model"]
+        state = ModelState(
+            backbone=decode(_absolute(model["backbone"], folder)),
+            backbone_seed=int(model["backbone_seed"]),
+            fingerprint=Fingerprint.parse(str(model["fingerprint"])),
+            head=decode(model["head"]),
+            n_outputs=int(model["n_outputs"]),
+            body={},
+            head_weights={},
+            of_states=bool(model.get("of_states", False)),
+        )
+        if model["backbone_embedded"] and not isinstance(params["backbone"], FrozenEstimator):
+            before = {k: decode(v) for k, v in model.get("unlearned", {}).items()}
+            params["backbone"] = clone(state.backbone).set_params(**before)
+        for backbone in (state.backbone, params["backbone"]):
+            if _wants_remote_code(backbone) and not trust_remote_code:
+                raise ValueError(
+                    "its backbone asks to run code that comes with the model. Read that code, "
+                    "then pass load(..., trust_remote_code=True)"
+                )
+        fitted = {k: decode(v) for k, v in manifest["fitted"].items()}
+        strange = [
+            k
+            for k in fitted
+            if not k.endswith("_") or k.startswith("_") or k in _MODEL or hasattr(cls, k)
+        ]
+        if strange:
+            raise ValueError(f"it sets {strange}, which are no fitted attributes")
+        if _WEIGHTS not in manifest["members"]:
+            raise ValueError(f"it does not name {_WEIGHTS}")
+        tensors = load_file(folder / _WEIGHTS)
+        estimator = cls(**params)
+        parts = {"body": state.body, "head": state.head_weights, "term": state.term_weights}
+        for key, value in tensors.items():
+            part, _, name = key.partition(".")
+            parts[part][name] = value
+    except NotInstalledError:
+        raise  # nothing is wrong with the file
+    except (
+        KeyError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        RecursionError,
+        SafetensorError,
+    ) as error:
+        raise ValueError(f"{folder / MANIFEST} cannot be read: {error}") from error
+    for key, value in fitted.items():
+        setattr(estimator, key, value)
+    estimator.backbone_ = state.backbone
+    estimator.net_ = FittedNet(state)
+    _check_task(estimator, state.n_outputs, folder)
+    return estimator
+
+
+def _check_task(estimator: Any, n_outputs: int, folder: Path) -> None:
+    """Check that the task of a model fits to its head."""
+    try:
+        task: Task | None = estimator._fitted_task()
+        n_named = 0 if task is None else len(task.names)
+        if task is not None and not isinstance(task.names, np.ndarray):
+            raise ValueError("labels have to be an array")
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{folder / MANIFEST} cannot be read: {error!r}") from error
+    if n_named != n_outputs:
+        raise ValueError(
+            f"{folder / MANIFEST} cannot be read: {n_outputs} outputs for {n_named} labels or "
+            "targets"
+        )
+
+
+def _wants_remote_code(backbone: Any) -> bool:
+    """Tell whether a backbone, or one that it wraps, would run a model's own code."""
+    if not isinstance(backbone, Backbone):
+        return False
+    return any(
+        value
+        for name, value in backbone.get_params().items()
+        if name.rpartition("__")[2] == "trust_remote_code"
+    )
+
+
+def _decode_param(value: Any, folder: Path, trust_remote_code: bool) -> Any:
+    if isinstance(value, dict) and value.get("$") == "frozen":
+        inner = str(value["folder"])
+        if inner not in _INNER:
+            raise ValueError(f"{inner!r} is outside the folder")
+        return FrozenEstimator(_read(folder / inner, trust_remote_code))
+    return decode(value)
+
+
+def _relative(value: Any, folder: Path) -> Any:
+    """Write paths into the folder relative to it, since the folder moves."""
+    if isinstance(value, dict) and value.get("$") == "path":
+        path = Path(value["value"])
+        if path.is_relative_to(folder):
+            return {"$": "path", "value": path.relative_to(folder).as_posix(), "inside": True}
+    if isinstance(value, dict):
+        return {key: _relative(item, folder) for key, item in value.items()}
+    return [_relative(item, folder) for item in value] if isinstance(value, list) else value
+
+
+def _absolute(value: Any, folder: Path) -> Any:
+    """Undo `_relative`."""
+    if isinstance(value, dict) and value.get("inside"):
+        inner = Path(value["value"])
+        if inner.is_absolute() or ".." in inner.parts:
+            raise ValueError(f"{inner} is outside the folder")
+        return {"$": "path", "value": str(folder.absolute() / inner)}
+    if isinstance(value, dict):
+        return {key: _absolute(item, folder) for key, item in value.items()}
+    return [_absolute(item, folder) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,95 @@
+"""What a plugin author imports: the contracts, and the registry that finds what fulfils them.
+
+A plugin is a scikit-learn *parameter object*: its constructor stores parameters and does nothing
+else, so ``clone``, ``repr``, ``set_params`` and every search tool work on it. Heavy work happens in
+one named method, and torch is imported there and not before.
+
+================  ============================================  ============================
+kind              decides                                       entry-point group
+================  ============================================  ============================
+`Backbone`        which encoder turns inputs into features      sktransfer.backbones
+`FreezeStrategy`  which blocks train, when, and how fast        sktransfer.freeze_strategies
+`Head`            outputs, the loss, the probabilities          sktransfer.heads
+`Alignment`       how source and target are pulled together     sktransfer.alignments
+`Regulariser`     what keeps a training from overfitting        sktransfer.regularisers
+`Modality`        what an input is                              sktransfer.modalities
+================  ============================================  ============================
+
+Pretrained weights of a plugin's own are a `KnownWeights` behind an entry point of the group
+``sktransfer.weights``; `find_weights` gives their folder. Models of the transformers library are
+`ModelFiles`.
+
+Hold a plugin to its contract with `sktransfer.testing.parametrize_with_contracts`.
+"""
+
+from sktransfer.contracts import (
+    Alignment,
+    Backbone,
+    BackboneWrapper,
+    Decision,
+    Encoder,
+    EncoderWrapper,
+    Fingerprint,
+    Forward,
+    FreezeStrategy,
+    Head,
+    Inputs,
+    LabelChange,
+    Modality,
+    Plugin,
+    PluginInfo,
+    Regulariser,
+    Task,
+    Truncation,
+    Variation,
+    VectorEncoder,
+    WeightChange,
+    available,
+    param,
+    register,
+    resolve,
+    with_parameters,
+)
+from sktransfer.weights import (
+    Artifact,
+    KnownWeights,
+    ModelFiles,
+    drawing,
+    find_weights,
+    model_class,
+)
+
+__all__ = [
+    "Alignment",
+    "Artifact",
+    "Backbone",
+    "BackboneWrapper",
+    "Decision",
+    "Encoder",
+    "EncoderWrapper",
+    "Fingerprint",
+    "Forward",
+    "FreezeStrategy",
+    "Head",
+    "Inputs",
+    "KnownWeights",
+    "LabelChange",
+    "Modality",
+    "ModelFiles",
+    "Plugin",
+    "PluginInfo",
+    "Regulariser",
+    "Task",
+    "Truncation",
+    "Variation",
+    "VectorEncoder",
+    "WeightChange",
+    "available",
+    "drawing",
+    "find_weights",
+    "model_class",
+    "param",
+    "register",
+    "resolve",
+    "with_parameters",
+]
