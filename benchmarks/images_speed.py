@@ -36,7 +36,7 @@ from sktransfer_vision.networks import folded
 
 from sktransfer import ImageAugmentation, TransferImageClassifier, TransferImageEncoder
 from sktransfer.heads.linear import LinearHead
-from sktransfer.images.lazy import Picture
+from sktransfer.images.image import Picture
 
 BATCH = 32
 PARTS = ["kept", "features", "network", "augmentation"]

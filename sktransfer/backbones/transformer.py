@@ -179,7 +179,7 @@ class TransformerBackbone(Backbone):
 
     def _files(self) -> ModelFiles:
         from sktransfer.weights import find_weights
-        from sktransfer.weights.known import named
+        from sktransfer.weights.catalogue import named
 
         if isinstance(self.model, str) and named(self.model) is not None:
             return ModelFiles(find_weights(self.model), kept=True)

@@ -155,6 +155,9 @@ def measure(
     score : Score
     """
     import numpy as np
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
 
     target = tasks["amazon"]
     # Not seeded by the repetition: all of them are tested on the same texts.
@@ -164,9 +167,13 @@ def measure(
         rng = np.random.default_rng(seed)
         shots = _draw_shots(pool, sizes.shots, rng)
         announce(f"seed {seed}: TF-IDF")
-        yield _tfidf(shots, test, seed)
+        started = time.perf_counter()
+        tfidf = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(*shots)
+        yield Score("tfidf", "", seed, tfidf.score(*test), time.perf_counter() - started)
         announce(f"seed {seed}: target only")
-        yield _target_only(shots, test, sizes, seed)
+        started = time.perf_counter()
+        accuracy = _classifier(sizes, seed).fit(*shots).score(*test)
+        yield Score("target", "", seed, accuracy, time.perf_counter() - started)
         for source in SOURCES:
             task = tasks[source]
             chosen = task.rows(rng.permutation(len(task.texts))[: getattr(sizes, source)])
@@ -200,20 +207,16 @@ def verdict(source: str, transfer: list[float], target: list[float], tfidf: list
     gain = Estimate.of([a - b for a, b in zip(transfer, target, strict=True)])
     lead = Estimate.of([a - b for a, b in zip(transfer, tfidf, strict=True)])
     # One seed has no standard error, so it can show neither.
-    cannot = "cannot be shown with one seed" if len(transfer) == 1 else "cannot be shown"
-    helped = {
-        1: "this source helped",
-        -1: "this source hurt",
-        0: f"an effect of this source {cannot}",
-    }[gain.sign]
-    better = {
-        1: "the result is better than TF-IDF",
-        -1: "the result is worse than TF-IDF",
-        0: f"a difference from TF-IDF {cannot}",
-    }[lead.sign]
+    cannot = f"cannot be shown{' with one seed' if len(transfer) == 1 else ''}"
+    helped = (f"an effect of this source {cannot}", "this source helped", "this source hurt")
+    better = (
+        f"a difference from TF-IDF {cannot}",
+        *(f"the result is {word} than TF-IDF" for word in ("better", "worse")),
+    )
+    # A sign of -1 is the last of them.
     return (
-        f"From {source} to Amazon reviews: {helped} (accuracy {_signed(gain)} against target "
-        f"only), and {better} ({_signed(lead)})."
+        f"From {source} to Amazon reviews: {helped[gain.sign]} (accuracy {_signed(gain)} against "
+        f"target only), and {better[lead.sign]} ({_signed(lead)})."
     )
 
 
@@ -232,24 +235,6 @@ def _draw_shots(pool: Task, shots: int, rng: Any) -> Task:
     return pool.rows(index)
 
 
-def _tfidf(shots: Task, test: Task, seed: int) -> Score:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
-    clock = _Clock()
-    clf = make_pipeline(TfidfVectorizer(), LogisticRegression())
-    accuracy = clf.fit(shots.texts, shots.labels).score(test.texts, test.labels)
-    return Score("tfidf", "", seed, float(accuracy), clock.seconds())
-
-
-def _target_only(shots: Task, test: Task, sizes: Sizes, seed: int) -> Score:
-    clock = _Clock()
-    clf = _classifier(sizes, seed).fit(shots.texts, shots.labels)
-    accuracy = clf.score(test.texts, test.labels)
-    return Score("target", "", seed, float(accuracy), clock.seconds())
-
-
 def _with_source(
     name: str,
     source: Task,
@@ -259,35 +244,26 @@ def _with_source(
     seed: int,
     announce: Callable[[str], None],
 ) -> Iterator[Score]:
-    clock = _Clock()
     announce(f"seed {seed}: {SOURCES[name]}")
+    started = time.perf_counter()
     clf = _classifier(sizes, seed).set_params(max_epochs=sizes.source_epochs)
     with warnings.catch_warnings():
         # That so few tokens are read is meant, and the footer says it.
         warnings.filterwarnings("ignore", ".*tokens are cut off")
-        clf.fit(source.texts, source.labels)
-    trained = clock.seconds()
+        clf.fit(*source)
+    trained = time.perf_counter() - started
     labels = sorted(set(shots.labels))
     if clf.classes_.tolist() == labels:
-        accuracy = clf.score(test.texts, test.labels)
-        yield Score("source", name, seed, float(accuracy), clock.seconds())
+        accuracy = clf.score(*test)
+        yield Score("source", name, seed, accuracy, time.perf_counter() - started)
     announce(f"seed {seed}: {SOURCES[name]}, then target")
-    clock = _Clock()
-    clf.set_params(max_epochs="auto")
-    clf.partial_fit(shots.texts, shots.labels, classes=labels)
-    accuracy = clf.score(test.texts, test.labels)
-    yield Score("transfer", name, seed, float(accuracy), trained + clock.seconds())
+    started = time.perf_counter()
+    clf.set_params(max_epochs="auto").partial_fit(*shots, classes=labels)
+    accuracy = clf.score(*test)
+    yield Score("transfer", name, seed, accuracy, trained + time.perf_counter() - started)
 
 
 def _classifier(sizes: Sizes, seed: int) -> Any:
     from sktransfer import TransferTextClassifier
 
     return TransferTextClassifier(max_length=sizes.max_length, random_state=seed)
-
-
-class _Clock:
-    def __init__(self) -> None:
-        self._start = time.perf_counter()
-
-    def seconds(self) -> float:
-        return time.perf_counter() - self._start

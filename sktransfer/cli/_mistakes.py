@@ -3,42 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sktransfer.cli.tables import Table
+from sktransfer.cli.table import add_columns
 
-__all__ = ["LABEL_COLUMNS", "NUMBER_COLUMNS", "check_names", "wrong_labels", "wrong_numbers"]
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["LABEL_COLUMNS", "NUMBER_COLUMNS", "wrong_labels", "wrong_numbers"]
 
 LABEL_COLUMNS = ("prediction", "confidence", "probability_of_label")
 NUMBER_COLUMNS = ("prediction", "error")
 
 
-def check_names(table: Table, names: Sequence[str]) -> None:
-    """Refuse a table that has such columns already, before texts are encoded, which takes long.
-
-    Parameters
-    ----------
-    table : Table
-        What columns would be added to.
-    names : sequence of str
-        Their names.
-
-    Raises
-    ------
-    ValueError
-        If a name is taken.
-    """
-    table.with_columns({name: [] for name in names})
-
-
 def wrong_labels(
-    table: Table, true: Sequence[Any], probabilities: Any, classes: Sequence[Any]
-) -> Table:
+    table: DataFrame, true: Sequence[Any], probabilities: Any, classes: Sequence[Any]
+) -> DataFrame:
     """Give the rows whose label was not predicted, the most confident ones first.
 
     Parameters
     ----------
-    table : Table
+    table : DataFrame
         All rows.
     true : sequence of n labels
         What the table says; labels are the same if they read the same.
@@ -49,7 +34,7 @@ def wrong_labels(
 
     Returns
     -------
-    mistakes : Table
+    mistakes : DataFrame
         All columns of the table, and those of ``LABEL_COLUMNS``: the predicted label, its
         probability, and that of the true one, None where the model does not know it.
     """
@@ -63,26 +48,30 @@ def wrong_labels(
         None if code is None else float(probabilities[i, code]) for i, code in enumerate(codes)
     ]
     values = ([classes[i] for i in best], confidence, of_label)
-    return table.with_columns(dict(zip(LABEL_COLUMNS, values, strict=True))).rows(wrong)
+    return add_columns(table, dict(zip(LABEL_COLUMNS, values, strict=True)), "The table").iloc[
+        wrong
+    ]
 
 
-def wrong_numbers(table: Table, true: Sequence[float], predicted: Sequence[float]) -> Table:
+def wrong_numbers(table: DataFrame, true: Sequence[float], predicted: Sequence[float]) -> DataFrame:
     """Give all rows, those that are furthest off first.
 
     Parameters
     ----------
-    table : Table
+    table : DataFrame
         The rows.
     true, predicted : sequence of n floats
         What the table says, and what the model says.
 
     Returns
     -------
-    mistakes : Table
+    mistakes : DataFrame
         All columns of the table, and those of ``NUMBER_COLUMNS``: the prediction, and by how much
         it is too high.
     """
     errors = [a - b for a, b in zip(predicted, true, strict=True)]
     order = sorted(range(len(errors)), key=lambda i: -abs(errors[i]))
     values = (list(predicted), errors)
-    return table.with_columns(dict(zip(NUMBER_COLUMNS, values, strict=True))).rows(order)
+    return add_columns(table, dict(zip(NUMBER_COLUMNS, values, strict=True)), "The table").iloc[
+        order
+    ]

@@ -8,8 +8,7 @@ from typing import Any, Literal
 
 import typer
 
-from sktransfer.cli._inputs import Columns, Inputs, Kind, read_labelled
-from sktransfer.cli._unreadable import only_readable
+from sktransfer.cli.inputs import Columns, Inputs, Kind, read_labelled
 
 __all__ = ["check_folder", "new_classifier", "number", "read_examples"]
 
@@ -53,7 +52,7 @@ def read_examples(
 
         # Fitting finds it out, too, but not before all images are decoded; and it knows no --image.
         read.check_model(load(source), source)
-    inputs, values, labels = only_readable(read, on_bad_image)
+    inputs, values, labels = read.readable(on_bad_image)
     if any(isinstance(each, list | dict) for each in labels):
         raise TypeError(
             f"the column {inputs.label!r} holds lists or objects; one label a row is expected"
@@ -171,7 +170,7 @@ def check_folder(model: Path, source: Path | None, force: bool) -> None:
     if model.exists():
         if not (model / MANIFEST).is_file():
             raise FileExistsError(
-                f"{model} exists and is no model that sktransfer saved; choose another path."
+                f"{model} exists, and sktransfer did not save it; choose another path."
             )
         if not force:
             raise FileExistsError(f"{model} exists; pass --force to replace it.")

@@ -28,7 +28,7 @@ class _Silent:
 class TrainingStatus(_Silent):
     """Say which epoch a training has come to, for as long as the context lasts.
 
-    Nothing is written where the standard error is no terminal.
+    Nothing is written where the standard error is not a terminal.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class TrainingStatus(_Silent):
 class RefitStatus(_Silent):
     """Say that a search fits the best settings on all data.
 
-    Nothing is written where the standard error is no terminal.
+    Nothing is written where the standard error is not a terminal.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ def results() -> Console:
     Returns
     -------
     console : rich.console.Console
-        Prints labels and texts as they are: ``[red]`` in a label is no markup.
+        Prints labels and texts as they are: ``[red]`` in a label is not markup.
     """
     return Console(markup=False, emoji=False, highlight=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import time
@@ -15,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from sktransfer import __version__
+from sktransfer.cli import options
 from sktransfer.cli._demo_tasks import (
     SOURCES,
     Estimate,
@@ -26,8 +28,7 @@ from sktransfer.cli._demo_tasks import (
     verdict,
 )
 from sktransfer.cli.console import results, status
-from sktransfer.cli.options import Force
-from sktransfer.cli.tables import check_free, write_file
+from sktransfer.cli.table import check_free, write_file
 
 __all__ = ["demo"]
 
@@ -53,7 +54,7 @@ def demo(
     as_json: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers, too.")
     ] = None,
-    force: Force = False,
+    force: options.Force = False,
 ) -> None:
     """Measure on real texts whether transfer helps; takes a few minutes on two cores.
 
@@ -68,15 +69,9 @@ def demo(
     started = time.perf_counter()
     scores = _run(sizes)
     seconds = time.perf_counter() - started
-    verdicts = {
-        source: verdict(
-            SOURCES[source],
-            _accuracies(scores, "transfer", source),
-            _accuracies(scores, "target"),
-            _accuracies(scores, "tfidf"),
-        )
-        for source in SOURCES
-    }
+    transfer = {source: _accuracies(scores, "transfer", source) for source in SOURCES}
+    others = [_accuracies(scores, method) for method in ("target", "tfidf")]
+    verdicts = {source: verdict(SOURCES[source], transfer[source], *others) for source in SOURCES}
     console = results()
     console.print(_table(scores, sizes))
     console.print(_footer(sizes))
@@ -97,15 +92,12 @@ def _run(sizes: Sizes) -> list[Score]:
     )
     with Progress(*columns, console=status(), transient=True) as progress:
         task = progress.add_task("fetching texts", total=n_steps(sizes))
-        tasks = load_tasks()
-        done = -1
+        steps = itertools.count()
 
         def announce(words: str) -> None:
-            nonlocal done
-            done += 1
-            progress.update(task, completed=done, description=words)
+            progress.update(task, completed=next(steps), description=words)
 
-        return list(measure(tasks, sizes, announce))
+        return list(measure(load_tasks(), sizes, announce))
 
 
 def _accuracies(scores: Iterable[Score], method: str, source: str = "") -> list[float]:

@@ -10,31 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
-from sktransfer.cli._inputs import Columns, read_labelled
-from sktransfer.cli._kinds import check_options
+from sktransfer.cli import options
 from sktransfer.cli._measures import measure, measure_numbers
 from sktransfer.cli._mistakes import (
     LABEL_COLUMNS,
     NUMBER_COLUMNS,
-    check_names,
     wrong_labels,
     wrong_numbers,
 )
 from sktransfer.cli._reports import about_unknown, print_labels, print_numbers
-from sktransfer.cli._unreadable import only_readable
 from sktransfer.cli.console import results, status
-from sktransfer.cli.options import (
-    Data,
-    Force,
-    Image,
-    ImageFolder,
-    Label,
-    Model,
-    OnBadImage,
-    Text,
-)
-from sktransfer.cli.tables import (
-    Table,
+from sktransfer.cli.inputs import Columns, check_options, read_labelled
+from sktransfer.cli.table import (
+    add_columns,
     check_free,
     check_output,
     write_file,
@@ -46,12 +34,13 @@ __all__ = ["evaluate"]
 
 def evaluate(
     context: typer.Context,
-    model: Model,
-    data: Data,
-    text: Text = "text",
-    image: Image = None,
-    image_folder: ImageFolder = None,
-    label: Label = "label",
+    model: options.Model,
+    data: options.Data,
+    text: options.Text = "text",
+    image: options.Image = None,
+    image_folder: options.ImageFolder = None,
+    label: options.Label = "label",
+    encoding: options.Encoding = "utf-8",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of tables.")
     ] = False,
@@ -72,20 +61,20 @@ def evaluate(
             help="Draw the images that were predicted wrongly: the 24 most confident mistakes.",
         ),
     ] = None,
-    on_bad_image: OnBadImage = "raise",
-    force: Force = False,
+    on_bad_image: options.OnBadImage = "raise",
+    force: options.Force = False,
 ) -> None:
     """Compare the predictions with the labels, or numbers, of a table or a folder of images."""
     check_options(context, data, image)
     _check_outputs(confusion, errors, sheet, data, force)
-    inputs = read_labelled(data, Columns(text, image, image_folder, label))
+    inputs = read_labelled(data, Columns(text, image, image_folder, label, encoding))
 
     from sktransfer import load
 
     estimator = load(model)
     inputs.check_model(estimator, model)
-    inputs, values, cells = only_readable(inputs, on_bad_image)
-    table = inputs.table
+    inputs, values, cells = inputs.readable(on_bad_image)
+    table, origin = inputs.table, inputs.origin
     predicts_numbers = _predicts_numbers(estimator, model)
     for option, picture in (("--confusion", confusion), ("--sheet", sheet)):
         if picture is not None and predicts_numbers:
@@ -94,9 +83,10 @@ def evaluate(
                 param_hint=option,
             )
     if errors is not None:
-        check_names(table, NUMBER_COLUMNS if predicts_numbers else LABEL_COLUMNS)
+        new = NUMBER_COLUMNS if predicts_numbers else LABEL_COLUMNS
+        add_columns(table, dict.fromkeys(new, [None] * len(table)), origin)
     if predicts_numbers:
-        true = _numbers(cells, label, table)
+        true = _numbers(cells, label, origin)
         with status().status(f"predicting {inputs.counted}"):
             predicted = estimator.predict(values).tolist()
         _report(measure_numbers(true, predicted), print_numbers, as_json)
@@ -117,7 +107,7 @@ def evaluate(
             _draw_sheet(sheet, values, cells, probabilities, classes)
     if errors is not None and mistakes is not None:
         write_table(mistakes, errors, inputs=[data], force=force)
-        status().print(f"{mistakes.n_rows:,} rows written to {errors}")
+        status().print(f"{len(mistakes):,} rows written to {errors}")
 
 
 def _check_outputs(
@@ -130,7 +120,7 @@ def _check_outputs(
         if picture is None:
             continue
         if picture.suffix.lower() != ".png":
-            raise ValueError(f"{picture} is no *.png, and a picture is written as PNG only.")
+            raise ValueError(f"A picture is written as *.png, got {picture}.")
         check_free(picture, force=force)
     if confusion is not None:
         if confusion == sheet:
@@ -161,7 +151,7 @@ def _predicts_numbers(estimator: Any, model: Path) -> bool:
     return True
 
 
-def _numbers(cells: Sequence[Any], label: str, table: Table) -> list[float]:
+def _numbers(cells: Sequence[Any], label: str, origin: str) -> list[float]:
     numbers = []
     for row, cell in enumerate(cells, start=1):
         try:
@@ -170,7 +160,7 @@ def _numbers(cells: Sequence[Any], label: str, table: Table) -> list[float]:
             number = math.nan
         if not math.isfinite(number):
             raise ValueError(
-                f"{table.origin} has {cell!r} as {label!r} in row {row}; the model predicts "
+                f"{origin} has {cell!r} as {label!r} in row {row}; the model predicts "
                 "numbers, and is compared with numbers."
             )
         numbers.append(number)
@@ -195,7 +185,7 @@ def _draw(path: Path, true: Sequence[Any], predicted: Sequence[Any], labels: Seq
 def _draw_sheet(
     path: Path, images: Sequence[str], true: Sequence[Any], probabilities: Any, classes: list[Any]
 ) -> None:
-    from sktransfer.images.pictures import check_pictures
+    from sktransfer.images.validation import check_pictures
     from sktransfer.inspection.sheets import draw_mistakes
 
     sheet = draw_mistakes(check_pictures(images), true, probabilities, classes)

@@ -7,33 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-__all__ = [
-    "Augment",
-    "Backbone",
-    "Balanced",
-    "BatchSize",
-    "Data",
-    "DataOrFiles",
-    "Device",
-    "EmbedBackbone",
-    "Force",
-    "Head",
-    "Image",
-    "ImageFolder",
-    "ImageSize",
-    "Label",
-    "MaxEpochs",
-    "MaxLength",
-    "Model",
-    "OnBadImage",
-    "Seed",
-    "Source",
-    "Text",
-]
-
 _TABLE = (
-    "table of texts, or with --image of images: .csv, .jsonl, .ndjson, .json, each also with .gz, "
-    "or .parquet"
+    "table of texts, or with --image of images: .csv, .tsv, .jsonl, .ndjson, .json, each also with "
+    ".gz, .bz2, .xz or .zip, or .parquet or .xlsx"
 )
 
 Data = Annotated[
@@ -68,6 +44,9 @@ ImageFolder = Annotated[
 ]
 Label = Annotated[
     str, typer.Option("--label", metavar="COLUMN", help="Column of a table's labels.")
+]
+Encoding = Annotated[
+    str, typer.Option(metavar="NAME", help="Encoding of CSV and JSON, such as cp1252.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
 

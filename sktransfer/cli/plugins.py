@@ -59,5 +59,6 @@ def _tried(info: PluginInfo) -> Any:
     """Import a plugin, and hold what the name gives against the kind."""
     from sktransfer.contracts import resolve
 
-    # The name of one that is shadowed would give the other one.
-    return info.load() if info.shadowed_by else resolve(info.kind, info.name)
+    # The name of one that is shadowed would give the other one, and estimators have none here.
+    by_name = not info.shadowed_by and info.kind != "estimator"
+    return resolve(info.kind, info.name) if by_name else info.load()

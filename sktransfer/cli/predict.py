@@ -8,24 +8,27 @@ from typing import Annotated, Any
 
 import typer
 
-from sktransfer.cli._formats import write_text
-from sktransfer.cli._inputs import Columns, Inputs, read_inputs
-from sktransfer.cli._kinds import check_options
-from sktransfer.cli._unreadable import find_unreadable, warn_of
+from sktransfer.cli import options
 from sktransfer.cli.console import status
-from sktransfer.cli.options import DataOrFiles, Force, Image, ImageFolder, Model, Text
-from sktransfer.cli.tables import check_output, write_table
+from sktransfer.cli.inputs import Columns, Inputs, check_options, read_inputs
+from sktransfer.cli.table import (
+    add_columns,
+    check_output,
+    encode_csv,
+    write_table,
+)
 
 __all__ = ["predict"]
 
 
 def predict(
     context: typer.Context,
-    model: Model,
-    data: DataOrFiles,
-    text: Text = "text",
-    image: Image = None,
-    image_folder: ImageFolder = None,
+    model: options.Model,
+    data: options.DataOrFiles,
+    text: options.Text = "text",
+    image: options.Image = None,
+    image_folder: options.ImageFolder = None,
+    encoding: options.Encoding = "utf-8",
     output: Annotated[
         Path | None,
         typer.Option(metavar="TABLE", help="File to write; else CSV goes to the standard output."),
@@ -41,7 +44,7 @@ def predict(
             help="Compute with onnxruntime, from what the model's export_onnx wrote.",
         ),
     ] = None,
-    force: Force = False,
+    force: options.Force = False,
 ) -> None:
     """Add a column `prediction` to a table of texts or images, or to the paths of images.
 
@@ -53,7 +56,7 @@ def predict(
         check_options(context, each, image)
     if output is not None:
         check_output(output, inputs=data, force=force)
-    inputs = read_inputs(data, Columns(text, image, image_folder))
+    inputs = read_inputs(data, Columns(text, image, image_folder, encoding=encoding))
 
     from sktransfer import load
 
@@ -62,18 +65,18 @@ def predict(
     values = inputs.values()
     # Before anything is encoded, which takes long: a taken name is an error.
     new = ("prediction", "error") if inputs.kind == "image" else ("prediction",)
-    inputs.table.with_columns({name: [] for name in new})
+    add_columns(inputs.table, dict.fromkeys(new, values), inputs.origin)
     if onnx is not None:
         from sktransfer.serving import with_onnx
 
         clf = with_onnx(clf, onnx)
     add = _for_images if inputs.kind == "image" else _for_texts
-    table = inputs.table.with_columns(add(clf, values, inputs, model, proba))
+    table = add_columns(inputs.table, add(clf, values, inputs, model, proba), inputs.origin)
     if output is None:
-        write_text(table.columns, sys.stdout.buffer, "csv")
+        sys.stdout.buffer.write(encode_csv(table))
     else:
         write_table(table, output, inputs=data, force=force)
-        status().print(f"{table.n_rows:,} rows written to {output}")
+        status().print(f"{len(table):,} rows written to {output}")
 
 
 def _for_texts(
@@ -90,12 +93,9 @@ def _for_images(
     clf: Any, paths: list[str], inputs: Inputs, model: Path, proba: bool
 ) -> dict[str, list[Any]]:
     """Give the columns of all images, with None where one cannot be read, and why in ``error``."""
-    bad = find_unreadable(paths)
+    bad = inputs.unreadable(paths)
     good = [i for i in range(len(paths)) if i not in bad]
-    if not good:
-        one = f"{inputs.name_of(0, paths[0])} {bad[0].rstrip('.')}."
-        raise ValueError(f"None of {inputs.counted} can be read. {one}")
-    warn_of(bad, inputs, paths, "no prediction")
+    inputs.warn_of(bad, paths, "no prediction")
     with status().status(f"predicting {inputs.counted}"):
         found = _predicted(clf, [paths[i] for i in good], model, proba)
     columns: dict[str, list[Any]] = {}

@@ -11,32 +11,11 @@ import typer
 from rich.table import Table as RichTable
 from rich.text import Text as Plain
 
-from sktransfer.cli._inputs import Columns
-from sktransfer.cli._kinds import check_options
+from sktransfer.cli import options
 from sktransfer.cli._training import check_folder, new_classifier, number, read_examples
 from sktransfer.cli._watching import TrainingStatus
 from sktransfer.cli.console import results, status
-from sktransfer.cli.options import (
-    Augment,
-    Backbone,
-    Balanced,
-    BatchSize,
-    Data,
-    Device,
-    EmbedBackbone,
-    Force,
-    Head,
-    Image,
-    ImageFolder,
-    ImageSize,
-    Label,
-    MaxEpochs,
-    MaxLength,
-    OnBadImage,
-    Seed,
-    Source,
-    Text,
-)
+from sktransfer.cli.inputs import Columns, check_options
 
 __all__ = ["train"]
 
@@ -46,41 +25,42 @@ _OF_EPOCHS = ("max_epochs", "early_stopping", "validation_fraction", "batch_size
 
 def train(
     context: typer.Context,
-    data: Data,
+    data: options.Data,
     model: Annotated[
         Path, typer.Option("--model", metavar="MODEL_DIR", help="Folder to save the model in.")
     ],
-    text: Text = "text",
-    image: Image = None,
-    image_folder: ImageFolder = None,
-    label: Label = "label",
-    backbone: Backbone = None,
+    text: options.Text = "text",
+    image: options.Image = None,
+    image_folder: options.ImageFolder = None,
+    label: options.Label = "label",
+    encoding: options.Encoding = "utf-8",
+    backbone: options.Backbone = None,
     freeze: Annotated[str, typer.Option(help="What trains when; see `sktransfer plugins`.")] = (
         "auto"
     ),
-    head: Head = "linear",
-    source: Source = None,
-    max_epochs: MaxEpochs = "auto",
-    batch_size: BatchSize = 16,
+    head: options.Head = "linear",
+    source: options.Source = None,
+    max_epochs: options.MaxEpochs = "auto",
+    batch_size: options.BatchSize = 16,
     lr: Annotated[
         str, typer.Option(metavar="FLOAT|auto", help="Peak learning rate of the encoder.")
     ] = "auto",
-    max_length: MaxLength = None,
-    image_size: ImageSize = None,
-    augment: Augment = False,
-    on_bad_image: OnBadImage = "raise",
-    balanced: Balanced = False,
+    max_length: options.MaxLength = None,
+    image_size: options.ImageSize = None,
+    augment: options.Augment = False,
+    on_bad_image: options.OnBadImage = "raise",
+    balanced: options.Balanced = False,
     early_stopping: Annotated[
         bool, typer.Option("--early-stopping", help="Hold rows out and stop when they say so.")
     ] = False,
     validation_fraction: Annotated[
         float, typer.Option(help="Fraction of the rows that --early-stopping holds out.")
     ] = 0.1,
-    seed: Seed = 0,
-    device: Device = "auto",
-    embed_backbone: EmbedBackbone = False,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    embed_backbone: options.EmbedBackbone = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Print a line an epoch.")] = False,
-    force: Force = False,
+    force: options.Force = False,
 ) -> None:
     """Train a classifier on a table of texts or images, or a folder of images, and save it."""
     epochs = number(max_epochs, int, "--max-epochs")
@@ -88,7 +68,7 @@ def train(
     check_options(context, data, image)
     check_folder(model, source, force)
     inputs, values, labels = read_examples(
-        data, Columns(text, image, image_folder, label), on_bad_image, source
+        data, Columns(text, image, image_folder, label, encoding), on_bad_image, source
     )
 
     clf = new_classifier(

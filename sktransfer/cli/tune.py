@@ -9,32 +9,11 @@ import typer
 from rich.table import Table as RichTable
 from rich.text import Text as Plain
 
-from sktransfer.cli._inputs import Columns
-from sktransfer.cli._kinds import check_options
+from sktransfer.cli import options
 from sktransfer.cli._training import check_folder, new_classifier, number, read_examples
 from sktransfer.cli._watching import RefitStatus
 from sktransfer.cli.console import results, status
-from sktransfer.cli.options import (
-    Augment,
-    Backbone,
-    Balanced,
-    BatchSize,
-    Data,
-    Device,
-    EmbedBackbone,
-    Force,
-    Head,
-    Image,
-    ImageFolder,
-    ImageSize,
-    Label,
-    MaxEpochs,
-    MaxLength,
-    OnBadImage,
-    Seed,
-    Source,
-    Text,
-)
+from sktransfer.cli.inputs import Columns, check_options
 
 __all__ = ["tune"]
 
@@ -43,7 +22,7 @@ _SHOWN = 5
 
 def tune(
     context: typer.Context,
-    data: Data,
+    data: options.Data,
     trials: Annotated[int, typer.Option(min=1, help="Settings that are tried.")] = 30,
     timeout: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="When to stop searching.")
@@ -67,28 +46,29 @@ def tune(
         str, typer.Option(help="What is searched for, as scikit-learn names it.")
     ] = "accuracy",
     n_jobs: Annotated[int | None, typer.Option(help="Folds that are trained at once.")] = None,
-    text: Text = "text",
-    image: Image = None,
-    image_folder: ImageFolder = None,
-    label: Label = "label",
-    backbone: Backbone = None,
+    text: options.Text = "text",
+    image: options.Image = None,
+    image_folder: options.ImageFolder = None,
+    label: options.Label = "label",
+    encoding: options.Encoding = "utf-8",
+    backbone: options.Backbone = None,
     freeze: Annotated[
         list[str] | None,
         typer.Option(help="Strategy to choose from, given once for each; all by default."),
     ] = None,
-    head: Head = "linear",
-    source: Source = None,
-    max_epochs: MaxEpochs = "auto",
-    batch_size: BatchSize = 16,
-    max_length: MaxLength = None,
-    image_size: ImageSize = None,
-    augment: Augment = False,
-    on_bad_image: OnBadImage = "raise",
-    balanced: Balanced = False,
-    seed: Seed = 0,
-    device: Device = "auto",
-    embed_backbone: EmbedBackbone = False,
-    force: Force = False,
+    head: options.Head = "linear",
+    source: options.Source = None,
+    max_epochs: options.MaxEpochs = "auto",
+    batch_size: options.BatchSize = 16,
+    max_length: options.MaxLength = None,
+    image_size: options.ImageSize = None,
+    augment: options.Augment = False,
+    on_bad_image: options.OnBadImage = "raise",
+    balanced: options.Balanced = False,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    embed_backbone: options.EmbedBackbone = False,
+    force: options.Force = False,
 ) -> None:
     """Search the settings that suit texts or images, and train a model with the best."""
     epochs = number(max_epochs, int, "--max-epochs")
@@ -97,7 +77,7 @@ def tune(
     if model is not None:
         check_folder(model, source, force)
     inputs, values, labels = read_examples(
-        data, Columns(text, image, image_folder, label), on_bad_image, source
+        data, Columns(text, image, image_folder, label, encoding), on_bad_image, source
     )
 
     from sktransfer import TransferSearchCV

@@ -25,7 +25,7 @@ from sktransfer.contracts.freezing import FreezeStrategy
 from sktransfer.contracts.head import Head
 from sktransfer.contracts.losses import Alignment, Regulariser
 from sktransfer.contracts.modality import Modality
-from sktransfer.weights.models import parse_model
+from sktransfer.weights.model_files import parse_model
 
 # What follows the group of backbones, after a dot, is the modality that they read.
 ENTRY_POINT_GROUPS = {
@@ -220,7 +220,7 @@ def resolve(kind: str, spec: Any, *, modality: str | None = None) -> Any:
         What is wanted.
     spec : str or Plugin
         A registered name, or an instance, which is cloned. For backbones also what
-        `sktransfer.weights.models.parse_model` accepts: a hub id, or a path to a folder.
+        `sktransfer.weights.model_files.parse_model` accepts: a hub id, or a path to a folder.
     modality : str or None, default=None
         What a model of the hub, or of a folder, is to read; needed for these. Names and instances
         say it themselves. Where nobody has a name, only what reads this is suggested; None is any.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from sklearn.utils import Bunch
 
+from sktransfer._warnings import warn_user
 from sktransfer.datasets._image_files import Found, files_below, folder_at, is_shown, not_read
 from sktransfer.images.formats import is_read
 
@@ -114,34 +114,28 @@ def read_image_folder(
     names = [name for name in folders if found[name]]
     _check_classes(root, names, beside.images, [*unread, *beside.unread])
     if unread:
-        warnings.warn(f"In {root!r}, {not_read(unread)}", UserWarning, stacklevel=2)
+        warn_user(f"In {root!r}, {not_read(unread)}")
     empty = [name for name in folders if not found[name]]
     if empty:
-        warnings.warn(
+        warn_user(
             f"{_listed(empty)} in {root!r} {'has' if len(empty) == 1 else 'have'} no images, and "
-            "will be no class.",
-            UserWarning,
-            stacklevel=2,
+            "are not classes."
         )
     lying = beside.images
     if lying:
-        warnings.warn(
+        warn_user(
             f"{_counted(len(lying))} directly in {root!r}, such as {lying[0]!r}, and "
             f"{'has' if len(lying) == 1 else 'have'} no class: left out. The folders directly in "
-            f"{root!r} are the classes.",
-            UserWarning,
-            stacklevel=2,
+            f"{root!r} are the classes."
         )
     repeated = _repeated({name: found[name] for name in names}, root)
     if repeated:
-        warnings.warn(
+        warn_user(
             f"The folders directly in {root!r} are the classes: {_listed(names)}. None has images "
             f"of its own, and {_listed(repeated)} lie in several of them. If those are the "
             f"classes, give one folder, such as {os.path.join(root, names[0])!r}, or labels of "
             f"your own: [pathlib.Path(path).relative_to({root!r}).parts[1] for path in X]; on the "
-            "command line, a table of paths and labels with --image COLUMN.",
-            UserWarning,
-            stacklevel=2,
+            "command line, a table of paths and labels with --image COLUMN."
         )
     rows = sorted((file, name) for name in names for file in found[name])
     data = [file for file, _ in rows]

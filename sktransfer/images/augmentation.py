@@ -11,13 +11,13 @@ import numpy as np
 
 from sktransfer._compat.sklearn import Interval, StrOptions
 from sktransfer.contracts import Plugin
-from sktransfer.images.decoding import import_pillow
-from sktransfer.images.lazy import View
+from sktransfer.images.decode import import_pillow
+from sktransfer.images.image import View
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-    from sktransfer.images.lazy import Picture
+    from sktransfer.images.image import Picture
 
 __all__ = ["ImageAugmentation"]
 

@@ -1,14 +1,16 @@
-"""Which files are images, by their suffixes, and which of them are read."""
+"""What a path says about its file: which images are decoded by their suffix, and URLs."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import Any
 
 __all__ = [
     "is_of_image",
     "is_read",
+    "is_url",
     "names_of_read",
     "packages_of_added",
     "suffix_of",
@@ -41,55 +43,27 @@ _NOT_READ |= {".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".
 _NOT_READ |= {".orf", ".rw2", ".pef", ".srw", ".x3f", ".3fr", ".iiq"}
 
 
-def names_of_read() -> list[str]:
-    """Name the formats that are read, as Pillow does.
+# pathlib makes one slash of two; a single letter is a drive.
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://|(https?|ftp|s3|gs):/|data:[\w/+.-]*[;,]", re.IGNORECASE)
 
-    Returns
-    -------
-    names : list of str
-        In the order in which they are tried. Pillow may have been built without some of them.
-    """
+
+def names_of_read() -> list[str]:
+    """Name the formats that are decoded, as Pillow does, in the order in which they are tried."""
     return [*_READ, *_registered()]
 
 
 def suffixes_of_read() -> frozenset[str]:
-    """Give the suffixes of formats that are read, or can be registered with Pillow.
-
-    Returns
-    -------
-    suffixes : frozenset of str
-        In small letters, with their dots.
-    """
+    """Give the suffixes of formats that are decoded, or can be registered with Pillow."""
     return frozenset(_SUFFIXES)
 
 
 def suffix_of(name: str | os.PathLike[str]) -> str:
-    """Give the suffix of a file, in small letters.
-
-    Parameters
-    ----------
-    name : str or path-like
-        Of the file, which need not exist.
-
-    Returns
-    -------
-    suffix : str
-        With its dot; empty if there is none.
-    """
+    """Give the suffix of a file, which need not exist, in small letters and with its dot."""
     return os.path.splitext(os.path.basename(os.fspath(name)))[1].lower()
 
 
 def is_read(name: str | os.PathLike[str]) -> bool:
-    """Tell by its suffix whether a file is an image of a format that is read.
-
-    Parameters
-    ----------
-    name : str or path-like
-        Of the file, which need not exist.
-
-    Returns
-    -------
-    is_read : bool
+    """Tell by its suffix whether a file is an image of a format that is decoded.
 
     Examples
     --------
@@ -97,21 +71,11 @@ def is_read(name: str | os.PathLike[str]) -> bool:
     >>> is_read("holiday.JPG"), is_read("holiday.svg")
     (True, False)
     """
-    called = _SUFFIXES.get(suffix_of(name))
-    return called in _READ or called in _registered()
+    return _SUFFIXES.get(suffix_of(name)) in names_of_read()
 
 
 def is_of_image(name: str | os.PathLike[str]) -> bool:
-    """Tell by its suffix whether a file is an image, be its format read or not.
-
-    Parameters
-    ----------
-    name : str or path-like
-        Of the file, which need not exist.
-
-    Returns
-    -------
-    is_of_image : bool
+    """Tell by its suffix whether a file is an image, be its format decoded or not.
 
     Examples
     --------
@@ -119,20 +83,24 @@ def is_of_image(name: str | os.PathLike[str]) -> bool:
     >>> is_of_image("holiday.JPG"), is_of_image("holiday.svg"), is_of_image("holiday.txt")
     (True, True, False)
     """
-    suffix = suffix_of(name)
-    return suffix in _SUFFIXES or suffix in _NOT_READ
+    return suffix_of(name) in {*_SUFFIXES, *_NOT_READ}
+
+
+def is_url(path: str) -> bool:
+    """Tell an address on the web, or a data URL, from the path of a file.
+
+    Examples
+    --------
+    >>> from sktransfer.images.formats import is_url
+    >>> is_url("https://example.org/1.jpg"), is_url("C:/photos/1.jpg")
+    (True, False)
+    """
+    return _URL.match(path) is not None
 
 
 def packages_of_added() -> list[str]:
-    """Name the packages that read formats which Pillow does not.
-
-    Returns
-    -------
-    packages : list of str
-        As they are imported.
-    """
-    factories = [_openers()[name][0] for name in _registered()]
-    return sorted({factory.__module__.partition(".")[0] for factory in factories})
+    """Name the packages that a user has registered to decode what Pillow does not."""
+    return sorted({_openers()[name][0].__module__.partition(".")[0] for name in _registered()})
 
 
 def _registered() -> list[str]:

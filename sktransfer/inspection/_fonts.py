@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+
+from sktransfer._warnings import warn_user
 
 __all__ = ["fitting", "font_for"]
 
@@ -14,7 +15,7 @@ __all__ = ["fitting", "font_for"]
 _MISSING = "\uffff"
 
 
-def font_for(text: str, *, stacklevel: int) -> Callable[[int], Any]:
+def font_for(text: str) -> Callable[[int], Any]:
     """Give a function from sizes to fonts.
 
     Pillow's own font knows English alone. Where that is not enough, matplotlib's knows the other
@@ -24,8 +25,6 @@ def font_for(text: str, *, stacklevel: int) -> Callable[[int], Any]:
     ----------
     text : str
         All that is to be written.
-    stacklevel : int
-        Of the warning, counted from the caller.
 
     Returns
     -------
@@ -47,17 +46,15 @@ def font_for(text: str, *, stacklevel: int) -> Callable[[int], Any]:
     lacking = _lacking(larger, text)
     if lacking:
         more = ' That of matplotlib has more: pip install "sktransfer[plot]"' if not file else ""
-        warnings.warn(
+        warn_user(
             f"The font lacks characters of the captions, such as {lacking[0]!r}: they are boxes in "
-            f"the picture.{more}",
-            UserWarning,
-            stacklevel=stacklevel + 1,
+            f"the picture.{more}"
         )
     return larger
 
 
 def fitting(text: str, font: Any, width: int) -> str:
-    """Shorten a text with an ellipsis until it is no wider than so many pixels.
+    """Shorten a text with an ellipsis to at most so many pixels.
 
     Parameters
     ----------
@@ -74,15 +71,10 @@ def fitting(text: str, font: Any, width: int) -> str:
     """
     if font.getlength(text) <= width:
         return text
-    # Widths grow with the text, so that the longest that fits is found by halving.
-    fits, too_long = 0, len(text)
-    while too_long - fits > 1:
-        middle = (fits + too_long) // 2
-        if font.getlength(f"{text[:middle].rstrip()}…") <= width:
-            fits = middle
-        else:
-            too_long = middle
-    return f"{text[:fits].rstrip()}…"
+    text = text[:width]  # a letter is a pixel wide at least
+    while text and font.getlength(f"{text.rstrip()}…") > width:
+        text = text[:-1]
+    return f"{text.rstrip()}…"
 
 
 def _lacking(font_of_size: Callable[[int], Any], text: str) -> list[str]:

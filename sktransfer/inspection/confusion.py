@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import IO, Any
 
+from sktransfer._warnings import warn_user
 from sktransfer.inspection._matplotlib import check_matplotlib, new_axes
 
 __all__ = ["plot_confusion", "write_confusion"]
@@ -110,10 +111,8 @@ def write_confusion(y_true: Any, y_pred: Any, file: IO[bytes], *, labels: Any = 
         if each not in missing:
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
     if missing:  # one warning, not one for each character
-        warnings.warn(
-            "matplotlib's font lacks characters of the labels: they are boxes in the picture.",
-            UserWarning,
-            stacklevel=2,
+        warn_user(
+            "matplotlib's font lacks characters of the labels: they are boxes in the picture."
         )
 
 

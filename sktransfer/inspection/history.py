@@ -107,7 +107,7 @@ class TrainingHistoryDisplay:
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
         TypeError
-            If it is no estimator of sktransfer.
+            If it is not an estimator of sktransfer.
         ValueError
             If nothing was trained.
         ImportError

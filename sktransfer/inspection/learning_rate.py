@@ -56,7 +56,7 @@ def find_lr(
     ValueError
         If the estimator's strategy trains nothing by steps, or the limits are in the wrong order.
     TypeError
-        If the estimator is none of sktransfer's.
+        If it is not an estimator of sktransfer.
 
     References
     ----------
@@ -86,7 +86,9 @@ def find_lr(
             X = clone(estimator[:-1]).fit_transform(X, y)
         estimator = estimator[-1]
     if not {"lr", "max_epochs", "callbacks"} <= set(estimator.get_params(deep=False)):
-        raise TypeError(f"{type(estimator).__name__} is no estimator of sktransfer with an lr.")
+        raise TypeError(
+            f"estimator has to be one of sktransfer with an lr, got {type(estimator).__name__}."
+        )
     rates = np.geomspace(lr_min, lr_max, n_steps)
     losses: list[float] = []
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from sktransfer.images.decoding import import_pillow
-from sktransfer.images.lazy import Picture
-from sktransfer.images.pictures import check_pictures
+from sktransfer.images.decode import import_pillow
+from sktransfer.images.image import Picture
+from sktransfer.images.validation import check_pictures
 from sktransfer.inspection._fonts import fitting, font_for
 
 __all__ = ["contact_sheet", "draw_mistakes", "mistakes_sheet"]
@@ -59,7 +59,7 @@ def contact_sheet(
     Raises
     ------
     ValueError
-        If there are not as many captions as pictures, or one is no picture.
+        If there are not as many captions as pictures, or one is not a picture.
     ImportError
         If Pillow is not installed.
 
@@ -92,20 +92,27 @@ def contact_sheet(
     for name, value, least in (("n_columns", n_columns, 1), ("thumbnail", thumbnail, _NARROWEST)):
         if value < least:
             raise ValueError(f"{name}={value}; expected {least} at least.")
-    font_of_size = font_for(" ".join([title or "", *captions]), stacklevel=2)
-    place = _Places.of(captions, n_columns, thumbnail, title)
+    title = None if title is None else " ".join(title.split())
+    font_of_size = font_for(" ".join([title or "", *captions]))
+    n_lines = max((len(caption.splitlines()) for caption in captions), default=0)
+    below = _ABOVE_CAPTION + n_lines * _CAPTION_LINE if n_lines else 0
+    across, down = thumbnail + _GAP, thumbnail + below + _GAP
+    n_rows = math.ceil(len(captions) / n_columns)
+    top, font = _MARGIN, font_of_size(_TITLE_SIZE)
+    # Without pictures there is room for the title all the same.
+    width = (min(n_columns, len(captions)) or n_columns) * across - _GAP
     if title is not None:
-        needed = font_of_size(_TITLE_SIZE).getlength(" ".join(title.split()))
-        place = place.widened(math.ceil(needed), n_columns)
-    sheet = Image.new("RGB", place.sheet, _PAPER)
+        top += _TITLE_LINE + (_BELOW_TITLE if n_rows else _GAP)
+        width = max(width, min(math.ceil(font.getlength(title)), n_columns * across - _GAP))
+    size = (width + 2 * _MARGIN, top + n_rows * down - _GAP + _MARGIN)
+    sheet = Image.new("RGB", size, _PAPER)
     draw = ImageDraw.Draw(sheet)
     if title is not None:
-        font = font_of_size(_TITLE_SIZE)
-        line = fitting(" ".join(title.split()), font, place.sheet[0] - 2 * _MARGIN)
+        line = fitting(title, font, width)
         draw.text((_MARGIN, _MARGIN + _TITLE_LINE // 2), line, _INK, font, anchor="lm")
     font = font_of_size(_CAPTION_SIZE)
     for i, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
-        x, y = place.corner(i)
+        x, y = _MARGIN + i % n_columns * across, top + i // n_columns * down
         # Around the place, so that white pictures show where they end.
         draw.rectangle((x - 1, y - 1, x + thumbnail, y + thumbnail), fill=_MOUNT, outline=_RULE)
         small = _thumbnail(picture, thumbnail, i)
@@ -130,7 +137,7 @@ def mistakes_sheet(
 ) -> Any:
     """Show the pictures that an estimator is wrong about, the most confident mistakes first.
 
-    Those are worth a look: many a one is a wrong label. Captions give the label, what was predicted
+    Those are worth a look: many are wrong labels. Captions give the label, what was predicted
     and its probability, as the title says, and the name of the file where there is one.
 
     Parameters
@@ -229,11 +236,11 @@ def draw_mistakes(
     confidence = probabilities.max(axis=1)
     wrong = [i for i in range(len(true)) if str(true[i]) != str(predicted[i])]
     first = sorted(wrong, key=lambda i: -confidence[i])[:n]
-    names = [(str(true[i]), str(predicted[i])) for i in first]
-    lines = _verdicts(names, [f"{confidence[i]:.2f}" for i in first], thumbnail)
+    verdicts = [(str(true[i]), str(predicted[i]), f"{confidence[i]:.2f}") for i in first]
+    paths = [pictures[i].path for i in first]
     captions = [
-        "\n".join([line, *_file_name(pictures[i].path)])
-        for i, line in zip(first, lines, strict=True)
+        line if path is None else f"{line}\n{os.path.basename(path)}"
+        for line, path in zip(_lines(verdicts, thumbnail), paths, strict=True)
     ]
     return contact_sheet(
         [pictures[i] for i in first],
@@ -242,43 +249,6 @@ def draw_mistakes(
         thumbnail=thumbnail,
         title=_title(len(wrong), len(true), len(first)),
     )
-
-
-class _Places(NamedTuple):
-    """Where things are on the sheet."""
-
-    sheet: tuple[int, int]
-    n_columns: int
-    top: int
-    width: int
-    height: int
-
-    @classmethod
-    def of(
-        cls, captions: Sequence[str], n_columns: int, thumbnail: int, title: str | None
-    ) -> _Places:
-        # Without pictures there is room for the title all the same.
-        across = min(n_columns, len(captions)) or n_columns
-        down = -(-len(captions) // n_columns)
-        n_lines = max((len(caption.splitlines()) for caption in captions), default=0)
-        width = thumbnail + _GAP
-        below = _ABOVE_CAPTION + n_lines * _CAPTION_LINE if n_lines else 0
-        height = thumbnail + below + _GAP
-        top = _MARGIN
-        if title is not None:
-            top += _TITLE_LINE + (_BELOW_TITLE if down else _GAP)
-        size = (2 * _MARGIN + across * width - _GAP, top + down * height - _GAP + _MARGIN)
-        return cls(size, across, top, width, height)
-
-    def widened(self, needed: int, n_columns: int) -> _Places:
-        """Make room for so many pixels across, but not for more than a full row of pictures has."""
-        most = 2 * _MARGIN + n_columns * self.width - _GAP
-        width = max(self.sheet[0], min(needed + 2 * _MARGIN, most))
-        return self._replace(sheet=(width, self.sheet[1]))
-
-    def corner(self, i: int) -> tuple[int, int]:
-        row, column = divmod(i, self.n_columns)
-        return _MARGIN + column * self.width, self.top + row * self.height
 
 
 def _thumbnail(picture: Any, side: int, i: int) -> Any:
@@ -300,29 +270,19 @@ def _thumbnail(picture: Any, side: int, i: int) -> Any:
     return image.resize(size, smooth)
 
 
-def _verdicts(names: Sequence[tuple[str, str]], shares: Sequence[str], width: int) -> list[str]:
+def _lines(verdicts: Sequence[tuple[str, str, str]], width: int) -> list[str]:
     """Say what was taken for what: on one line, or on two where labels are long."""
-    lines = [
-        f"{true} -> {predicted} {share}"
-        for (true, predicted), share in zip(names, shares, strict=True)
-    ]
     n_letters = int(width / _LETTER)
+    lines = [f"{true} -> {predicted} {share}" for true, predicted, share in verdicts]
     if all(len(line) <= n_letters for line in lines):
         return lines
     # The probability stands last, and is not what is to be cut off.
     longest = max(n_letters - len("->  0.00"), 4)
-    return [
-        f"{true}\n-> {_short(predicted, longest)} {share}"
-        for (true, predicted), share in zip(names, shares, strict=True)
-    ]
+    return [f"{true}\n-> {_short(name, longest)} {share}" for true, name, share in verdicts]
 
 
 def _short(name: str, longest: int) -> str:
     return name if len(name) <= longest else f"{name[: longest - 1].rstrip()}…"
-
-
-def _file_name(path: str | None) -> list[str]:
-    return [] if path is None else [os.path.basename(path)]
 
 
 def _title(n_wrong: int, n_rows: int, n_shown: int) -> str:

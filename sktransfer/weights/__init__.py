@@ -6,11 +6,11 @@ hub cache; then it is downloaded from the hub. What is known by hash is checked 
 """
 
 from sktransfer._artifacts import Artifact
+from sktransfer.weights.catalogue import KNOWN_WEIGHTS, KnownWeights, known_weights
 from sktransfer.weights.files import file_sha256
-from sktransfer.weights.finding import fetch_weights, find_weights, where_weights_are
 from sktransfer.weights.hub import find_on_hub
-from sktransfer.weights.known import KNOWN_WEIGHTS, KnownWeights, known_weights
-from sktransfer.weights.models import ModelFiles, drawing, model_class
+from sktransfer.weights.locate import fetch_weights, find_weights, where_weights_are
+from sktransfer.weights.model_files import ModelFiles, drawing, model_class
 
 __all__ = [
     "KNOWN_WEIGHTS",

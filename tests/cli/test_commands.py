@@ -4,10 +4,11 @@ import json
 import os
 
 import pytest
+from pandas import DataFrame
 
 from sktransfer import load
 from sktransfer.cli._measures import measure
-from sktransfer.cli.tables import Table, read_table, write_table
+from sktransfer.cli.table import read_table, write_table
 from sktransfer.datasets import fetch_review_snippets
 
 TEXTS = ["a lovely film", "great fun, all of it", "a dull film", "boring from start to end"] * 4
@@ -18,7 +19,7 @@ SUFFIXES = [".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet"]
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_train_predict_evaluate(tmp_path, sktransfer, train_quickly, suffix):
     data, out, model = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}", tmp_path / "model"
-    write_table(Table({"text": TEXTS, "label": LABELS, "note": ["x"] * 16}), data)
+    write_table(DataFrame({"text": TEXTS, "label": LABELS, "note": ["x"] * 16}), data)
 
     done = train_quickly(data, model)
     assert done.exit_code == 0, done.output
@@ -32,9 +33,9 @@ def test_train_predict_evaluate(tmp_path, sktransfer, train_quickly, suffix):
         "text", "label", "note", "prediction", "proba_bad", "proba_good"
     ]  # fmt: skip
     clf = load(model)
-    assert table.columns["text"] == TEXTS
-    assert table.columns["prediction"] == clf.predict(TEXTS).tolist()
-    proba = [float(each) for each in table.columns["proba_good"]]
+    assert table["text"].tolist() == TEXTS
+    assert table["prediction"].tolist() == clf.predict(TEXTS).tolist()
+    proba = [float(each) for each in table["proba_good"].tolist()]
     assert proba == clf.predict_proba(TEXTS)[:, 1].tolist()
 
     done = sktransfer("evaluate", model, out, "--json")
@@ -48,7 +49,7 @@ def test_real_texts(tmp_path, sktransfer, train_quickly):
     except OSError as error:
         pytest.skip(str(error))
     for name, part in (("train", slice(0, 400)), ("test", slice(400, 800))):
-        table = Table({"review": texts[part], "sign": signs[part].tolist()})
+        table = DataFrame({"review": texts[part], "sign": signs[part].tolist()})
         write_table(table, tmp_path / f"{name}.csv")
     columns = ("--text", "review", "--label", "sign")
     more = (*columns, "--freeze", "full", "--max-epochs", 5)
@@ -59,10 +60,24 @@ def test_real_texts(tmp_path, sktransfer, train_quickly):
     assert accuracy > 0.6
 
 
+def test_tables_of_other_programs_are_read(tmp_path, trained, sktransfer):
+    pytest.importorskip("openpyxl")
+    frame = DataFrame({"text": ["très " + text for text in TEXTS], "label": LABELS})
+    frame.to_csv(tmp_path / "a.csv", sep=";", encoding="cp1252", index=False)
+    frame.to_excel(tmp_path / "a.xlsx", index=False)
+    write_table(frame, tmp_path / "b.csv")
+    measured = [
+        json.loads(sktransfer("evaluate", trained, tmp_path / name, "--json", *more).stdout)
+        for name, *more in (("a.csv", "--encoding", "cp1252"), ("a.xlsx",), ("b.csv",))
+    ]
+    assert measured[0] == measured[1] == measured[2]
+    assert measured[0]["rows"] == 16
+
+
 def test_labels_keep_the_type_that_the_file_gives_them(tmp_path, sktransfer, train_quickly):
     numbers = [int(label == "good") for label in LABELS]
-    write_table(Table({"text": TEXTS, "label": numbers}), tmp_path / "data.jsonl")
-    write_table(Table({"text": TEXTS, "label": numbers}), tmp_path / "data.csv")
+    write_table(DataFrame({"text": TEXTS, "label": numbers}), tmp_path / "data.jsonl")
+    write_table(DataFrame({"text": TEXTS, "label": numbers}), tmp_path / "data.csv")
     assert train_quickly(tmp_path / "data.jsonl", tmp_path / "m").exit_code == 0
     assert load(tmp_path / "m").classes_.tolist() == [0, 1]
     measured = [
@@ -75,7 +90,7 @@ def test_labels_keep_the_type_that_the_file_gives_them(tmp_path, sktransfer, tra
 
 
 def test_a_source_with_other_labels(tmp_path, data, trained, train_quickly):
-    write_table(Table({"text": TEXTS, "label": ["x", "y"] * 8}), tmp_path / "target.csv")
+    write_table(DataFrame({"text": TEXTS, "label": ["x", "y"] * 8}), tmp_path / "target.csv")
     done = train_quickly(tmp_path / "target.csv", tmp_path / "m", "--source", trained)
     assert done.exit_code == 0, done.output
     clf = load(tmp_path / "m")
@@ -163,18 +178,18 @@ def test_a_model_is_only_replaced_by_force(tmp_path, data, train_quickly, error_
 def test_a_folder_that_is_no_model_is_never_replaced(tmp_path, data, train_quickly, error_of):
     (tmp_path / "mine").mkdir()
     done = train_quickly(data, tmp_path / "mine", "--force")
-    assert "no model that sktransfer saved" in error_of(done)
+    assert f"{tmp_path / 'mine'} exists" in error_of(done)
     assert (tmp_path / "mine").is_dir()
 
 
 def test_a_prediction_column_is_not_lost(tmp_path, trained, sktransfer, error_of):
-    write_table(Table({"text": TEXTS, "prediction": LABELS}), tmp_path / "a.csv")
+    write_table(DataFrame({"text": TEXTS, "prediction": LABELS}), tmp_path / "a.csv")
     done = sktransfer("predict", trained, tmp_path / "a.csv")
     assert "has a column 'prediction' already" in error_of(done)
 
 
 def test_unknown_labels_count_as_errors(tmp_path, trained, sktransfer):
-    write_table(Table({"text": TEXTS, "label": ["ugly", *LABELS[1:]]}), tmp_path / "a.csv")
+    write_table(DataFrame({"text": TEXTS, "label": ["ugly", *LABELS[1:]]}), tmp_path / "a.csv")
     done = sktransfer("evaluate", trained, tmp_path / "a.csv")
     assert done.exit_code == 0
     assert "warning: 1 of 16 rows have a label" in done.stderr
@@ -204,7 +219,7 @@ def test_measure_knows_bools():
 
 def test_labels_are_no_markup(tmp_path, sktransfer, train_quickly):
     labels = ["[red]a[/red]", "[/nothing] :smile:"] * 8
-    write_table(Table({"text": TEXTS, "label": labels}), tmp_path / "a.csv")
+    write_table(DataFrame({"text": TEXTS, "label": labels}), tmp_path / "a.csv")
     done = train_quickly(tmp_path / "a.csv", tmp_path / "m")
     assert done.exit_code == 0, done.output
     done = sktransfer("evaluate", tmp_path / "m", tmp_path / "a.csv")
@@ -246,12 +261,12 @@ def test_what_train_refuses(tmp_path, data, train_quickly, error_of, option, val
     ],
 )
 def test_data_that_cannot_be_learned_from(tmp_path, train_quickly, error_of, columns, message):
-    write_table(Table(columns), tmp_path / "a.jsonl")
+    write_table(DataFrame(columns, dtype=object), tmp_path / "a.jsonl")
     assert message in error_of(train_quickly(tmp_path / "a.jsonl", tmp_path / "m"))
 
 
 def test_blank_texts_warn_on_one_line(tmp_path, train_quickly):
-    write_table(Table({"text": ["", *TEXTS[1:]], "label": LABELS}), tmp_path / "a.csv")
+    write_table(DataFrame({"text": ["", *TEXTS[1:]], "label": LABELS}), tmp_path / "a.csv")
     done = train_quickly(tmp_path / "a.csv", tmp_path / "m")
     assert done.exit_code == 0
     assert done.stderr.startswith("warning: 1 of 16 texts")

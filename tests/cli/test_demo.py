@@ -154,17 +154,21 @@ def test_shots_and_test_texts_are_apart(monkeypatch):
     target = Task([f"text {i}" for i in range(40)], ["negative", "positive"] * 20)
     seen = []
 
-    def record(shots, test, *rest):
-        seen.append((shots, test))
-        return Score("tfidf", "", 0, 0.0, 0.0)
+    class Recorder:
+        def fit(self, *shots):
+            self.shots = Task(*shots)
+            return self
 
-    monkeypatch.setattr(_demo_tasks, "_tfidf", record)
-    monkeypatch.setattr(_demo_tasks, "_target_only", record)
+        def score(self, *test):
+            seen.append((self.shots, Task(*test)))
+            return 0.0
+
+    monkeypatch.setattr(_demo_tasks, "_classifier", lambda sizes, seed: Recorder())
     monkeypatch.setattr(_demo_tasks, "_with_source", lambda *args: [])
     sizes = Sizes(seeds=3, shots=4, test=20)
     tasks = {"amazon": target, "bbc": target, "movie": target}
     list(_demo_tasks.measure(tasks, sizes, lambda words: None))
-    assert len(seen) == 6
+    assert len(seen) == 3
     assert len({tuple(test.texts) for _, test in seen}) == 1
     assert len({tuple(shots.texts) for shots, _ in seen}) == 3
     for shots, test in seen:

@@ -4,12 +4,13 @@ import sys
 
 import numpy as np
 import pytest
+from pandas import DataFrame
 from sklearn.metrics import classification_report
 
 from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferTextRegressor, load
 from sktransfer.cli._measures import measure, measure_numbers
 from sktransfer.cli._mistakes import wrong_labels
-from sktransfer.cli.tables import Table, read_table, write_table
+from sktransfer.cli.table import read_table, write_table
 
 TEXTS = ["a lovely film", "great fun, all of it", "a dull film", "boring from start to end"] * 4
 LABELS = ["good", "good", "bad", "bad"] * 4
@@ -23,7 +24,7 @@ SUFFIXES = [".csv", ".csv.gz", ".jsonl", ".parquet"]
 def held(tmp_path):
     """A table that the model gets wrong in rows 0, 3 and 5."""
     columns = {"id": list(range(16)), "text": TEXTS, "label": HELD}
-    write_table(Table(columns), tmp_path / "held.csv")
+    write_table(DataFrame(columns), tmp_path / "held.csv")
     return tmp_path / "held.csv"
 
 
@@ -38,7 +39,7 @@ def regressor(tmp_path_factory):
 
 @pytest.fixture
 def numbers(tmp_path):
-    write_table(Table({"text": TEXTS, "label": [9.0, *NUMBERS[1:]]}), tmp_path / "numbers.csv")
+    write_table(DataFrame({"text": TEXTS, "label": [9.0, *NUMBERS[1:]]}), tmp_path / "numbers.csv")
     return tmp_path / "numbers.csv"
 
 
@@ -89,15 +90,15 @@ def test_errors_are_written_in_every_format(tmp_path, trained, held, sktransfer,
     ]  # fmt: skip
     clf = load(trained)
     probabilities = clf.predict_proba(TEXTS)
-    ids = [int(each) for each in table.columns["id"]]
+    ids = [int(each) for each in table["id"].tolist()]
     assert sorted(ids) == [0, 3, 5]
-    confidence = [float(each) for each in table.columns["confidence"]]
+    confidence = [float(each) for each in table["confidence"].tolist()]
     assert confidence == sorted(confidence, reverse=True)
     assert confidence == [probabilities[i].max() for i in ids]
-    assert table.columns["text"] == [TEXTS[i] for i in ids]
-    assert table.columns["label"] == [HELD[i] for i in ids]
-    assert table.columns["prediction"] == clf.predict([TEXTS[i] for i in ids]).tolist()
-    of_label = dict(zip(ids, table.columns["probability_of_label"], strict=True))
+    assert table["text"].tolist() == [TEXTS[i] for i in ids]
+    assert table["label"].tolist() == [HELD[i] for i in ids]
+    assert table["prediction"].tolist() == clf.predict([TEXTS[i] for i in ids]).tolist()
+    of_label = dict(zip(ids, table["probability_of_label"].tolist(), strict=True))
     assert float(of_label[0]) == probabilities[0, 0]
     assert float(of_label[3]) == probabilities[3, 1]
     assert of_label[5] in ("", None)
@@ -105,11 +106,11 @@ def test_errors_are_written_in_every_format(tmp_path, trained, held, sktransfer,
 
 def test_equally_confident_errors_stay_in_the_order_of_the_table():
     probabilities = np.array([[0.6, 0.4], [0.1, 0.9], [0.4, 0.6], [0.9, 0.1], [0.6, 0.4]])
-    table = Table({"id": [0, 1, 2, 3, 4]})
+    table = DataFrame({"id": [0, 1, 2, 3, 4]})
     wrong = wrong_labels(table, [True, "False", "x", "False", "True"], probabilities, [False, True])
-    assert wrong.columns["id"] == [1, 0, 2, 4]
-    assert wrong.columns["prediction"] == [True, False, True, False]
-    assert wrong.columns["probability_of_label"] == [0.1, 0.4, None, 0.4]
+    assert wrong["id"].tolist() == [1, 0, 2, 4]
+    assert wrong["prediction"].tolist() == [True, False, True, False]
+    assert wrong["probability_of_label"].tolist() == [0.1, 0.4, None, 0.4]
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -123,7 +124,7 @@ def test_a_model_without_errors_gives_an_empty_table(tmp_path, trained, data, sk
 
 def test_errors_need_columns_that_are_free(tmp_path, trained, sktransfer, error_of):
     columns = {"text": TEXTS, "label": LABELS, "confidence": [1.0] * 16}
-    write_table(Table(columns), tmp_path / "a.csv")
+    write_table(DataFrame(columns), tmp_path / "a.csv")
     message = error_of(
         sktransfer("evaluate", trained, tmp_path / "a.csv", "--errors", tmp_path / "e.csv")
     )
@@ -152,13 +153,13 @@ def test_a_confusion_matrix_is_drawn(tmp_path, trained, held, sktransfer, monkey
 
 def test_labels_of_any_type_are_drawn(tmp_path, sktransfer, train_quickly):
     pytest.importorskip("matplotlib")
-    write_table(Table({"text": TEXTS, "label": [0, 0, 10, 10] * 4}), tmp_path / "data.jsonl")
-    write_table(Table({"text": TEXTS, "label": [0, 0, 10, 9] * 4}), tmp_path / "data.csv")
+    write_table(DataFrame({"text": TEXTS, "label": [0, 0, 10, 10] * 4}), tmp_path / "data.jsonl")
+    write_table(DataFrame({"text": TEXTS, "label": [0, 0, 10, 9] * 4}), tmp_path / "data.csv")
     assert train_quickly(tmp_path / "data.jsonl", tmp_path / "m").exit_code == 0
     outputs = ("--confusion", tmp_path / "c.png", "--errors", tmp_path / "e.jsonl")
     done = sktransfer("evaluate", tmp_path / "m", tmp_path / "data.csv", *outputs)
     assert done.exit_code == 0, done.output
-    assert read_table(tmp_path / "e.jsonl").columns["prediction"] == [10] * 4
+    assert read_table(tmp_path / "e.jsonl")["prediction"].tolist() == [10] * 4
 
 
 @pytest.mark.parametrize(("option", "name"), [("--confusion", "o.png"), ("--errors", "o.csv")])
@@ -177,9 +178,9 @@ def test_an_output_is_only_replaced_by_force(
 @pytest.mark.parametrize(
     ("option", "name", "message"),
     [
-        ("--confusion", "c.jpg", "is no *.png"),
+        ("--confusion", "c.jpg", "*.png"),
         ("--confusion", "none/c.png", "There is no folder"),
-        ("--errors", "e.txt", "no suffix that names a kind of table"),
+        ("--errors", "e.txt", "*.csv"),
         ("--errors", "none/e.csv", "There is no folder"),
         ("--errors", "held.csv", "never overwritten"),
     ],
@@ -247,19 +248,19 @@ def test_rows_of_numbers_are_sorted_by_how_far_they_are_off(
     assert sktransfer("evaluate", regressor, numbers, "--errors", out).exit_code == 0
     table = read_table(out)
     assert list(table.columns) == ["text", "label", "prediction", "error"]
-    errors = table.columns["error"]
+    errors = table["error"].tolist()
     assert len(errors) == 16
     assert [abs(each) for each in errors] == sorted(map(abs, errors), reverse=True)
-    assert table.columns["label"][0] == "9.0"
+    assert table["label"].tolist()[0] == "9.0"
     # Beside other texts the last digit may be another.
     alone = load(regressor).predict(TEXTS[:1])[0]
-    assert table.columns["prediction"][0] == pytest.approx(alone, rel=1e-6)
-    assert errors[0] == table.columns["prediction"][0] - 9.0
+    assert table["prediction"].tolist()[0] == pytest.approx(alone, rel=1e-6)
+    assert errors[0] == table["prediction"].tolist()[0] - 9.0
 
 
 def test_a_single_number_has_no_r2(tmp_path, regressor, sktransfer):
     assert measure_numbers([1.0], [3.0]) == {"rows": 1, "mae": 2.0, "rmse": 2.0, "r2": None}
-    write_table(Table({"text": TEXTS[:1], "label": [1]}), tmp_path / "a.csv")
+    write_table(DataFrame({"text": TEXTS[:1], "label": [1]}), tmp_path / "a.csv")
     assert "needs two rows" in sktransfer("evaluate", regressor, tmp_path / "a.csv").stdout
 
 
@@ -276,7 +277,7 @@ def test_numbers_have_no_confusion_matrix(tmp_path, regressor, numbers, sktransf
 
 @pytest.mark.parametrize("cell", ["many", "inf", "nan"])
 def test_a_number_is_expected_of_numbers(tmp_path, regressor, sktransfer, error_of, cell):
-    write_table(Table({"text": TEXTS[:2], "label": ["1", cell]}), tmp_path / "a.csv")
+    write_table(DataFrame({"text": TEXTS[:2], "label": ["1", cell]}), tmp_path / "a.csv")
     message = error_of(sktransfer("evaluate", regressor, tmp_path / "a.csv"))
     assert f"a.csv has {cell!r} as 'label' in row 2; the model predicts numbers" in message
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sktransfer import ImageAugmentation, TransferImageClassifier, TransferImageEncoder, load
-from sktransfer.cli.tables import read_table
+from sktransfer.cli.table import read_table
 from sktransfer.datasets import read_image_folder
 from sktransfer.inspection import mistakes_sheet
 
@@ -114,7 +114,7 @@ def test_a_folder_in_which_nothing_can_be_read(tmp_path, train_on_images, error_
         (tmp_path / "p" / name).mkdir(parents=True)
         (tmp_path / "p" / name / "1.jpg").write_bytes(b"no image")
     said = error_of(train_on_images(tmp_path / "p", tmp_path / "m", "--on-bad-image", "skip"))
-    assert said.startswith(f"None of 2 images in {tmp_path / 'p'} can be read. ")
+    assert said.startswith(f"None of 2 images can be read. {tmp_path / 'p'}")
 
 
 @pytest.mark.parametrize(
@@ -186,8 +186,8 @@ def test_options_of_texts_are_refused_for_images(
     before = (of_images,) if model is None else ()
     done = sktransfer(command, *before, photos, *(model or ()), *option)
     said = usage_error_of(done)
-    assert f"Invalid value for {option[0]}: this is for tables" in said
-    assert "is a folder of images; leave it out." in said
+    assert f"Invalid value for {option[0]}: it is for a table of texts" in said
+    assert "is a folder of images" in said
 
 
 @pytest.mark.parametrize(
@@ -208,8 +208,9 @@ def test_options_of_images_are_refused_for_texts(
     before = (trained,) if model is None else ()
     done = sktransfer(command, *before, data, *(model or ()), *option)
     said = usage_error_of(done)
-    assert f"Invalid value for {option[0]}: this is for images, and" in said
-    assert "is a table of texts; leave it out, or name a column of paths" in said
+    assert f"Invalid value for {option[0]}: it is for a table of images or a folder of" in said
+    assert "is a table of texts" in said
+    assert "--image COLUMN" in said
 
 
 # --- predict --------------------------------------------------------------------------------------
@@ -224,11 +225,11 @@ def test_predictions_stand_beside_the_paths(tmp_path, photos, of_images, sktrans
     assert list(table.columns) == ["path", "prediction", "proba_lying", "proba_upright", "error"]
     paths = read_image_folder(photos, return_X_y=True)[0]
     clf = load(of_images)
-    assert table.columns["path"] == paths
-    assert table.columns["prediction"] == clf.predict(paths).tolist()
-    proba = [float(each) for each in table.columns["proba_upright"]]
+    assert table["path"].tolist() == paths
+    assert table["prediction"].tolist() == clf.predict(paths).tolist()
+    proba = [float(each) for each in table["proba_upright"].tolist()]
     assert proba == clf.predict_proba(paths)[:, 1].tolist()
-    assert set(table.columns["error"]) <= {"", None}
+    assert set(table["error"].tolist()) <= {"", None}
 
 
 def test_folders_without_classes_and_single_files_are_predicted(
@@ -306,7 +307,8 @@ def test_files_of_formats_that_are_not_read_are_named(
 def test_a_table_stands_alone(photos, data, trained, sktransfer, error_of):
     for given in ((photos, data), (data, data)):
         said = error_of(sktransfer("predict", trained, *given))
-        assert f"{data} is a table and stands alone" in said
+        assert said.startswith(f"{data} is a table")
+        assert " 2 paths" in said
 
 
 def test_a_model_that_predicts_nothing(tmp_path, photos, network, sktransfer, error_of):
@@ -323,11 +325,11 @@ def test_a_model_that_predicts_nothing(tmp_path, photos, network, sktransfer, er
 @pytest.mark.parametrize("command", ["predict", "evaluate"])
 def test_a_model_of_texts_is_given_no_images(trained, photos, sktransfer, error_of, command):
     said = error_of(sktransfer(command, trained, photos))
-    assert f"{trained} holds a TransferTextClassifier, which reads texts" in said
-    assert f"but {photos} is a folder of images; expected a table with a column of texts" in said
+    assert f"{trained} holds a TransferTextClassifier, which expects a table of texts" in said
+    assert said.endswith(f"{photos}, a folder of images.")
     if command == "predict":
         said = error_of(sktransfer(command, trained, photos / "lying" / "0.png"))
-        assert "0.png is an image; expected a table" in said
+        assert said.endswith("0.png, an image.")
 
 
 @pytest.mark.parametrize("command", ["predict", "evaluate"])
@@ -335,8 +337,8 @@ def test_a_model_of_images_is_given_no_texts(tmp_path, of_images, sktransfer, er
     # Its columns are no matter.
     (tmp_path / "files.csv").write_text("file,class\na.jpg,cat\n")
     said = error_of(sktransfer(command, of_images, tmp_path / "files.csv"))
-    assert "holds a TransferImageClassifier, which reads images" in said
-    assert "files.csv is a table of texts; expected a folder of images" in said
+    assert "holds a TransferImageClassifier, which expects a folder of images" in said
+    assert said.endswith("files.csv, a table of texts.")
 
 
 # --- evaluate -------------------------------------------------------------------------------------
@@ -364,7 +366,7 @@ def test_mistakes_are_written_and_drawn(tmp_path, wrongly_labelled, of_images, s
     assert list(table.columns) == [
         "path", "label", "prediction", "confidence", "probability_of_label"
     ]  # fmt: skip
-    names = {os.path.relpath(path, wrongly_labelled) for path in table.columns["path"]}
+    names = {os.path.relpath(path, wrongly_labelled) for path in table["path"].tolist()}
     assert os.path.join("dotted", "odd.png") in names
     expected = mistakes_sheet(
         load(of_images), *read_image_folder(wrongly_labelled, return_X_y=True)
@@ -403,7 +405,7 @@ def test_what_cannot_be_read_is_not_measured(tmp_path, damaged, of_images, sktra
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("s.jpg", "is no *.png"),
+        ("s.jpg", "*.png"),
         ("none/s.png", "There is no folder"),
         ("there.png", "pass --force"),
     ],

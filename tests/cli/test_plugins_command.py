@@ -30,7 +30,7 @@ def test_every_plugin_is_listed(runtime, sktransfer):
         {
             "kind": info.kind,
             "name": info.name,
-            "reads": info.reads,
+            "reads": info.modality,
             "distribution": info.distribution,
         }
         for info in available()

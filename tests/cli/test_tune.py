@@ -8,9 +8,10 @@ import threading
 import urllib.request
 
 import pytest
+from pandas import DataFrame
 
 from sktransfer import load
-from sktransfer.cli.tables import Table, write_table
+from sktransfer.cli.table import write_table
 from sktransfer.tuning.dashboard import make_dashboard
 
 TEXTS = ["a lovely film", "great fun, all of it", "a dull film", "boring from start to end"] * 6
@@ -20,7 +21,7 @@ FAST = ("--backbone", "hashing", "--freeze", "frozen", "--cv", 2, "--device", "c
 
 @pytest.fixture
 def rows(tmp_path):
-    write_table(Table({"text": TEXTS, "label": LABELS}), tmp_path / "rows.csv")
+    write_table(DataFrame({"text": TEXTS, "label": LABELS}), tmp_path / "rows.csv")
     return tmp_path / "rows.csv"
 
 
@@ -98,7 +99,7 @@ def test_a_model_is_not_replaced_after_a_search_but_refused_before(tmp_path, row
     (tmp_path / "model").mkdir()
     done = sktransfer("tune", rows, "--trials", 2, *FAST, "--model", tmp_path / "model")
     assert done.exit_code == 1
-    assert "is no model that sktransfer saved" in done.stderr
+    assert "exists, and sktransfer did not save it" in done.stderr
     assert "trials" not in done.stderr
 
 

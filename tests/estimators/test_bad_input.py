@@ -168,7 +168,7 @@ def test_save_before_fit_is_refused(tmp_path):
     ("params", "error", "message"),
     [
         ({"backbone": "minlim"}, ValueError, "Did you mean 'minilm'"),
-        ({"backbone": "../../etc"}, ValueError, "is no backbone"),
+        ({"backbone": "../../etc"}, ValueError, "not a backbone"),
         ({"freeze": "frosen"}, ValueError, "Did you mean 'frozen'"),
         ({"head": "lineer"}, ValueError, "Did you mean 'linear'"),
         ({"max_epochs": 0}, ValueError, "The 'max_epochs' parameter"),

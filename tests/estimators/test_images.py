@@ -66,16 +66,16 @@ def files(data, tmp_path):
 @pytest.fixture
 def decoded(monkeypatch):
     """Count how often files are decoded."""
-    import sktransfer.images.lazy as lazy
+    from sktransfer.images import image
 
-    names, lock, original = [], threading.Lock(), lazy.from_file
+    names, lock, original = [], threading.Lock(), image.from_file
 
     def counting(file, at_least=None):
         with lock:
             names.append(file)
         return original(file, at_least)
 
-    monkeypatch.setattr(lazy, "from_file", counting)
+    monkeypatch.setattr(image, "from_file", counting)
     return names
 
 

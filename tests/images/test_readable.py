@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sktransfer.images import readable
-from sktransfer.images.lazy import Picture
-from sktransfer.images.pictures import check_pictures
-from sktransfer.images.readable import unreadable
+from sktransfer.images import validation
+from sktransfer.images.image import Picture
+from sktransfer.images.validation import check_pictures, unreadable
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 
@@ -19,7 +18,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 @pytest.fixture
 def decoded(monkeypatch):
     """The sources that were decoded; nothing is known before."""
-    monkeypatch.setattr(readable, "_READ", set())
+    monkeypatch.setattr(validation, "_READ", set())
     found = []
     decode = Picture.decoded
 
@@ -103,11 +102,11 @@ def test_a_limit_of_pixels_that_is_set_later_counts(files, decoded, monkeypatch)
 
 def test_arrays_and_images_of_pillow_are_not_remembered(decoded):
     assert is_read([PIXELS, Image.fromarray(PIXELS)])
-    assert not readable._READ
+    assert not validation._READ
 
 
 def test_what_is_remembered_is_limited(files, decoded, monkeypatch):
-    monkeypatch.setattr(readable, "_MOST", 2)
+    monkeypatch.setattr(validation, "_MOST", 2)
     for _ in range(2):
         assert is_read(files)
-        assert len(readable._READ) <= 2
+        assert len(validation._READ) <= 2

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sktransfer.images.lazy import Picture
+from sktransfer.images.image import Picture
 from sktransfer.inspection import contact_sheet, mistakes_sheet
 from sktransfer.inspection import sheets as module
 from sktransfer.inspection._fonts import fitting, font_for
@@ -129,7 +129,7 @@ def test_long_captions_do_not_reach_the_next_picture(caption):
 
 
 def test_what_is_shortened_ends_with_an_ellipsis_and_is_as_long_as_fits():
-    font = font_for("a", stacklevel=1)(13)
+    font = font_for("a")(13)
     assert fitting("short", font, 100) == "short"
     text = "a rather long line of text"
     for width in range(12, 160):
@@ -328,7 +328,7 @@ def test_the_probability_of_long_labels_is_not_cut_off(drawn, reading):
     assert true == "dog"
     assert predicted.startswith("-> a mountain")
     assert predicted.endswith("… 0.90")
-    font = font_for(predicted, stacklevel=1)(module._CAPTION_SIZE)
+    font = font_for(predicted)(module._CAPTION_SIZE)
     assert fitting(predicted, font, 160) == predicted
 
 

@@ -19,8 +19,7 @@ from sktransfer.contracts import (
 )
 from sktransfer.images.augmentation import ImageAugmentation
 from sktransfer.images.formats import suffixes_of_read
-from sktransfer.images.pictures import check_pictures
-from sktransfer.images.readable import unreadable
+from sktransfer.images.validation import check_pictures, unreadable
 from sktransfer.modalities.image.options import ImageParameters
 
 __all__ = ["ImageModality"]
@@ -126,7 +125,7 @@ class ImageModality(ImageParameters, Modality):
 
 def small_pixels(X: Any) -> np.ndarray:
     """Shrink pictures to 16 by 16 pixels, which are their features."""
-    from sktransfer.images.decoding import import_pillow
+    from sktransfer.images.decode import import_pillow
 
     Image = import_pillow()
     small = [

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sktransfer._warnings import warn_user
+from sktransfer.weights.catalogue import KnownWeights
 from sktransfer.weights.files import MISSING, file_sha256, locked, mismatches, replaced
-from sktransfer.weights.known import KnownWeights
 
 __all__ = ["check_needs", "convert", "converted_copy"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sktransfer.images.decoding import from_array, from_file, from_image
+from sktransfer.images.decode import from_array, from_file, from_image
 
 
 def photo(height=40, width=60, seed=0):
@@ -145,21 +145,17 @@ def test_a_large_jpeg_is_decoded_at_a_fraction_that_is_still_large_enough():
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"no image at all", "^it is no image, but begins like text: 'no image at all'$"),
-        ("é".encode() * 300, "begins like text: 'é{40}'$"),
-        (b"Python is no format", "begins like text: 'Python"),
-        (b"", "^the file is empty$"),
-        (
-            b"\n <!DOCTYPE HTML>\n<p>404",
-            "^it begins like HTML: what was downloaded may be an error",
-        ),
-        (b"<html>\xc3", "like HTML"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "like text: '%!PS-Adobe"),
-        (b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>", "SVG.*to JPEG"),
+        (b"no image at all", "JPEG, .*'no image at all'$"),
+        ("é".encode() * 300, "'é{20}'$"),
+        (b"", "empty"),
+        (b"\n <!DOCTYPE HTML>\n<p>404", "<!DOCTYPE HTML>"),
+        (b"<html>\xc3", "'<html>"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "'%!PS-Adobe"),
+        (b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>", "<svg"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", r"HEIF.*to JPEG.*register_heif_opener\(\)$"),
         (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", r"HEIF.*to JPEG.*register_heif_opener\(\)$"),
-        (bytes(range(256)), r"^it is no image of a format that is read \(JPEG, .*JPEG2000\)$"),
-        (bytes(64), "no image of a format that is read"),
+        (bytes(range(256)), r"\(JPEG, .*JPEG2000\)"),
+        (bytes(64), r"\(JPEG, .*JPEG2000\)"),
     ],
 )
 def test_what_is_no_image_is_refused_by_what_it_is(data, reason):
@@ -181,14 +177,14 @@ def test_files_that_are_cut_off_anywhere_are_said_to_be(kind):
 def test_files_of_too_many_pixels_are_refused_in_one_way(kind, times, monkeypatch):
     data = written(Image.new("RGB", (100, 100)), kind)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", int(10_000 / times))
-    with pytest.raises(ValueError, match=r"^it has (100 x 100|too many) pixels, more than the"):
+    with pytest.raises(ValueError, match="MAX_IMAGE_PIXELS"):
         from_file(data)
 
 
 def test_a_small_file_of_too_many_pixels_is_refused_before_it_is_decoded():
     bomb = written(Image.new("1", (20_000, 20_000)), "PNG")
     assert len(bomb) < 100_000
-    with pytest.raises(ValueError, match=r"too many pixels, more than the .*MAX_IMAGE_PIXELS"):
+    with pytest.raises(ValueError, match=r"400000000 pixels.*MAX_IMAGE_PIXELS"):
         from_file(bomb)
 
 
@@ -208,11 +204,11 @@ def test_the_limit_of_pixels_is_pillows(monkeypatch):
         (np.zeros((20, 30, 5)), r"shape \(20, 30, 5\)"),
         (np.zeros((0, 5)), r"shape \(0, 5, 1\)"),
         (np.zeros(5), r"shape \(5,\)"),
-        (np.full((4, 4), 255.0), "from 255 to 255, expected 0 to 1"),
-        (np.full((4, 4), np.nan), "NaN"),
+        (np.full((4, 4), 255.0), "from 255 to 255.*from 0 to 1"),
+        (np.full((4, 4), np.nan), "from nan"),
         (np.full((4, 4), -0.1), "from -0.1.*before a normalisation, which is a part of the net"),
         (np.array([[-2.1, np.inf]]), "from -2.1 to inf.*before a normalisation"),
-        (np.array([[0, np.inf]]), "from 0 to inf, expected 0 to 1"),
+        (np.array([[0, np.inf]]), "from 0 to inf.*from 0 to 1"),
         (np.zeros((4, 4), dtype=np.int64), "astype"),
         (np.zeros((4, 4), dtype=complex), "complex"),
     ],
@@ -285,5 +281,5 @@ def test_numbers_are_read_generously_where_they_are_plain():
     np.testing.assert_array_equal(from_array(np.full((2, 2), 1 + 1e-6)), 255)
     np.testing.assert_array_equal(from_array(np.full((2, 2), -1e-6)), 0)
     np.testing.assert_array_equal(from_array(np.full((2, 2), 512, dtype=">u2")), 2)
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(ValueError, match="from nan"):
         from_array(np.full((2, 2), np.nan))

@@ -13,9 +13,9 @@ from sktransfer._suggestions import nearest, of_plugin
 from sktransfer._warnings import warn_user
 from sktransfer.weights import hub
 from sktransfer.weights.cache_dir import cache_dir
-from sktransfer.weights.converted import check_needs, convert, converted_copy
+from sktransfer.weights.catalogue import WEIGHTS_OF_PLUGINS, KnownWeights, known_weights, named
+from sktransfer.weights.convert import check_needs, convert, converted_copy
 from sktransfer.weights.files import MISSING, locked, mismatches, replaced
-from sktransfer.weights.known import WEIGHTS_OF_PLUGINS, KnownWeights, known_weights, named
 
 __all__ = ["fetch_weights", "find_weights", "where_weights_are"]
 

@@ -90,7 +90,7 @@ class ModelFiles:
         Raises
         ------
         ValueError
-            If this is no model, has no safetensors, or needs code that is not trusted.
+            If this is not a model, has no safetensors, or needs code that is not trusted.
         """
         folder = self.folder
         if (folder / "manifest.json").is_file():
@@ -100,7 +100,7 @@ class ModelFiles:
             )
         if not (folder / "config.json").is_file():
             raise ValueError(
-                f"{folder} is no transformers model: "
+                f"{folder} is not a model of transformers: "
                 + ("it has no config.json." if folder.is_dir() else "there is no such folder.")
                 + " A model of the hub is written 'owner/name'."
             )
@@ -309,7 +309,7 @@ def _share_with_files(module: Any, folder: Path) -> None:
 
 
 def parse_model(spec: Any) -> str | Path | None:
-    """Read what names a model but is no registered name: a folder or a hub id.
+    """Read what names a model but is not a registered name: a folder or a hub id.
 
     Parameters
     ----------
@@ -329,7 +329,7 @@ def parse_model(spec: Any) -> str | Path | None:
 
     Examples
     --------
-    >>> from sktransfer.weights.models import parse_model
+    >>> from sktransfer.weights.model_files import parse_model
     >>> parse_model("intfloat/e5-small-v2")
     'intfloat/e5-small-v2'
     >>> parse_model("minlim") is None
@@ -352,7 +352,7 @@ def is_path(model: str) -> bool:
 
 
 def check_hub_id(model: str) -> None:
-    """Refuse what is no hub id, and say how one is written."""
+    """Refuse what is not a hub id, and say how one is written."""
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
 
@@ -362,8 +362,8 @@ def check_hub_id(model: str) -> None:
             raise HFValidationError("no owner")
     except HFValidationError:
         raise ValueError(
-            f"{model!r} is no backbone: a model of the hub is written 'owner/name', and a folder "
-            "is given as pathlib.Path(...) or as a string that begins with './' or '/'."
+            f"{model!r} is not a backbone: a model of the hub is written 'owner/name', a folder as "
+            "pathlib.Path(...) or as a string that begins with './' or '/'."
         ) from None
 
 

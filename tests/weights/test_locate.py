@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from sktransfer.weights import (
+    catalogue,
     file_sha256,
     find_weights,
     hub,
-    known,
     where_weights_are,
 )
 
@@ -132,7 +132,7 @@ def test_an_unknown_name_gives_the_nearest_and_all(some):
 
 
 def test_weights_of_a_known_plugin_that_is_not_installed_say_what_installs_it(monkeypatch):
-    monkeypatch.setattr(known, "entry_points", lambda group: ())
+    monkeypatch.setattr(catalogue, "entry_points", lambda group: ())
     said = r"'vgg16'. The plugin sktransfer-vision has it.* Known: minilm"
     with pytest.raises(ValueError, match=said):
         find_weights("vgg16")
@@ -168,15 +168,15 @@ def test_a_hash_is_computed_once_for_an_unchanged_file_and_anew_for_a_changed_on
 WITHOUT_PACKAGE = """
 import json, time
 from importlib.metadata import PackageNotFoundError
-from sktransfer.weights import finding
+from sktransfer.weights import locate
 
 def distribution(name):
     raise PackageNotFoundError(name)
 
-finding.distribution = distribution
+locate.distribution = distribution
 start = time.monotonic()
 try:
-    finding.find_weights("minilm")
+    locate.find_weights("minilm")
 except OSError as error:
     print(json.dumps([time.monotonic() - start, str(error)]))
 """

@@ -94,12 +94,12 @@ class KnownWeights:
         for file in (self.folder, *self.sha256, *self.settings):
             path = PurePosixPath(file)
             if path.is_absolute() or ".." in path.parts or "\\" in file or ":" in file:
-                raise ValueError(f"{self.name!r}: {file!r} is no path inside the wheel.")
+                raise ValueError(f"{self.name!r}: {file!r} has to be a path inside the wheel.")
         if not self.artifact.filename.endswith(".whl"):
-            raise ValueError(f"{self.name!r}: {self.artifact.filename!r} is no wheel.")
+            raise ValueError(f"{self.name!r}: {self.artifact.filename!r} has to be a wheel (.whl).")
         for file, digest in {**self.sha256, **self.hub_sha256}.items():
             if not _SHA256.fullmatch(digest):
-                raise ValueError(f"{self.name!r}: {digest!r} is no SHA-256 ({file}).")
+                raise ValueError(f"{self.name!r}: {digest!r} has to be a SHA-256 ({file}).")
         if not self.sha256:
             raise ValueError(f"{self.name!r}: sha256 names no file.")
 

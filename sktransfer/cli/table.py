@@ -1,0 +1,386 @@
+"""Tables in files, as data frames of pandas.
+
+Cells are what the file holds: str in CSV, numbers as well in JSON, Parquet and Excel, and None
+where a cell is missing. "NA" and "null" are texts like all others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import difflib
+import gzip
+import io
+import json
+import os
+import secrets
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = [
+    "KINDS_OF_TABLES",
+    "add_columns",
+    "check_free",
+    "check_output",
+    "column",
+    "encode_csv",
+    "is_table",
+    "listed",
+    "no_column",
+    "read_table",
+    "write_file",
+    "write_table",
+]
+
+KINDS_OF_TABLES = (
+    "*.csv, *.tsv, *.jsonl, *.ndjson, *.json (one object a line), each also with .gz, .bz2, .xz or "
+    ".zip; *.parquet; *.xlsx"
+)
+_WRITTEN = "*.csv, *.tsv, *.jsonl, *.ndjson, *.json, each also with .gz; *.parquet"
+_TEXT = {".csv": "CSV", ".tsv": "CSV", ".jsonl": "JSON", ".ndjson": "JSON", ".json": "JSON"}
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
+# What no cell has, and JSON not at all.
+_NO_SEPARATOR = "\x1e"
+
+
+def is_table(path: Path) -> bool:
+    """Tell whether the suffix of a path, which need not exist, names a kind of table.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from sktransfer.cli.table import is_table
+    >>> is_table(Path("texts.csv.gz")), is_table(Path("photos.zip"))
+    (True, False)
+    """
+    return _format(path) is not None
+
+
+def _format(path: Path) -> str | None:
+    *_, inner, last = ["", "", *map(str.lower, path.suffixes)]
+    if last in _COMPRESSED:
+        return _TEXT.get(inner)
+    return _TEXT.get(last) or {".parquet": "Parquet", ".xlsx": "Excel"}.get(last)
+
+
+def read_table(path: Path, encoding: str = "utf-8") -> DataFrame:
+    """Read a table as its suffix says.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    encoding : str, default="utf-8"
+        Of CSV and JSON. The separator of CSV is the one of comma, semicolon and tab that the header
+        has most of.
+
+    Returns
+    -------
+    table : DataFrame
+        At least one row, and columns of dtype object.
+
+    Raises
+    ------
+    ValueError
+        If the suffix is unknown, or the content is not what it promises; names the row or line.
+    OSError
+        If the file cannot be read.
+    ImportError
+        If the format needs a package that is not installed.
+    """
+    import pandas as pd
+
+    kind = _format(path)
+    if kind is None:
+        raise ValueError(f"{path} has no suffix of a table; expected {KINDS_OF_TABLES}.")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; expected a table.")
+    try:
+        if kind == "CSV":
+            table = _read_csv(path, encoding)
+        elif kind == "JSON":
+            table = _read_json(path, encoding)
+        else:
+            table = _read_parquet(path) if kind == "Parquet" else _read_excel(path)
+        twice = table.columns[table.columns.duplicated()]
+        if len(twice):
+            raise ValueError(f"there are several columns named {twice[0]!r}")
+        if not len(table):
+            raise ValueError("it has no rows" if len(table.columns) else "it is empty")
+    except (FileNotFoundError, PermissionError, ImportError):
+        raise
+    except UnicodeError as error:
+        raise ValueError(
+            f"{path} is not encoded as {encoding}: {error}. Name the encoding: --encoding cp1252."
+        ) from error
+    except Exception as error:  # the libraries that read and unpack have errors of many types
+        raise ValueError(f"{path} cannot be read as {kind}: {str(error).rstrip('.')}.") from error
+    cells = zip(*_rows(table), strict=True)
+    return pd.DataFrame(dict(zip(table.columns, map(list, cells), strict=True)), dtype=object)
+
+
+def _rows(table: DataFrame) -> list[tuple[Any, ...]]:
+    """Give the cells of each row as they are, and None where one is missing."""
+    rows, missing = table.itertuples(index=False, name=None), table.isna().to_numpy()
+    return [
+        tuple(None if gone else cell for cell, gone in zip(*pair, strict=True))
+        for pair in zip(rows, missing, strict=True)
+    ]
+
+
+def _read_cells(path: Path, encoding: str, separator: str, **options: Any) -> DataFrame:
+    import pandas as pd
+
+    limit = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a text may be long
+    try:
+        return pd.read_csv(
+            path,
+            sep=separator,
+            encoding=encoding,
+            header=None,
+            dtype=object,
+            keep_default_na=False,
+            skip_blank_lines=False,
+            engine="python",  # which tells a cell that is missing from one that is empty
+            **options,
+        )
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame()
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _read_lines(path: Path, encoding: str, nrows: int | None = None) -> DataFrame:
+    options: dict[str, Any] = {"quoting": csv.QUOTE_NONE, "names": [0], "nrows": nrows}
+    return _read_cells(path, encoding, _NO_SEPARATOR, **options).dropna()
+
+
+def _read_csv(path: Path, encoding: str) -> DataFrame:
+    first = _read_lines(path, encoding, nrows=99)
+    if first.empty:
+        return first.iloc[:, :0]
+    separator = max(",;\t", key=first.iloc[0, 0].count)
+    cells = _read_cells(path, encoding, separator, skiprows=first.index[0]).dropna(how="all")
+    found = cells.notna().sum(axis=1).tolist()
+    for row, n in enumerate(found):
+        if n < found[0]:
+            raise ValueError(f"row {row} has {n} cells; expected {found[0]}, as in the header")
+    return _with_header(cells)
+
+
+def _with_header(cells: DataFrame) -> DataFrame:
+    return cells.iloc[1:].set_axis(list(map(str, cells.iloc[0])), axis=1)
+
+
+def _read_json(path: Path, encoding: str) -> DataFrame:
+    import pandas as pd
+
+    rows = []
+    for line, content in _read_lines(path, encoding)[0].items():
+        if not content.strip():
+            continue
+        try:
+            row = json.loads(content, object_pairs_hook=_unique)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"line {line + 1}, character {error.colno}: {error.msg}") from error
+        if not isinstance(row, dict):
+            raise ValueError(
+                f'line {line + 1}: expected an object, such as {{"text": "...", "label": "..."}}, '
+                f"got {type(row).__name__}"
+            )
+        rows.append(row)
+    return pd.DataFrame(rows, dtype=object)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        twice = max(names, key=names.count)
+        raise json.JSONDecodeError(f"several values are named {twice!r}", "", 0)
+    return dict(pairs)
+
+
+def _read_parquet(path: Path) -> DataFrame:
+    import pandas as pd
+
+    table = pd.read_parquet(path, engine="pyarrow", dtype_backend="pyarrow")
+    if table.index.names != [None]:
+        table = table.reset_index()  # the index of the frame that was written
+    # Iterating makes Python's objects of Arrow's, lists included.
+    return pd.DataFrame({str(k): pd.Series(list(v), dtype=object) for k, v in table.items()})
+
+
+def _read_excel(path: Path) -> DataFrame:
+    import pandas as pd
+
+    options: dict[str, Any] = {"header": None, "dtype": object, "keep_default_na": False}
+    cells = pd.read_excel(path, engine="openpyxl", **options)
+    filled = cells != ""
+    cells = cells.loc[filled.any(axis=1), filled.any()]
+    return _with_header(cells) if len(cells) else cells
+
+
+def column(
+    table: DataFrame, name: str, origin: str, *, blank_is_missing: bool = False
+) -> list[Any]:
+    """Give the cells of a column in which nothing is missing.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `read_table` gave it.
+    name : str
+        Name of the column.
+    origin : str
+        Where the table came from, for messages.
+    blank_is_missing : bool, default=False
+        Whether an empty cell is a missing one; CSV has no other way to say so.
+
+    Returns
+    -------
+    cells : list
+
+    Raises
+    ------
+    ValueError
+        If there is no such column, or a cell is missing.
+    """
+    if name not in table:
+        raise ValueError(no_column(table, name, origin))
+    cells = table[name]
+    missing = (cells.isna() | (cells.eq("") & blank_is_missing)).to_numpy().nonzero()[0]
+    if len(missing):
+        raise ValueError(
+            f"{origin} lacks {name!r} in {len(missing)} of {len(table)} rows (first in row "
+            f"{missing[0] + 1})."
+        )
+    return cells.tolist()
+
+
+def no_column(table: DataFrame, name: str, origin: str) -> str:
+    """Say that a column is missing, and which there are."""
+    near = difflib.get_close_matches(name, table.columns, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"{origin} has no column {name!r}.{hint} It has: {listed(table)}."
+
+
+def listed(table: DataFrame) -> str:
+    """Name the columns of a table, for messages."""
+    return ", ".join(map(repr, table.columns))
+
+
+def add_columns(table: DataFrame, new: Mapping[str, Sequence[Any]], origin: str) -> DataFrame:
+    """Give a table with more columns at the end; raise a ValueError if it has one already."""
+    import pandas as pd
+
+    for name in new:
+        if name in table:
+            raise ValueError(
+                f"{origin} has a column {name!r} already; rename it, so that it is not lost."
+            )
+    return pd.concat([table, pd.DataFrame(new, index=table.index, dtype=object)], axis=1)
+
+
+def check_output(path: Path, *, inputs: Iterable[Path] = (), force: bool = False) -> None:
+    """Refuse, before any work is done, to write a table where it would do harm or fail.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        What is to be written.
+    inputs : iterable of pathlib.Path
+        Files that are never overwritten.
+    force : bool, default=False
+        Whether another file may be overwritten.
+
+    Raises
+    ------
+    ValueError
+        If tables are not written with that suffix, or the path is that of an input.
+    OSError
+        If the file exists and ``force`` is False, or it cannot be created there.
+    ImportError
+        If the format needs a package that is not installed.
+    """
+    if not is_table(path) or path.suffix.lower() in (*_COMPRESSED[1:], ".xlsx"):
+        raise ValueError(f"{path} has no suffix that tables are written with: {_WRITTEN}.")
+    if _format(path) == "Parquet":
+        import pandas as pd
+
+        _encode_parquet(pd.DataFrame())
+    if path.exists() and any(each.exists() and path.samefile(each) for each in inputs):
+        raise ValueError(f"{path} is the input; it is never overwritten.")
+    check_free(path, force=force)
+
+
+def check_free(path: Path, *, force: bool = False) -> None:
+    """Raise an OSError if a path holds something, or nothing can be created there."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder.")
+    if path.exists() and not force:
+        raise FileExistsError(f"{path} exists; pass --force to replace it.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {path.parent} to write {path.name} in.")
+
+
+def write_table(
+    table: DataFrame, path: Path, *, inputs: Iterable[Path] = (), force: bool = False
+) -> None:
+    """Write a table in one step, as the suffix says; parameters and errors as `check_output`."""
+    check_output(path, inputs=inputs, force=force)
+    kind = _format(path)
+    if kind == "CSV":
+        content = encode_csv(table, "\t" if ".tsv" in path.name.lower() else ",")
+    else:
+        content = _encode_json(table) if kind == "JSON" else _encode_parquet(table)
+    if path.suffix.lower() == ".gz":
+        content = gzip.compress(content, mtime=0)  # the same table gives the same bytes
+    with write_file(path) as file:
+        file.write(content)
+
+
+def encode_csv(table: DataFrame, separator: str = ",") -> bytes:
+    """Give the content of a CSV file; lists and dicts are written as JSON."""
+
+    def cell(value: Any) -> Any:
+        return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n", delimiter=separator)
+    writer.writerow(table.columns)
+    writer.writerows(map(cell, row) for row in _rows(table))
+    # Half of a surrogate pair, which JSON can hold and UTF-8 cannot, is written as its escape.
+    return text.getvalue().encode(errors="backslashreplace")
+
+
+def _encode_json(table: DataFrame) -> bytes:
+    rows = [dict(zip(table.columns, row, strict=True)) for row in _rows(table)]
+    lines = [json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows]
+    return "".join(lines).encode(errors="backslashreplace")
+
+
+def _encode_parquet(table: DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    try:
+        table.to_parquet(buffer, engine="pyarrow", index=False)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise ValueError(f"A column cannot be written as Parquet: {error}") from error
+    return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def write_file(path: Path) -> Iterator[IO[bytes]]:
+    """Give a file that replaces ``path`` when the block ends without an error."""
+    # In the same folder, so that the move stays within a file system.
+    new = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        with new.open("xb") as file:
+            yield file
+        os.replace(new, path)
+    finally:
+        new.unlink(missing_ok=True)
