@@ -6,16 +6,13 @@ import hashlib
 import os
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from sktransfer.contracts.versions import version_of
 from sktransfer.images.decode import from_array, from_file, from_image, reduced
 from sktransfer.images.formats import packages_of_added
-
-if TYPE_CHECKING:
-    from sktransfer.images.augmentation import ImageAugmentation
 
 __all__ = ["Picture", "View"]
 
@@ -157,7 +154,7 @@ class View(_Decoded):
     ----------
     picture : Picture
         What is shown.
-    augmentation : ImageAugmentation
+    augmentation : sktransfer.ImageAugmentation
         How.
     seed : int
         Seeds what is random, together with the image's content.
@@ -168,7 +165,7 @@ class View(_Decoded):
         What is shown.
     """
 
-    def __init__(self, picture: Picture, augmentation: ImageAugmentation, seed: int) -> None:
+    def __init__(self, picture: Picture, augmentation: Any, seed: int) -> None:
         self.origin = picture
         self._augmentation = augmentation
         self._seed = seed
