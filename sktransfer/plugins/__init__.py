@@ -38,6 +38,7 @@ from sktransfer.weights import (
     drawing,
     find_weights,
     model_class,
+    refuse_named_code,
 )
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "drawing",
     "find_weights",
     "model_class",
+    "refuse_named_code",
     "register",
     "resolve",
 ]
