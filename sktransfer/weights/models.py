@@ -358,7 +358,8 @@ def check_hub_id(model: str) -> None:
 
     try:
         validate_repo_id(model)
-        if model.startswith("~") or "/" not in model:
+        # Earlier versions of huggingface_hub accept a line break at the end.
+        if model.startswith("~") or "/" not in model or model != model.strip():
             raise HFValidationError("no owner")
     except HFValidationError:
         raise ValueError(

@@ -160,7 +160,7 @@ def test_only_trust_in_its_code_lets_a_hostile_model_pass(folder, file, held, ke
         {"attn_implementation": "eager"},
         {"_attn_implementation": "sdpa"},
         {"_attn_implementation_autoset": True},
-        {"auto_map": {}, "quantization_config": None, "use_kernels": False},
+        {"auto_map": {}, "use_kernels": False},
         {"id2label": {"0": "owner/name"}, "label2id": {"owner/name": 0}},
         {"_name_or_path": "owner/name"},
     ],
@@ -172,9 +172,16 @@ def test_plain_settings_load(tiny_model, tmp_path, held):
     assert TransformerBackbone(copy).load(device="cpu", random_state=0).dim == 32
 
 
-@pytest.mark.parametrize("value", ["flash_attention_2", "flex_attention"])
-def test_attention_that_transformers_brings_is_not_refused(folder, value):
-    write(folder, "config.json", {"attn_implementation": {"text_config": value}})
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"attn_implementation": {"text_config": "flash_attention_2"}},
+        {"_attn_implementation": "flex_attention"},
+        {"quantization_config": None},
+    ],
+)
+def test_what_transformers_brings_is_not_refused(folder, held):
+    write(folder, "config.json", held)
     ModelFiles(folder).check(trust_remote_code=False, caller="X", settings=[])
 
 
