@@ -8,7 +8,7 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 if _TYPE_CHECKING:
     from sktransfer.estimators.image_classifier import TransferImageClassifier

@@ -62,6 +62,7 @@ from sktransfer.weights import (
     drawing,
     find_weights,
     model_class,
+    refuse_named_code,
 )
 
 __all__ = [
@@ -99,6 +100,7 @@ __all__ = [
     "modality_class",
     "model_class",
     "param",
+    "refuse_named_code",
     "register",
     "resolve",
     "with_parameters",

@@ -106,9 +106,9 @@ def tiny_model(tmp_path_factory) -> Path:
         "of",
         "to",
     ]
-    vocab_file = folder / "vocab.txt"
-    vocab_file.write_text("\n".join(vocab), encoding="utf-8")
-    tokenizer = BertTokenizer(vocab=str(vocab_file), model_max_length=64)
+    (folder / "vocab.txt").write_text("\n".join(vocab), encoding="utf-8")
+    numbers = {token: number for number, token in enumerate(vocab)}
+    tokenizer = BertTokenizer(vocab=numbers, model_max_length=64)
     tokenizer.save_pretrained(folder)
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -11,6 +11,7 @@ from sktransfer.weights.files import file_sha256
 from sktransfer.weights.hub import find_on_hub
 from sktransfer.weights.locate import fetch_weights, find_weights, where_weights_are
 from sktransfer.weights.model_files import ModelFiles, drawing, model_class
+from sktransfer.weights.named_code import refuse_named_code
 
 __all__ = [
     "KNOWN_WEIGHTS",
@@ -24,5 +25,6 @@ __all__ = [
     "find_weights",
     "known_weights",
     "model_class",
+    "refuse_named_code",
     "where_weights_are",
 ]

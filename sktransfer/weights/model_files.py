@@ -14,6 +14,7 @@ from sktransfer._warnings import warn_user
 from sktransfer.weights.files import file_sha256, read_json
 from sktransfer.weights.global_state import GLOBAL_STATE
 from sktransfer.weights.hub import find_on_hub
+from sktransfer.weights.named_code import refuse_named_code
 
 __all__ = ["ModelFiles", "check_hub_id", "drawing", "is_path", "model_class", "parse_model"]
 
@@ -85,12 +86,13 @@ class ModelFiles:
         caller : str
             The backbone's class, for messages.
         settings : sequence of str
-            Files besides ``config.json`` that could ask for such code.
+            Files besides ``config.json`` that transformers reads for this backbone.
 
         Raises
         ------
         ValueError
-            If this is not a model, has no safetensors, or needs code that is not trusted.
+            If this is not a model, has no safetensors, or names code that is not trusted by any
+            key of its settings: the message gives the file and the key.
         """
         folder = self.folder
         if (folder / "manifest.json").is_file():
@@ -111,12 +113,10 @@ class ModelFiles:
             )
         if trust_remote_code:
             return
-        for path in (folder / name for name in ("config.json", *settings)):
-            if path.is_file() and "auto_map" in read_json(path, dict):
-                raise ValueError(
-                    f"{path} has an auto_map: the model comes with code of its own, which is not "
-                    f"run. Read that code, then pass {caller}(..., trust_remote_code=True)."
-                )
+        # transformers loads an adapter that lies beside the model wherever peft is installed.
+        for path in (folder / name for name in ("config.json", "adapter_config.json", *settings)):
+            if path.is_file():
+                refuse_named_code(read_json(path, dict), str(path), caller)
 
     @contextlib.contextmanager
     def loading(self, random_state: int) -> Iterator[None]:
@@ -358,7 +358,8 @@ def check_hub_id(model: str) -> None:
 
     try:
         validate_repo_id(model)
-        if model.startswith("~") or "/" not in model:
+        # Earlier versions of huggingface_hub accept a line break at the end.
+        if model.startswith("~") or "/" not in model or model != model.strip():
             raise HFValidationError("no owner")
     except HFValidationError:
         raise ValueError(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sktransfer.plugins import Backbone, Encoder, ModelFiles
+from sktransfer.plugins import Backbone, Encoder, ModelFiles, refuse_named_code
 from sktransfer_vision.base import FROZEN_BELOW
 
 if TYPE_CHECKING:
@@ -175,6 +175,8 @@ class ImageTransformer(Backbone):
         from sktransfer_vision.transformer_encoder import TowerEncoder
 
         if isinstance(self.model, dict):
+            if not self.trust_remote_code:
+                refuse_named_code(self.model, "model", type(self).__name__)
             tower = drawn_tower(self.model, random_state)
             files, weights = None, [json.dumps(self.model, sort_keys=True), _hash_of(tower.model)]
             processor = usual_processor(self.image_size or _size_of(tower.model))

@@ -130,8 +130,15 @@ def test_folders_that_are_no_models_are_refused(copy_of, tmp_path):
 
 def test_code_of_a_model_does_not_run_unasked(copy_of):
     said = {"auto_map": {"AutoImageProcessor": "code.Mine"}}
-    with pytest.raises(ValueError, match=r"preprocessor_config\.json has an auto_map"):
+    with pytest.raises(ValueError, match=r"preprocessor_config\.json has auto_map="):
         load(copy_of("vit", preprocessor_config=said))
+
+
+def test_a_configuration_as_a_dict_names_no_kernel_of_the_hub(monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    model = {"model_type": "vit", "attn_implementation": "owner/kernel"}
+    with pytest.raises(ValueError, match="model has attn_implementation='owner/kernel'"):
+        ImageTransformer(model).load(device="cpu", random_state=0)
 
 
 @pytest.mark.parametrize("name", ["config", "preprocessor_config"])
