@@ -254,12 +254,13 @@ class Modality(Plugin):
 
     @abstractmethod
     def samples(self) -> list[Any]:
-        """Give five small validated inputs of different lengths or sizes, for conformance checks.
+        """Give five small inputs of different lengths or sizes, for conformance checks.
 
         Returns
         -------
         inputs : list of 5 inputs
-            The second is longer than the first, if inputs have lengths.
+            As users pass them and encoders read them. The second is longer than the first, if
+            inputs have lengths.
         """
 
     def odd_samples(self) -> dict[str, Any]:

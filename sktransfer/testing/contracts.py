@@ -6,13 +6,22 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sktransfer.plugins import Alignment, Backbone, FreezeStrategy, Head, Plugin, Regulariser
+from sktransfer.plugins import (
+    Alignment,
+    Backbone,
+    FreezeStrategy,
+    Head,
+    Modality,
+    Plugin,
+    Regulariser,
+)
 from sktransfer.testing import (
     _checks_backbone,
     _checks_common,
     _checks_freeze,
     _checks_head,
     _checks_losses,
+    _checks_modality,
 )
 
 Check = Callable[[Any], None]
@@ -23,6 +32,7 @@ _CHECKS_OF_KIND: dict[type[Plugin], tuple[Check, ...]] = {
     Head: _checks_head.CHECKS,
     Alignment: _checks_losses.OF_ALIGNMENTS,
     Regulariser: _checks_losses.OF_REGULARISERS,
+    Modality: _checks_modality.CHECKS,
 }
 
 
@@ -37,7 +47,8 @@ def contract_checks(plugin: Plugin) -> list[Check]:
     Returns
     -------
     checks : list of callable
-        Each takes the plugin, and raises if it breaks its contract.
+        Each takes the plugin, and raises if it breaks its contract. A kind without a contract of
+        its own, such as augmentations, is held to what every plugin is.
 
     Examples
     --------
@@ -46,11 +57,10 @@ def contract_checks(plugin: Plugin) -> list[Check]:
     >>> [check.__name__ for check in contract_checks(resolve("freeze", "full"))][:2]
     ['check_parameters_have_defaults', 'check_constructor_only_stores']
     """
-    for kind, checks in _CHECKS_OF_KIND.items():
-        if isinstance(plugin, kind):
-            return [*_checks_common.CHECKS, *checks]
-    kinds = ", ".join(kind.__name__ for kind in _CHECKS_OF_KIND)
-    raise TypeError(f"An instance of one of {kinds} is wanted, got {plugin!r}.")
+    if not isinstance(plugin, Plugin):
+        raise TypeError(f"An instance of a plugin is wanted, got {plugin!r}.")
+    own = (checks for kind, checks in _CHECKS_OF_KIND.items() if isinstance(plugin, kind))
+    return [*_checks_common.CHECKS, *next(own, ())]
 
 
 def check_plugin(plugin: Plugin | type[Plugin]) -> None:

@@ -116,7 +116,7 @@ def test_sparse_matrix_is_refused():
     ("labels", "error", "message"),
     [
         (["a"] * 4, ValueError, "contains only one class: 'a'"),
-        (["a", "b"], ValueError, "4 inputs, 2 labels"),
+        (["a", "b"], ValueError, "4 inputs, 2 targets"),
         (["a", None, "b", "a"], ValueError, r"1 of 4 labels are missing \(first at index 1\)"),
         (["a", float("nan"), "b", "a"], ValueError, "contains NaN.*index 1"),
         ([0.0, float("nan"), 1.0, 0.0], ValueError, "contains NaN"),
@@ -125,7 +125,7 @@ def test_sparse_matrix_is_refused():
         (np.full((4, 2), [1, 2]), ValueError, "first at row 0, column 1: 2"),
         (np.arange(8).reshape(4, 2), ValueError, "1d array"),
         (np.zeros((4, 2)), ValueError, "its 4 rows are all the same"),
-        (np.eye(3, dtype=int), ValueError, "4 inputs, 3 rows of labels"),
+        (np.eye(3, dtype=int), ValueError, "4 inputs, 3 targets"),
         (None, ValueError, "requires y to be passed, but the target y is None"),
     ],
 )
@@ -228,9 +228,7 @@ class Words(HashingBackbone):
 @pytest.mark.parametrize(
     "estimator", [TransferTextClassifier, TransferTextEncoder, TransferTextRegressor]
 )
-@pytest.mark.parametrize(
-    ("backbone", "reads"), [(Pictures(dim=8), "images"), (Words(), "lists of words")]
-)
+@pytest.mark.parametrize(("backbone", "reads"), [(Pictures(dim=8), "images"), (Words(), "tokens")])
 def test_a_backbone_of_other_inputs_is_refused_before_data_is_touched(estimator, backbone, reads):
     name = estimator.__name__
     said = rf"{name} is for texts, but backbone={type(backbone).__name__}\(.*\) reads {reads}, not"

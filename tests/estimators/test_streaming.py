@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-import sktransfer.estimators._parts as parts
+import sktransfer.estimators._chunking as chunking
 from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferTextRegressor
 from sktransfer.backbones.hashing import HashingBackbone, HashingEncoder
 from sktransfer.features import encode
@@ -18,8 +18,8 @@ SETTINGS = {"backbone": BACKBONE, "freeze": "frozen", "random_state": 0}
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch):
-    monkeypatch.setattr(parts, "_PART", 7)
-    monkeypatch.setattr(encode, "_CHUNK", 3)
+    monkeypatch.setattr(chunking, "_PART", 7)
+    monkeypatch.setattr(encode, "CHUNK", 3)
 
 
 @pytest.fixture(scope="module")

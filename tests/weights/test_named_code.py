@@ -9,9 +9,9 @@ import socket
 import sys
 
 import pytest
-from sktransfer.weights.model_files import ModelFiles
 
 from sktransfer.backbones.transformer import TransformerBackbone
+from sktransfer.weights.model_files import ModelFiles
 
 BERT = {"model_type": "bert"}
 HOSTILE = [
