@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from importlib.util import resolve_name
 from pathlib import Path
 
@@ -131,6 +132,17 @@ def test_every_room_has_its_place():
     rooms = {room_of(module_of(file)) for file in FILES} - {""}
     unknown = {room for room in rooms if floor_of(room) is None and room not in ALONE}
     assert not unknown, f"{unknown} has no floor: say in FLOORS whom it may import"
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_pages_about_the_house_list_every_room_in_its_order(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    cells = re.findall(r"^\| ((?:`[\w.]+`(?:, )?)+) \|", text, re.MULTILINE)
+    names = [name for cell in cells for name in re.findall(r"`([\w.]+)`", cell)]
+    listed = [name.removesuffix(".py") for name in names]
+    assert set(listed) == {room for floor in FLOORS for room in floor} | ALONE.keys()
+    floors = [floor_of(room) for room in listed if room not in ALONE]
+    assert floors == sorted(floors)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))

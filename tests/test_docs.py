@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from sktransfer import __version__
+from sktransfer.contracts.registry import ENTRY_POINT_GROUPS
 
 ROOT = Path(__file__).parents[1]
 RECORDS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
@@ -100,3 +101,27 @@ def test_private_names_in_use_are_documented(path):
     names = set(private_names(path))
     assert names
     assert {name for name in names if name not in read("docs/versions.md")} == set()
+
+
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "plugins").glob("*/*.md")]
+LINK = re.compile(r"\[[^]]*\]\(([^)#:\s]+)(#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files_of_the_repository(page):
+    prose = "".join(page.read_text(encoding="utf-8").split("```")[::2])
+    targets = [target for target, _ in LINK.findall(prose)]
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_each_kind_of_plugin_has_a_page_with_code_that_says_how_it_is_registered():
+    pages = {p.stem: p.read_text(encoding="utf-8") for p in (ROOT / "docs/extending").glob("*.md")}
+    index = pages.pop("README")
+    for kind, group in ENTRY_POINT_GROUPS.items():
+        if kind != "augmentation":  # is an option of a modality, not a contract
+            assert group in index
+            assert any(f'[project.entry-points."{group}' in text for text in pages.values())
+    for name, text in pages.items():
+        assert f"({name}.md)" in index
+        assert ">>> " in text
+        assert f"docs/extending/{name}.md" in read("CONTRIBUTING.md")
