@@ -17,9 +17,8 @@ class Backbone(Plugin):
 
     Attributes
     ----------
-    modality : {"text", "image", "tokens"}
-        What `Encoder.prepare` accepts: str; arrays of shape (height, width, 3), uint8; lists of
-        str.
+    modality : str
+        Name of the modality whose validated inputs `Encoder.prepare` accepts.
     pretrained : bool
         False where the weights are random, so that there is nothing to keep by freezing.
     reads_pairs : bool

@@ -21,7 +21,7 @@ from sktransfer.tasks.multilabel import MultilabelTask
 class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, TransferEstimator):
     """Labels, of which one is right or any number, as the targets of an estimator.
 
-    What reads inputs is mixed in: ``_read_new``, ``_read`` and ``_check_same_kind``.
+    What inputs are is said by the modality that a subclass names.
     """
 
     classes_: np.ndarray

@@ -32,7 +32,7 @@ class TransferEncoder(
 ):
     """Features of inputs, from a pretrained encoder that may be tuned first.
 
-    What reads inputs is mixed in: ``_read_new``, ``_read`` and ``_check_same_kind``.
+    What inputs are is said by the modality that a subclass names.
     """
 
     @with_callbacks

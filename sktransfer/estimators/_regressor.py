@@ -19,7 +19,7 @@ from sktransfer.tasks.regression import RegressionTask, huber, quantile_loss, sq
 class TransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, TransferEstimator):
     """Numbers, one or several a row, as the targets of an estimator.
 
-    What reads inputs is mixed in: ``_read_new``, ``_read`` and ``_check_same_kind``.
+    What inputs are is said by the modality that a subclass names.
     """
 
     target_mean_: np.ndarray
