@@ -8,7 +8,7 @@ from sktransfer.contracts.head import Head
 from sktransfer.contracts.inputs import Inputs
 from sktransfer.contracts.losses import Alignment, Forward, Regulariser, WeightChange
 from sktransfer.contracts.modality import Modality, Variation
-from sktransfer.contracts.parameters import param, with_parameters
+from sktransfer.contracts.parameters import param, parameters_of, with_parameters
 from sktransfer.contracts.registry import (
     PluginInfo,
     available,
@@ -45,6 +45,7 @@ __all__ = [
     "available",
     "modality_class",
     "param",
+    "parameters_of",
     "register",
     "resolve",
     "with_parameters",

@@ -164,3 +164,9 @@ class TransferEncoder(
 
     def _fitted_task(self) -> None:
         return None
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        # Features are float32, whatever inputs are.
+        tags.transformer_tags.preserves_dtype = []
+        return tags

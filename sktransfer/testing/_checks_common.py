@@ -13,7 +13,6 @@ from typing import Any
 
 from sklearn.base import BaseEstimator, clone
 
-from sktransfer.contracts.parameters import parameters_of
 from sktransfer.plugins import (
     Alignment,
     Backbone,
@@ -22,6 +21,7 @@ from sktransfer.plugins import (
     Modality,
     Plugin,
     Regulariser,
+    parameters_of,
 )
 from sktransfer.testing import (
     _checks_backbone,
