@@ -186,7 +186,7 @@ def _draw_sheet(
     path: Path, images: Sequence[str], true: Sequence[Any], probabilities: Any, classes: list[Any]
 ) -> None:
     from sktransfer.images.validation import check_pictures
-    from sktransfer.inspection.sheets import draw_mistakes
+    from sktransfer.images.sheets import draw_mistakes
 
     sheet = draw_mistakes(check_pictures(images), true, probabilities, classes)
     with write_file(path) as file:
