@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sktransfer.cli.inputs import Inputs, Reading, read_labelled
-from sktransfer.cli.modalities import parameters_of
 
 if TYPE_CHECKING:
     from sktransfer.contracts import Modality
@@ -91,9 +90,12 @@ def new_classifier(
     classifier : TransferClassifier
         Not fitted.
     """
-    for name, value in parameters_of(modality, typed).items():
-        if name not in modality.lenient:
-            parameters[name] = value
+    for option in modality.options:
+        if option.parameter not in modality.lenient:
+            value = typed[option.parameter]
+            if option.make is not None:
+                value = option.make() if value else option.default
+            parameters[option.parameter] = value
     if backbone is not None:
         parameters["backbone"] = backbone
     parameters["source"] = None if source is None else os.fspath(source)

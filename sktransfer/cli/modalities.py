@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -24,7 +24,6 @@ __all__ = [
     "folder_of",
     "forms_of",
     "installed_modalities",
-    "parameters_of",
     "table_of",
 ]
 
@@ -63,33 +62,6 @@ def forms_of(modality: type[Modality]) -> tuple[str, ...]:
     if not modality.suffixes:
         return (table_of(modality),)
     return table_of(modality), folder_of(modality), modality.formats().one
-
-
-def parameters_of(modality: type[Modality], typed: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the parameters of a modality that options stand for.
-
-    Parameters
-    ----------
-    modality : type
-        A subclass of `Modality`.
-    typed : mapping of str to object
-        Values of the options of all modalities.
-
-    Returns
-    -------
-    parameters : dict of str to object
-    """
-    return {
-        option.parameter: _value(option, typed[option.parameter])
-        for option in modality.options
-        if option.parameter in typed
-    }
-
-
-def _value(option: ShellOption, typed: Any) -> Any:
-    if option.make is None:
-        return typed
-    return option.make() if typed else option.default
 
 
 class DataCommand(TyperCommand):
