@@ -87,7 +87,7 @@ def new_classifier(
 
     Returns
     -------
-    classifier : TransferClassifier
+    classifier : estimator
         Not fitted.
     """
     for option in modality.options:
@@ -105,16 +105,17 @@ def new_classifier(
 
 def _classifier_of(modality: str) -> type:
     """Find the classifier of a modality, that of the modality's own distribution first."""
+    from sklearn.base import ClassifierMixin
+
     from sktransfer.contracts import available
     from sktransfer.contracts.registry import find
-    from sktransfer.plugins import TransferClassifier
 
     info = find("modality", modality)
     owner = "" if info is None else info.distribution
     # Of others nothing is imported unless there is none: one of them may be broken or slow.
     for each in sorted(available("estimator"), key=lambda each: each.distribution != owner):
         cls = each.factory()
-        if issubclass(cls, TransferClassifier) and cls.modality == modality:
+        if issubclass(cls, ClassifierMixin) and cls.modality == modality:
             return cls
     raise ValueError(f"No classifier of the modality {modality!r} is installed.")
 
