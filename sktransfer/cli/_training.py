@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from sktransfer.cli.inputs import Columns, Inputs, Kind, read_labelled
+from sktransfer.cli.inputs import Inputs, Reading, read_labelled
+
+if TYPE_CHECKING:
+    from sktransfer.contracts import Modality
 
 __all__ = ["check_folder", "new_classifier", "number", "read_examples"]
 
 
 def read_examples(
-    data: Path,
-    columns: Columns,
-    on_bad_image: Literal["raise", "skip"],
-    source: Path | None,
+    data: Path, reading: Reading, source: Path | None
 ) -> tuple[Inputs, list[Any], list[Any]]:
     """Read what is to be trained on.
 
     Parameters
     ----------
     data : Path
-        A table, or a folder of images.
-    columns : Columns
-        Of a table.
-    on_bad_image : {"raise", "skip"}
-        What to do with images that cannot be read.
+        A table, or a folder with one folder of files a class.
+    reading : Reading
+        What is said of it.
     source : Path or None
         The model to start from.
 
@@ -37,7 +36,7 @@ def read_examples(
     inputs : Inputs
         All of it that can be read.
     values, labels : list
-        Texts or paths of images, and their labels.
+        Inputs or the paths of their files, and their labels.
 
     Raises
     ------
@@ -46,13 +45,13 @@ def read_examples(
     TypeError
         If a label is a list or an object.
     """
-    read = read_labelled(data, columns)
+    read = read_labelled(data, reading)
     if source is not None:
         from sktransfer import load
 
-        # Fitting finds it out, too, but not before all images are decoded; and it knows no --image.
+        # Fitting finds it out, too, but not before all files are read; and it knows no options.
         read.check_model(load(source), source)
-    inputs, values, labels = read.readable(on_bad_image)
+    inputs, values, labels = read.readable(reading.typed)
     if any(isinstance(each, list | dict) for each in labels):
         raise TypeError(
             f"the column {inputs.label!r} holds lists or objects; one label a row is expected"
@@ -61,55 +60,64 @@ def read_examples(
 
 
 def new_classifier(
-    kind: Kind,
+    modality: type[Modality],
+    typed: Mapping[str, Any],
     *,
     backbone: str | None,
     source: Path | None,
     balanced: bool,
-    max_length: int | None,
-    image_size: int | None,
-    augment: bool,
     **parameters: Any,
 ) -> Any:
-    """Make the classifier of texts or of images.
+    """Make the classifier of a modality.
 
     Parameters
     ----------
-    kind : {"text", "image"}
+    modality : type
         What it reads.
+    typed : mapping of str to object
+        Values of the options of all modalities. What cannot be read is left out already.
     backbone : str or None
         None is its default.
     source : Path or None
         The model to start from.
     balanced : bool
         Whether labels count alike.
-    max_length : int or None
-        Tokens of a text.
-    image_size : int or None
-        Pixels of a side of an image.
-    augment : bool
-        Whether training images are changed at random.
     **parameters
-        What both have.
+        What all classifiers have.
 
     Returns
     -------
-    classifier : TransferTextClassifier or TransferImageClassifier
+    classifier : estimator
         Not fitted.
     """
-    import sktransfer
-
+    for option in modality.options:
+        if option.parameter not in modality.lenient:
+            value = typed[option.parameter]
+            if option.make is not None:
+                value = option.make() if value else option.default
+            parameters[option.parameter] = value
     if backbone is not None:
         parameters["backbone"] = backbone
     parameters["source"] = None if source is None else os.fspath(source)
     parameters["class_weight"] = "balanced" if balanced else None
-    if kind == "text":
-        return sktransfer.TransferTextClassifier(max_length=max_length, **parameters)
-    return sktransfer.TransferImageClassifier(
-        image_size=image_size,
-        augmentation=sktransfer.ImageAugmentation() if augment else None,
-        **parameters,
-    )
+    return _classifier_of(modality.name)(**parameters)
+
+
+def _classifier_of(modality: str) -> type:
+    """Find the classifier of a modality, that of the modality's own distribution first."""
+    from sklearn.base import ClassifierMixin
+
+    from sktransfer.contracts import available
+    from sktransfer.contracts.registry import find
+
+    info = find("modality", modality)
+    owner = "" if info is None else info.distribution
+    # Of others nothing is imported unless there is none: one of them may be broken or slow.
+    for each in sorted(available("estimator"), key=lambda each: each.distribution != owner):
+        cls = each.factory()
+        if issubclass(cls, ClassifierMixin) and cls.modality == modality:
+            return cls
+    raise ValueError(f"No classifier of the modality {modality!r} is installed.")
 
 
 def number(value: str, kind: type, option: str) -> Any:

@@ -20,7 +20,7 @@ from sktransfer.cli._mistakes import (
 )
 from sktransfer.cli._reports import about_unknown, print_labels, print_numbers
 from sktransfer.cli.console import results, status
-from sktransfer.cli.inputs import Columns, check_options, read_labelled
+from sktransfer.cli.inputs import Inputs, Reading, check_options, read_labelled
 from sktransfer.cli.table import (
     add_columns,
     check_free,
@@ -36,9 +36,6 @@ def evaluate(
     context: typer.Context,
     model: options.Model,
     data: options.Data,
-    text: options.Text = "text",
-    image: options.Image = None,
-    image_folder: options.ImageFolder = None,
     label: options.Label = "label",
     encoding: options.Encoding = "utf-8",
     as_json: Annotated[
@@ -58,22 +55,21 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE.png",
-            help="Draw the images that were predicted wrongly: the 24 most confident mistakes.",
+            help="Draw the most confident mistakes, where inputs can be drawn, as images can.",
         ),
     ] = None,
-    on_bad_image: options.OnBadImage = "raise",
     force: options.Force = False,
 ) -> None:
-    """Compare the predictions with the labels, or numbers, of a table or a folder of images."""
-    check_options(context, data, image)
+    """Compare the predictions with the labels, or numbers, of a table or a folder of files."""
+    check_options(context, data)
     _check_outputs(confusion, errors, sheet, data, force)
-    inputs = read_labelled(data, Columns(text, image, image_folder, label, encoding))
+    inputs = read_labelled(data, Reading(context.obj, label, encoding))
 
     from sktransfer import load
 
     estimator = load(model)
     inputs.check_model(estimator, model)
-    inputs, values, cells = inputs.readable(on_bad_image)
+    inputs, values, cells = inputs.readable(context.obj)
     table, origin = inputs.table, inputs.origin
     predicts_numbers = _predicts_numbers(estimator, model)
     for option, picture in (("--confusion", confusion), ("--sheet", sheet)):
@@ -104,7 +100,7 @@ def evaluate(
         if confusion is not None:
             _draw(confusion, cells, predicted, list(measured["labels"]))
         if sheet is not None:
-            _draw_sheet(sheet, values, cells, probabilities, classes)
+            _draw_sheet(sheet, inputs, values, cells, probabilities, classes)
     if errors is not None and mistakes is not None:
         write_table(mistakes, errors, inputs=[data], force=force)
         status().print(f"{len(mistakes):,} rows written to {errors}")
@@ -183,14 +179,10 @@ def _draw(path: Path, true: Sequence[Any], predicted: Sequence[Any], labels: Seq
 
 
 def _draw_sheet(
-    path: Path, images: Sequence[str], true: Sequence[Any], probabilities: Any, classes: list[Any]
+    path: Path, inputs: Inputs, values: list[Any], true: list[Any], probabilities: Any, classes: Any
 ) -> None:
-    from sktransfer.images.validation import check_pictures
-    from sktransfer.inspection.sheets import draw_mistakes
-
-    sheet = draw_mistakes(check_pictures(images), true, probabilities, classes)
     with write_file(path) as file:
-        sheet.save(file, "PNG")
+        inputs.modality().draw_worst(values, true, probabilities, classes, file)
     right = [str(classes[i]) for i in probabilities.argmax(axis=1)] == list(map(str, true))
     said = (
         f"no mistakes to draw; {path} says so"

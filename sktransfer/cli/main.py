@@ -12,6 +12,7 @@ import typer
 from sktransfer import __version__
 from sktransfer.cli import dashboard, demo, evaluate, plugins, predict, train, tune, weights
 from sktransfer.cli.errors import Commands
+from sktransfer.cli.modalities import DataCommand, MeasuringCommand, TrainingCommand
 
 __all__ = ["app", "run"]
 
@@ -24,10 +25,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo.demo)
-app.command("train")(train.train)
-app.command("predict")(predict.predict)
-app.command("evaluate")(evaluate.evaluate)
-app.command("tune")(tune.tune)
+app.command("train", cls=TrainingCommand)(train.train)
+app.command("predict", cls=DataCommand)(predict.predict)
+app.command("evaluate", cls=MeasuringCommand)(evaluate.evaluate)
+app.command("tune", cls=TrainingCommand)(tune.tune)
 app.command("dashboard")(dashboard.dashboard)
 app.command("plugins")(plugins.plugins)
 app.add_typer(weights.weights, name="weights")
@@ -51,7 +52,7 @@ def _options(
         bool, typer.Option("--debug", help="Show the traceback of an error; stands anywhere.")
     ] = False,
 ) -> None:
-    """Transfer learning for scikit-learn: train a classifier of texts or images, and measure it."""
+    """Transfer learning for scikit-learn: train a classifier of texts, images or more."""
 
 
 def run(arguments: Sequence[str] | None = None) -> None:

@@ -3,44 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 _TABLE = (
-    "table of texts, or with --image of images: .csv, .tsv, .jsonl, .ndjson, .json, each also with "
-    ".gz, .bz2, .xz or .zip, or .parquet or .xlsx"
+    "table: .csv, .tsv, .jsonl, .ndjson, .json, each also with .gz, .bz2, .xz or .zip, or .parquet "
+    "or .xlsx"
 )
 
 Data = Annotated[
     Path,
     typer.Argument(
         metavar="DATA",
-        help=f"Folder of images with one folder a class, or {_TABLE}.",
+        help=f"Folder with one folder of files, such as images, a class; or {_TABLE}.",
     ),
 ]
 DataOrFiles = Annotated[
     list[Path],
-    typer.Argument(metavar="DATA", help=f"Folders of images, files of images, or one {_TABLE}."),
+    typer.Argument(
+        metavar="DATA", help=f"Folders of files, such as images; files; or one {_TABLE}."
+    ),
 ]
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL_DIR", help="Folder that `sktransfer train` wrote.")
-]
-Text = Annotated[str, typer.Option("--text", metavar="COLUMN", help="Column of a table's texts.")]
-Image = Annotated[
-    str | None,
-    typer.Option("--image", metavar="COLUMN", help="Column of paths; makes a table one of images."),
-]
-ImageFolder = Annotated[
-    Path | None,
-    typer.Option(
-        "--image-folder",
-        metavar="FOLDER",
-        exists=True,
-        file_okay=False,
-        help="What the paths of --image are relative to.",
-        show_default="the folder of the table",
-    ),
 ]
 Label = Annotated[
     str, typer.Option("--label", metavar="COLUMN", help="Column of a table's labels.")
@@ -52,10 +38,7 @@ Force = Annotated[bool, typer.Option("--force", help="Replace an existing output
 
 Backbone = Annotated[
     str | None,
-    typer.Option(
-        help="Registered name, hub id owner/name, or ./folder.",
-        show_default="minilm; efficientnet-lite0 for images",
-    ),
+    typer.Option(help="Registered name, hub id owner/name, or ./folder."),
 ]
 Head = Annotated[str, typer.Option(help="linear or mlp.")]
 Source = Annotated[
@@ -66,20 +49,6 @@ MaxEpochs = Annotated[
     str, typer.Option(metavar="INTEGER|auto", help="Epochs; auto goes by the rows.")
 ]
 BatchSize = Annotated[int, typer.Option(min=1, help="Rows of a batch.")]
-MaxLength = Annotated[int | None, typer.Option(min=1, help="Tokens of a text that are read.")]
-ImageSize = Annotated[
-    int | None,
-    typer.Option(
-        min=1, help="Pixels of a side that a network of images reads.", show_default="its own"
-    ),
-]
-Augment = Annotated[
-    bool, typer.Option("--augment", help="Flip, cut, turn and colour training images at random.")
-]
-OnBadImage = Annotated[
-    Literal["raise", "skip"],
-    typer.Option(help="Images that cannot be read: an error, or left out with a warning."),
-]
 Balanced = Annotated[
     bool, typer.Option("--balanced", help="Weigh rows so that all labels count alike.")
 ]

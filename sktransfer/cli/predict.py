@@ -1,4 +1,4 @@
-"""``sktransfer predict``: a table or images in, a table with predictions out."""
+"""``sktransfer predict``: a table or files in, a table with predictions out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from sktransfer.cli import options
 from sktransfer.cli.console import status
-from sktransfer.cli.inputs import Columns, Inputs, check_options, read_inputs
+from sktransfer.cli.inputs import Inputs, Reading, check_options, read_inputs
 from sktransfer.cli.table import (
     add_columns,
     check_output,
@@ -25,9 +25,6 @@ def predict(
     context: typer.Context,
     model: options.Model,
     data: options.DataOrFiles,
-    text: options.Text = "text",
-    image: options.Image = None,
-    image_folder: options.ImageFolder = None,
     encoding: options.Encoding = "utf-8",
     output: Annotated[
         Path | None,
@@ -46,17 +43,17 @@ def predict(
     ] = None,
     force: options.Force = False,
 ) -> None:
-    """Add a column `prediction` to a table of texts or images, or to the paths of images.
+    """Add a column `prediction` to a table, or to the paths of files.
 
     Images that cannot be read have no prediction, and a column `error` says why; the command goes
     on, warns of them and exits with 0. Where none can be read, it is an error. The column is there
     for images without errors, too, so that what reads the table finds the same columns each time.
     """
     for each in data:
-        check_options(context, each, image)
+        check_options(context, each)
     if output is not None:
         check_output(output, inputs=data, force=force)
-    inputs = read_inputs(data, Columns(text, image, image_folder, encoding=encoding))
+    inputs = read_inputs(data, Reading(context.obj, encoding=encoding))
 
     from sktransfer import load
 
@@ -64,14 +61,14 @@ def predict(
     inputs.check_model(clf, model)
     values = inputs.values()
     # Before anything is encoded, which takes long: a taken name is an error.
-    new = ("prediction", "error") if inputs.kind == "image" else ("prediction",)
+    new = ("prediction", "error") if inputs.modality.lenient else ("prediction",)
     add_columns(inputs.table, dict.fromkeys(new, values), inputs.origin)
     if onnx is not None:
         from sktransfer.serving import with_onnx
 
         clf = with_onnx(clf, onnx)
-    add = _for_images if inputs.kind == "image" else _for_texts
-    table = add_columns(inputs.table, add(clf, values, inputs, model, proba), inputs.origin)
+    found = _columns(clf, values, inputs, model, proba)
+    table = add_columns(inputs.table, found, inputs.origin)
     if output is None:
         sys.stdout.buffer.write(encode_csv(table))
     else:
@@ -79,30 +76,27 @@ def predict(
         status().print(f"{len(table):,} rows written to {output}")
 
 
-def _for_texts(
-    clf: Any, texts: list[Any], inputs: Inputs, model: Path, proba: bool
+def _columns(
+    clf: Any, values: list[Any], inputs: Inputs, model: Path, proba: bool
 ) -> dict[str, list[Any]]:
-    blank = sum(not str(text).strip() for text in texts)
+    """Give the columns of all rows, with None where one cannot be read, and why in ``error``."""
+    modality = inputs.modality
+    blank = 0 if modality.suffixes else sum(not str(value).strip() for value in values)
     if blank:
-        status().print(f"warning: {blank:,} of {len(texts):,} texts are empty or blank.")
+        n = len(values)
+        status().print(f"warning: {blank:,} of {n:,} {modality.plural} are empty or blank.")
+    bad = inputs.unreadable(values)
+    inputs.warn_of(bad, values, "no prediction")
+    good = [i for i in range(len(values)) if i not in bad]
     with status().status(f"predicting {inputs.counted}"):
-        return _predicted(clf, texts, model, proba)
-
-
-def _for_images(
-    clf: Any, paths: list[str], inputs: Inputs, model: Path, proba: bool
-) -> dict[str, list[Any]]:
-    """Give the columns of all images, with None where one cannot be read, and why in ``error``."""
-    bad = inputs.unreadable(paths)
-    good = [i for i in range(len(paths)) if i not in bad]
-    inputs.warn_of(bad, paths, "no prediction")
-    with status().status(f"predicting {inputs.counted}"):
-        found = _predicted(clf, [paths[i] for i in good], model, proba)
+        found = _predicted(clf, [values[i] for i in good], model, proba)
+    if not modality.lenient:
+        return found
     columns: dict[str, list[Any]] = {}
-    for name, values in found.items():
-        of_row = dict(zip(good, values, strict=True))
-        columns[name] = [of_row.get(i) for i in range(len(paths))]
-    return columns | {"error": [bad.get(i) for i in range(len(paths))]}
+    for name, cells in found.items():
+        of_row = dict(zip(good, cells, strict=True))
+        columns[name] = [of_row.get(i) for i in range(len(values))]
+    return columns | {"error": [bad.get(i) for i in range(len(values))]}
 
 
 def _predicted(clf: Any, values: list[Any], model: Path, proba: bool) -> dict[str, list[Any]]:

@@ -1,4 +1,4 @@
-"""``sktransfer train``: a table or a folder of images in, a model folder out."""
+"""``sktransfer train``: a table or a folder of files in, a model folder out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sktransfer.cli import options
 from sktransfer.cli._training import check_folder, new_classifier, number, read_examples
 from sktransfer.cli._watching import TrainingStatus
 from sktransfer.cli.console import results, status
-from sktransfer.cli.inputs import Columns, check_options
+from sktransfer.cli.inputs import Reading, check_options
 
 __all__ = ["train"]
 
@@ -29,9 +29,6 @@ def train(
     model: Annotated[
         Path, typer.Option("--model", metavar="MODEL_DIR", help="Folder to save the model in.")
     ],
-    text: options.Text = "text",
-    image: options.Image = None,
-    image_folder: options.ImageFolder = None,
     label: options.Label = "label",
     encoding: options.Encoding = "utf-8",
     backbone: options.Backbone = None,
@@ -45,10 +42,6 @@ def train(
     lr: Annotated[
         str, typer.Option(metavar="FLOAT|auto", help="Peak learning rate of the encoder.")
     ] = "auto",
-    max_length: options.MaxLength = None,
-    image_size: options.ImageSize = None,
-    augment: options.Augment = False,
-    on_bad_image: options.OnBadImage = "raise",
     balanced: options.Balanced = False,
     early_stopping: Annotated[
         bool, typer.Option("--early-stopping", help="Hold rows out and stop when they say so.")
@@ -62,17 +55,17 @@ def train(
     verbose: Annotated[bool, typer.Option("--verbose", help="Print a line an epoch.")] = False,
     force: options.Force = False,
 ) -> None:
-    """Train a classifier on a table of texts or images, or a folder of images, and save it."""
+    """Train a classifier on a table, or on files of which each class has a folder, and save it."""
     epochs = number(max_epochs, int, "--max-epochs")
     rate = number(lr, float, "--lr")
-    check_options(context, data, image)
+    check_options(context, data)
     check_folder(model, source, force)
-    inputs, values, labels = read_examples(
-        data, Columns(text, image, image_folder, label, encoding), on_bad_image, source
-    )
+    reading = Reading(context.obj, label, encoding)
+    inputs, values, labels = read_examples(data, reading, source)
 
     clf = new_classifier(
-        inputs.kind,
+        inputs.modality,
+        context.obj,
         backbone=backbone,
         freeze=freeze,
         head=head,
@@ -80,9 +73,6 @@ def train(
         max_epochs=epochs,
         batch_size=batch_size,
         lr=rate,
-        max_length=max_length,
-        image_size=image_size,
-        augment=augment,
         balanced=balanced,
         early_stopping=early_stopping,
         validation_fraction=validation_fraction,
@@ -137,7 +127,7 @@ def _say_what_had_no_effect(context: typer.Context) -> None:
     """Name options about epochs that were typed where there was none."""
     typed = [
         parameter.opts[0]
-        for parameter in context.command.params
+        for parameter in context.command.get_params(context)
         if parameter.name in _OF_EPOCHS
         and (source := context.get_parameter_source(parameter.name)) is not None
         and source.name == "COMMANDLINE"

@@ -1,4 +1,4 @@
-"""``sktransfer tune``: which settings suit a table or a folder of images, by cross-validation."""
+"""``sktransfer tune``: which settings suit a table or a folder of files, by cross-validation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sktransfer.cli import options
 from sktransfer.cli._training import check_folder, new_classifier, number, read_examples
 from sktransfer.cli._watching import RefitStatus
 from sktransfer.cli.console import results, status
-from sktransfer.cli.inputs import Columns, check_options
+from sktransfer.cli.inputs import Reading, check_options
 
 __all__ = ["tune"]
 
@@ -46,9 +46,6 @@ def tune(
         str, typer.Option(help="What is searched for, as scikit-learn names it.")
     ] = "accuracy",
     n_jobs: Annotated[int | None, typer.Option(help="Folds that are trained at once.")] = None,
-    text: options.Text = "text",
-    image: options.Image = None,
-    image_folder: options.ImageFolder = None,
     label: options.Label = "label",
     encoding: options.Encoding = "utf-8",
     backbone: options.Backbone = None,
@@ -60,39 +57,32 @@ def tune(
     source: options.Source = None,
     max_epochs: options.MaxEpochs = "auto",
     batch_size: options.BatchSize = 16,
-    max_length: options.MaxLength = None,
-    image_size: options.ImageSize = None,
-    augment: options.Augment = False,
-    on_bad_image: options.OnBadImage = "raise",
     balanced: options.Balanced = False,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     embed_backbone: options.EmbedBackbone = False,
     force: options.Force = False,
 ) -> None:
-    """Search the settings that suit texts or images, and train a model with the best."""
+    """Search the settings that suit a table or a folder, and train a model with the best."""
     epochs = number(max_epochs, int, "--max-epochs")
-    check_options(context, data, image)
+    check_options(context, data)
     _check_scorer(scoring)
     if model is not None:
         check_folder(model, source, force)
-    inputs, values, labels = read_examples(
-        data, Columns(text, image, image_folder, label, encoding), on_bad_image, source
-    )
+    reading = Reading(context.obj, label, encoding)
+    inputs, values, labels = read_examples(data, reading, source)
 
     from sktransfer import TransferSearchCV
     from sktransfer.tuning import SearchProgress, search_space
 
     clf = new_classifier(
-        inputs.kind,
+        inputs.modality,
+        context.obj,
         backbone=backbone,
         head=head,
         source=source,
         max_epochs=epochs,
         batch_size=batch_size,
-        max_length=max_length,
-        image_size=image_size,
-        augment=augment,
         balanced=balanced,
         random_state=seed,
         device=device,

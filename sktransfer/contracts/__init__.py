@@ -16,6 +16,7 @@ from sktransfer.contracts.registry import (
     register,
     resolve,
 )
+from sktransfer.contracts.shell import FileFormats, ShellOption
 from sktransfer.contracts.task import LabelChange, Task
 from sktransfer.contracts.vector_encoder import VectorEncoder
 from sktransfer.contracts.wrapper import BackboneWrapper, EncoderWrapper
@@ -27,6 +28,7 @@ __all__ = [
     "Decision",
     "Encoder",
     "EncoderWrapper",
+    "FileFormats",
     "Fingerprint",
     "Forward",
     "FreezeStrategy",
@@ -37,6 +39,7 @@ __all__ = [
     "Plugin",
     "PluginInfo",
     "Regulariser",
+    "ShellOption",
     "Task",
     "Truncation",
     "Variation",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 from sktransfer._warnings import warn_user
 from sktransfer.contracts.backbone import Backbone
 from sktransfer.contracts.base import Plugin
 from sktransfer.contracts.encoder import Encoder, Truncation
 from sktransfer.contracts.inputs import Inputs
+from sktransfer.contracts.shell import FileFormats, ShellOption
 
 __all__ = ["Modality", "Variation"]
 
@@ -76,8 +77,17 @@ class Modality(Plugin):
     augmentations : tuple of str
         Names of own parameters that hold a parameter object with a search space of its own.
     suffixes : frozenset of str
-        Suffixes of files that hold one input each, with their dots; empty where inputs are no
-        files.
+        Suffixes of files that hold one input each, in small letters and with their dots; empty
+        where inputs are no files. The command line reads folders of such files, and tables with a
+        column of their paths, ``--<name> COLUMN``, relative to ``--<name>-folder``. Where it is
+        empty, the column holds the inputs themselves.
+    options : tuple of ShellOption
+        Own parameters that the command line has options for.
+    lenient : mapping of str to object
+        Own parameters, and the values with which inputs that cannot be read are skipped; empty
+        where none are.
+    draws_worst : bool
+        Whether `draw_worst` is implemented.
     """
 
     name: ClassVar[str]
@@ -87,6 +97,23 @@ class Modality(Plugin):
     fitted_attributes: ClassVar[tuple[str, ...]] = ()
     augmentations: ClassVar[tuple[str, ...]] = ()
     suffixes: ClassVar[frozenset[str]] = frozenset()
+    options: ClassVar[tuple[ShellOption, ...]] = ()
+    lenient: ClassVar[Mapping[str, Any]] = {}
+    draws_worst: ClassVar[bool] = False
+
+    @classmethod
+    def formats(cls) -> FileFormats:
+        """Say which files hold inputs; by default those of ``suffixes``.
+
+        Returns
+        -------
+        formats : FileFormats
+        """
+
+        def is_read(path: str | os.PathLike[str]) -> bool:
+            return os.path.splitext(os.fspath(path))[1].lower() in cls.suffixes
+
+        return FileFormats(cls.name, cls.plural, is_read, is_read)
 
     @abstractmethod
     def validate(self, X: Any, *, pairs: bool = False, start: int = 0) -> Inputs:
@@ -142,7 +169,7 @@ class Modality(Plugin):
         Returns
         -------
         reasons : dict of int to str
-            Positions, and why; empty by default.
+            Positions, and why, as sentences that name the input; empty by default.
         """
         return {}
 
@@ -283,17 +310,28 @@ class Modality(Plugin):
         """
         raise NotImplementedError(f"{type(self).__name__} has no plain baseline.")
 
-    def draw_worst(self, inputs: Sequence[Any], captions: Sequence[str], path: Path) -> None:
-        """Draw inputs that were predicted wrongly, with captions, as one picture.
+    def draw_worst(
+        self,
+        X: Any,
+        true: Sequence[Any],
+        probabilities: Any,
+        classes: Sequence[Any],
+        file: IO[bytes],
+    ) -> None:
+        """Draw the inputs that were predicted wrongly, the most confident mistakes first.
 
         Parameters
         ----------
-        inputs : sequence of n inputs
-            As users pass them, the worst first.
-        captions : sequence of n str
-            What is written below each one.
-        path : pathlib.Path
-            The PNG file.
+        X : array-like of n inputs
+            As users pass them.
+        true : sequence of n labels
+            Labels are the same if they read the same.
+        probabilities : ndarray of shape (n, n_classes)
+            What was predicted.
+        classes : sequence of n_classes labels
+            Of the columns of ``probabilities``.
+        file : binary file
+            What the picture is written to, as PNG.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The files of images below a folder, and what is said of those that are not read."""
+"""The files of inputs below a folder, and what is said of those that are not read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sktransfer.images.formats import is_of_image, is_read, suffix_of
+from sktransfer.contracts.shell import FileFormats
+from sktransfer.images.formats import suffix_of
 
 __all__ = ["Found", "files_below", "folder_at", "is_shown", "not_read", "unpack_hint"]
 
@@ -18,36 +19,38 @@ _NAMED = 5
 
 
 class Found(NamedTuple):
-    """Files of images, sorted.
+    """Files of inputs, sorted.
 
     Attributes
     ----------
-    images : list of str
+    read : list of str
         Those whose format is read.
     unread : list of str
         Those whose format is not.
     """
 
-    images: list[str]
+    read: list[str]
     unread: list[str]
 
     @classmethod
-    def among(cls, paths: Sequence[str]) -> Found:
-        """Sort out files; those that are hidden or no images are passed over."""
+    def among(cls, paths: Sequence[str], formats: FileFormats) -> Found:
+        """Sort out files; those that are hidden or no inputs are passed over."""
         paths = sorted(path for path in paths if is_shown(os.path.basename(path)))
         return cls(
-            [path for path in paths if is_read(path)],
-            [path for path in paths if is_of_image(path) and not is_read(path)],
+            [path for path in paths if formats.is_read(path)],
+            [path for path in paths if formats.is_known(path) and not formats.is_read(path)],
         )
 
 
-def files_below(path: str | os.PathLike[str]) -> Found:
-    """Give the files of images below a folder.
+def files_below(path: str | os.PathLike[str], formats: FileFormats) -> Found:
+    """Give the files of inputs below a folder.
 
     Parameters
     ----------
     path : str or path-like
         The folder. Links to folders are followed, and no folder is read twice.
+    formats : FileFormats
+        Which files hold inputs.
 
     Returns
     -------
@@ -59,7 +62,7 @@ def files_below(path: str | os.PathLike[str]) -> Found:
     FileNotFoundError, NotADirectoryError
         If there is no such folder.
     """
-    root = folder_at(path, "a folder of images")
+    root = folder_at(path, f"a folder of {formats.plural}")
     # What lies above counts as read: a link to it would bring the images of other classes in.
     above = os.path.realpath(root)
     seen = {_identity(above)}
@@ -77,11 +80,11 @@ def files_below(path: str | os.PathLike[str]) -> Found:
                 seen.add(identity)
                 kept.append(name)
         below[:] = kept  # where os.walk goes on
-        here = Found.among([os.path.join(folder, name) for name in files])
+        here = Found.among([os.path.join(folder, name) for name in files], formats)
         # A pipe would be waited for, for ever; a link that leads nowhere is an error later on.
-        found.images.extend(p for p in here.images if os.path.isfile(p) or not os.path.exists(p))
+        found.read.extend(p for p in here.read if os.path.isfile(p) or not os.path.exists(p))
         found.unread.extend(here.unread)
-    return Found(sorted(found.images), sorted(found.unread))
+    return Found(sorted(found.read), sorted(found.unread))
 
 
 def folder_at(path: str | os.PathLike[str], expected: str) -> str:
@@ -113,7 +116,7 @@ def folder_at(path: str | os.PathLike[str], expected: str) -> str:
 
 
 def unpack_hint(path: str | os.PathLike[str]) -> str:
-    """Say what to do with an archive that stands where images should.
+    """Say what to do with an archive that stands where a folder should.
 
     Parameters
     ----------
@@ -143,13 +146,15 @@ def is_shown(name: str) -> bool:
     return not name.startswith(".") and name not in _NO_CLASSES
 
 
-def not_read(unread: Sequence[str]) -> str:
+def not_read(unread: Sequence[str], formats: FileFormats) -> str:
     """Say which files are left out for their formats.
 
     Parameters
     ----------
     unread : sequence of str
         At least one path.
+    formats : FileFormats
+        What they should be converted to.
 
     Returns
     -------
@@ -158,17 +163,17 @@ def not_read(unread: Sequence[str]) -> str:
     Examples
     --------
     >>> from sktransfer.datasets._image_files import not_read
-    >>> not_read(["1.HEIC", "2.heic"])
+    >>> from sktransfer.images.formats import IMAGES
+    >>> not_read(["1.HEIC", "2.heic"], IMAGES)
     '2 files of formats that are not read (.heic) are left out: convert them to JPEG.'
     """
     suffixes = [suffix for suffix, _ in Counter(map(suffix_of, unread)).most_common()]
     named = ", ".join(suffixes[:_NAMED]) + (", ..." if len(suffixes) > _NAMED else "")
-    if len(unread) == 1:
-        return f"1 file of a format that is not read ({named}) is left out: convert it to JPEG."
-    return (
-        f"{len(unread):,} files of formats that are not read ({named}) are left out: convert them "
-        "to JPEG."
-    )
+    one = len(unread) == 1
+    files = "1 file of a format that is" if one else f"{len(unread):,} files of formats that are"
+    left, them = ("is", "it") if one else ("are", "them")
+    convert = f": convert {them} to {formats.convert_to}" if formats.convert_to else ""
+    return f"{files} not read ({named}) {left} left out{convert}."
 
 
 def _identity(folder: str) -> tuple[int, int]:

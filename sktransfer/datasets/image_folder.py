@@ -10,10 +10,11 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sktransfer._warnings import warn_user
+from sktransfer.contracts.shell import FileFormats
 from sktransfer.datasets._image_files import Found, files_below, folder_at, is_shown, not_read
-from sktransfer.images.formats import is_read
+from sktransfer.images.formats import IMAGES, is_read
 
-__all__ = ["is_image", "list_images", "read_image_folder"]
+__all__ = ["is_image", "list_images", "read_class_folders", "read_image_folder"]
 
 # What folders are called that hold parts of a data set, each with folders of classes of its own.
 _PARTS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
@@ -101,51 +102,80 @@ def read_image_folder(
     >>> animals.target.tolist(), animals.target_names
     (['cats', 'cats', 'dogs'], ['cats', 'dogs'])
     """
+    data, target = read_class_folders(path, IMAGES)
+    if return_X_y:
+        return data, target
+    counts = dict(sorted(Counter(target.tolist()).items()))
+    lines = "\n".join(f"{name:20}{n:7,}" for name, n in counts.items())
+    root = os.path.expanduser(os.fsdecode(path))
+    description = f"{len(data):,} images of {len(counts)} classes in {root}.\n\n{lines}\n"
+    return Bunch(data=data, target=target, target_names=list(counts), DESCR=description)
+
+
+def read_class_folders(
+    path: str | os.PathLike[str], formats: FileFormats
+) -> tuple[list[str], np.ndarray]:
+    """List files of which each class has a folder, as `read_image_folder` does for images.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The folder of the folders.
+    formats : FileFormats
+        Which files hold inputs.
+
+    Returns
+    -------
+    paths : list of n str
+        Sorted.
+    classes : ndarray of n str
+        The class of each.
+
+    Raises
+    ------
+    OSError, ValueError
+        As by `read_image_folder`.
+    """
     root = folder_at(path, "a folder with one folder a class")
-    folders, beside = _entries(root)
-    if len(folders) > 1 and _are_parts(root, folders):
+    folders, beside = _entries(root, formats)
+    if len(folders) > 1 and _are_parts(root, folders, formats):
         raise ValueError(
             f"The folders in {root!r} are {_listed(folders)}: parts of the data, not classes. "
             f"Give one of them, such as {os.path.join(root, _first_part(folders))!r}."
         )
-    below = {name: files_below(os.path.join(root, name)) for name in folders}
-    found = {name: below[name].images for name in folders}
+    below = {name: files_below(os.path.join(root, name), formats) for name in folders}
+    found = {name: below[name].read for name in folders}
     unread = [path for name in folders for path in below[name].unread]
     names = [name for name in folders if found[name]]
-    _check_classes(root, names, beside.images, [*unread, *beside.unread])
+    if len(names) < 2:
+        raise ValueError(_too_few_classes(root, names, beside, unread, formats))
     if unread:
-        warn_user(f"In {root!r}, {not_read(unread)}")
+        warn_user(f"In {root!r}, {not_read(unread, formats)}")
     empty = [name for name in folders if not found[name]]
     if empty:
         warn_user(
-            f"{_listed(empty)} in {root!r} {'has' if len(empty) == 1 else 'have'} no images, and "
-            "are not classes."
+            f"{_listed(empty)} in {root!r} {'has' if len(empty) == 1 else 'have'} no "
+            f"{formats.plural}, and are not classes."
         )
-    lying = beside.images
+    lying = beside.read
     if lying:
         warn_user(
-            f"{_counted(len(lying))} directly in {root!r}, such as {lying[0]!r}, and "
+            f"{_counted(lying, formats)} directly in {root!r}, such as {lying[0]!r}, and "
             f"{'has' if len(lying) == 1 else 'have'} no class: left out. The folders directly in "
             f"{root!r} are the classes."
         )
     repeated = _repeated({name: found[name] for name in names}, root)
     if repeated:
         warn_user(
-            f"The folders directly in {root!r} are the classes: {_listed(names)}. None has images "
-            f"of its own, and {_listed(repeated)} lie in several of them. If those are the "
-            f"classes, give one folder, such as {os.path.join(root, names[0])!r}, or labels of "
-            f"your own: [pathlib.Path(path).relative_to({root!r}).parts[1] for path in X]; on the "
-            "command line, a table of paths and labels with --image COLUMN."
+            f"The folders directly in {root!r} are the classes: {_listed(names)}. None has "
+            f"{formats.plural} of its own, and {_listed(repeated)} lie in several of them. If "
+            f"those are the classes, give one folder, such as {os.path.join(root, names[0])!r}, or "
+            f"labels of your own: [pathlib.Path(path).relative_to({root!r}).parts[1] for path in "
+            "X]; on the command line, a table of paths and labels with "
+            f"--{formats.name} COLUMN."
         )
     rows = sorted((file, name) for name in names for file in found[name])
-    data = [file for file, _ in rows]
-    target = np.array([name for _, name in rows])
-    if return_X_y:
-        return data, target
-    counts = Counter(target.tolist())
-    lines = "\n".join(f"{name:20}{counts[name]:7,}" for name in names)
-    description = f"{len(data):,} images of {len(names)} classes in {root}.\n\n{lines}\n"
-    return Bunch(data=data, target=target, target_names=names, DESCR=description)
+    return [file for file, _ in rows], np.array([name for _, name in rows])
 
 
 def list_images(path: str | os.PathLike[str]) -> list[str]:
@@ -174,7 +204,7 @@ def list_images(path: str | os.PathLike[str]) -> list[str]:
     ...     list_images(folder)
     []
     """
-    return files_below(path).images
+    return files_below(path, IMAGES).read
 
 
 def is_image(name: str | os.PathLike[str]) -> bool:
@@ -200,18 +230,18 @@ def is_image(name: str | os.PathLike[str]) -> bool:
     return is_shown(name) and is_read(name)
 
 
-def _entries(root: str) -> tuple[list[str], Found]:
-    """Give the names of folders that may be classes, and of images that lie beside them."""
+def _entries(root: str, formats: FileFormats) -> tuple[list[str], Found]:
+    """Give the names of folders that may be classes, and of files that lie beside them."""
     with os.scandir(root) as entries:
         shown = [entry for entry in entries if is_shown(entry.name)]
         folders = sorted(entry.name for entry in shown if entry.is_dir())
         files = [entry.name for entry in shown if not entry.is_dir()]
-    return folders, Found.among(files)
+    return folders, Found.among(files, formats)
 
 
-def _are_parts(root: str, folders: Sequence[str]) -> bool:
+def _are_parts(root: str, folders: Sequence[str], formats: FileFormats) -> bool:
     return {name.lower() for name in folders} <= _PARTS and all(
-        _entries(os.path.join(root, name))[0] for name in folders
+        _entries(os.path.join(root, name), formats)[0] for name in folders
     )
 
 
@@ -219,38 +249,36 @@ def _first_part(folders: Sequence[str]) -> str:
     return next((name for name in folders if name.lower().startswith("train")), folders[0])
 
 
-def _check_classes(
-    root: str, names: Sequence[str], lying: Sequence[str], unread: Sequence[str]
-) -> None:
-    """Refuse what leaves nothing to tell apart."""
-    if len(names) > 1:
-        return
-    others = f" {not_read(unread)}" if unread else ""
+def _too_few_classes(
+    root: str, names: Sequence[str], beside: Found, unread: Sequence[str], formats: FileFormats
+) -> str:
+    """Say what is lacking where there is nothing to tell apart."""
+    left_out = [*unread, *beside.unread]
+    others = f" {not_read(left_out, formats)}" if left_out else ""
     if not names:
-        got = f"There are no images in folders of {root!r}"
-        if lying:
-            got = (
-                f"{_counted(len(lying))} directly in {root!r}, and there are none in folders of it"
-            )
-        raise ValueError(
+        got = f"There are no {formats.plural} in folders of {root!r}"
+        if beside.read:
+            lying = _counted(beside.read, formats)
+            got = f"{lying} directly in {root!r}, and there are none in folders of it"
+        return (
             f"{got}.{others} The folders directly in {root!r} are the classes, as in "
             f"{_layout(root)}."
         )
     only = os.path.join(root, names[0])
-    deeper = _entries(only)[0]
+    deeper = _entries(only, formats)[0]
     hint = ""
     if len(deeper) > 1:
         hint = f" It has folders of its own: for those as classes, give {only!r}."
-    raise ValueError(
-        f"All images in folders of {root!r} are of one class, {names[0]!r}; expected two folders "
-        f"with images at least, as in {_layout(root)}.{hint}{others}"
+    return (
+        f"All {formats.plural} in folders of {root!r} are of one class, {names[0]!r}; expected "
+        f"two folders with {formats.plural} at least, as in {_layout(root)}.{hint}{others}"
     )
 
 
-def _repeated(images: Mapping[str, Sequence[str]], root: str) -> list[str]:
+def _repeated(found: Mapping[str, Sequence[str]], root: str) -> list[str]:
     """Give names of folders within classes that may be the classes themselves."""
     counts: Counter[str] = Counter()
-    for name, paths in images.items():
+    for name, paths in found.items():
         start = os.path.join(root, name, "")
         below = [path.removeprefix(start).split(os.sep) for path in paths]
         if any(len(parts) == 1 for parts in below):
@@ -268,8 +296,9 @@ def _layout(root: str) -> str:
     return f"{os.path.join(root, 'cats', '1.jpg')}, {os.path.join(root, 'dogs', '2.jpg')}"
 
 
-def _counted(n: int) -> str:
-    return "1 image lies" if n == 1 else f"{n:,} images lie"
+def _counted(files: Sequence[str], formats: FileFormats) -> str:
+    n = len(files)
+    return f"1 {formats.name} lies" if n == 1 else f"{n:,} {formats.plural} lie"
 
 
 def _listed(names: Sequence[str]) -> str:

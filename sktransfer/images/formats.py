@@ -7,7 +7,10 @@ import re
 import sys
 from typing import Any
 
+from sktransfer.contracts.shell import FileFormats
+
 __all__ = [
+    "IMAGES",
     "is_of_image",
     "is_read",
     "is_url",
@@ -110,3 +113,6 @@ def _registered() -> list[str]:
 def _openers() -> dict[str, Any]:
     # Whoever registers an opener has imported Pillow, so that it need not be imported here.
     return getattr(sys.modules.get("PIL.Image"), "OPEN", {})
+
+
+IMAGES = FileFormats("image", "images", is_read, is_of_image, convert_to="JPEG")

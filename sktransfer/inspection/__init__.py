@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 if _TYPE_CHECKING:
+    from sktransfer.images.sheets import contact_sheet, mistakes_sheet
     from sktransfer.inspection.confusion import plot_confusion
     from sktransfer.inspection.history import TrainingHistoryDisplay
     from sktransfer.inspection.learning_rate import LearningRateDisplay, find_lr
-    from sktransfer.inspection.sheets import contact_sheet, mistakes_sheet
 
 _PUBLIC = {
     "LearningRateDisplay": "sktransfer.inspection.learning_rate",
     "TrainingHistoryDisplay": "sktransfer.inspection.history",
-    "contact_sheet": "sktransfer.inspection.sheets",
+    "contact_sheet": "sktransfer.images.sheets",
     "find_lr": "sktransfer.inspection.learning_rate",
-    "mistakes_sheet": "sktransfer.inspection.sheets",
+    "mistakes_sheet": "sktransfer.images.sheets",
     "plot_confusion": "sktransfer.inspection.confusion",
 }
 

@@ -12,6 +12,7 @@ from sktransfer.plugins import (
     Fingerprint,
     Inputs,
     Modality,
+    ShellOption,
     TransferClassifier,
     TransferEncoder,
     param,
@@ -68,6 +69,9 @@ class SoundModality(SoundParameters, Modality):
     plural: ClassVar[str] = "sounds"
     default_backbone: ClassVar[str] = "spectrum"
     suffixes: ClassVar[frozenset[str]] = frozenset({".npy"})
+    options: ClassVar[tuple[ShellOption, ...]] = (
+        ShellOption("max_samples", "Samples of a sound that are read.", int, minimum=1),
+    )
 
     def validate(self, X, *, pairs=False, start=0):
         """Check that each input is a non-empty array of finite numbers, or the path of one."""

@@ -259,4 +259,4 @@ def test_a_name_that_does_not_exist_is_an_attribute_error():
 
     assert not hasattr(sktransfer.inspection, "no_such")
     for name in sktransfer.inspection.__all__:
-        assert getattr(sktransfer.inspection, name).__module__.startswith("sktransfer.inspection.")
+        assert getattr(sktransfer.inspection, name).__module__.startswith("sktransfer.")

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sktransfer.images import sheets as module
+from sktransfer.images._fonts import fitting, font_for
 from sktransfer.images.image import Picture
 from sktransfer.inspection import contact_sheet, mistakes_sheet
-from sktransfer.inspection import sheets as module
-from sktransfer.inspection._fonts import fitting, font_for
 
 Image = pytest.importorskip("PIL.Image")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import IO, Any, ClassVar
 
 import numpy as np
 
@@ -11,14 +11,16 @@ from sktransfer._compat.sklearn import InvalidParameterError
 from sktransfer.contracts import (
     Backbone,
     Encoder,
+    FileFormats,
     Inputs,
     Modality,
+    ShellOption,
     Truncation,
     Variation,
     with_parameters,
 )
 from sktransfer.images.augmentation import ImageAugmentation
-from sktransfer.images.formats import suffixes_of_read
+from sktransfer.images.formats import IMAGES, suffixes_of_read
 from sktransfer.images.validation import check_pictures, unreadable
 from sktransfer.modalities.image.options import ImageParameters
 
@@ -38,6 +40,34 @@ class ImageModality(ImageParameters, Modality):
     fitted_attributes: ClassVar[tuple[str, ...]] = ("bad_images_",)
     augmentations: ClassVar[tuple[str, ...]] = ("augmentation",)
     suffixes: ClassVar[frozenset[str]] = suffixes_of_read()
+    options: ClassVar[tuple[ShellOption, ...]] = (
+        ShellOption(
+            "image_size",
+            "Pixels of a side that a network of images reads.",
+            int,
+            minimum=1,
+            shown_default="its own",
+        ),
+        ShellOption(
+            "augmentation",
+            "Flip, cut, turn and colour training images at random.",
+            flag="--augment",
+            make=ImageAugmentation,
+        ),
+        ShellOption(
+            "on_bad_image",
+            "Images that cannot be read: an error, or left out with a warning.",
+            ("raise", "skip"),
+            default="raise",
+        ),
+    )
+    lenient: ClassVar[Mapping[str, Any]] = {"on_bad_image": "skip"}
+    draws_worst: ClassVar[bool] = True
+
+    @classmethod
+    def formats(cls) -> FileFormats:
+        """Tell files of images by their suffixes, those that Pillow was taught to read as well."""
+        return IMAGES
 
     def check_options(self) -> None:
         """Check the parameters of the augmentation, with a hint for who takes it for a switch."""
@@ -114,6 +144,19 @@ class ImageModality(ImageParameters, Modality):
             StandardScaler(),
             LogisticRegression(C=0.01, max_iter=1000),
         )
+
+    def draw_worst(
+        self,
+        X: Any,
+        true: Sequence[Any],
+        probabilities: Any,
+        classes: Sequence[Any],
+        file: IO[bytes],
+    ) -> None:
+        """Draw a contact sheet of the 24 most confident mistakes."""
+        from sktransfer.images.sheets import draw_mistakes
+
+        draw_mistakes(check_pictures(X), true, probabilities, classes).save(file, "PNG")
 
     def set_tags(self, tags: Any) -> None:
         """Declare that pictures are paths, or arrays of three dimensions."""

@@ -11,6 +11,7 @@ from sktransfer.contracts import (
     Encoder,
     Inputs,
     Modality,
+    ShellOption,
     Truncation,
     with_parameters,
 )
@@ -36,6 +37,9 @@ class TextModality(TextParameters, Modality):
         "pair_columns_",
         "pairs_",
         "truncation_report_",
+    )
+    options: ClassVar[tuple[ShellOption, ...]] = (
+        ShellOption("max_length", "Tokens of a text that are read.", int, minimum=1),
     )
 
     def validate(self, X: Any, *, pairs: bool = False, start: int = 0) -> Inputs:

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from sktransfer.images._fonts import fitting, font_for
 from sktransfer.images.decode import import_pillow
 from sktransfer.images.image import Picture
 from sktransfer.images.validation import check_pictures
-from sktransfer.inspection._fonts import fitting, font_for
 
 __all__ = ["contact_sheet", "draw_mistakes", "mistakes_sheet"]
 
