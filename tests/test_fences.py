@@ -85,6 +85,8 @@ def test_no_modality_is_named_outside_its_room():
         f"{file.relative_to(ROOT)}:{node.lineno} names {node.value!r}"
         for file in FILES
         if not {"modalities", "images"} & set(file.relative_to(PACKAGE).parts)
+        # The first format knew of one augmentation, and did not name it.
+        and file != PACKAGE / "persistence" / "codec.py"
         for node in ast.walk(TREES[file])
         if isinstance(node, ast.Constant) and node.value in names and not is_default(file, node)
     ]

@@ -139,12 +139,12 @@ def with_parameters(target: _C) -> _C:
     return made
 
 
-def parameters_of(cls: Any) -> dict[str, Parameter]:
+def parameters_of(target: Any) -> dict[str, Parameter]:
     """Give the parameters of a decorated class.
 
     Parameters
     ----------
-    cls : type
+    target : type
         Decorated with `with_parameters`.
 
     Returns
@@ -152,11 +152,11 @@ def parameters_of(cls: Any) -> dict[str, Parameter]:
     parameters : dict of str to Parameter
         In the order of the signature.
     """
-    places = {each.name: float(i) for i, each in enumerate(fields(cls))}
+    places = {each.name: float(i) for i, each in enumerate(fields(target))}
     found = []
-    for each in fields(cls):
+    for each in fields(target):
         # What stands further left in the MRO wins.
-        declared = [b for b in reversed(cls.__mro__) if each.name in vars(b).get(_FIELDS, {})]
+        declared = [b for b in reversed(target.__mro__) if each.name in vars(b).get(_FIELDS, {})]
         said: dict[str, Any] = {"type": "", "constraint": None, "doc": ""}
         for base in declared:
             said |= vars(base)[_FIELDS][each.name].metadata

@@ -120,8 +120,8 @@ class SelectiveClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             )
         if text != isinstance(self.reject_label, str):
             raise ValueError(
-                f"reject_label={self.reject_label!r} has to be {'text' if text else 'a number'}, "
-                f"as the labels {labels} are."
+                f"reject_label={self.reject_label!r} has to be "
+                f"{'a string' if text else 'a number'}, as the labels {labels} are."
             )
         return self.reject_label
 

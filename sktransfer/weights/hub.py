@@ -19,13 +19,13 @@ _TIMEOUT = 10.0
 _HUB_IGNORED = ["onnx/*", "openvino/*", "*/model*.safetensors"]
 
 
-# By what a model reads: files that hold its settings, and what happens without them.
+# By whether a preprocessor prepares its inputs: files of a model's settings, and what they say.
 _SETTINGS = {
-    "text": (
+    False: (
         ("modules.json",),
         "the model's own settings for pooling and length; without them the mean of tokens is taken",
     ),
-    "image": (
+    True: (
         ("preprocessor_config.json", "processor_config.json"),
         "what says how the model reads pictures; without it they are read as most networks of "
         "ImageNet do",
@@ -33,7 +33,7 @@ _SETTINGS = {
 }
 
 
-def find_on_hub(repo_id: str, revision: str | None = None, modality: str = "text") -> Path:
+def find_on_hub(repo_id: str, revision: str | None = None, *, preprocessor: bool = False) -> Path:
     """Find a model in the local hub cache, or download it.
 
     Parameters
@@ -42,8 +42,8 @@ def find_on_hub(repo_id: str, revision: str | None = None, modality: str = "text
         ``owner/name``.
     revision : str or None, default=None
         Branch, tag or commit; None is the main branch.
-    modality : {"text", "image"}, default="text"
-        What the model reads.
+    preprocessor : bool, default=False
+        Whether a preprocessor prepares what the model reads, as for pictures; else a tokenizer.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def find_on_hub(repo_id: str, revision: str | None = None, modality: str = "text
         if snapshot is None:
             raise
     # Others fetch what they need themselves, without such settings.
-    files, what = _SETTINGS[modality]
+    files, what = _SETTINGS[preprocessor]
     if not any((snapshot / name).is_file() for name in files) and not _is_of_timm(snapshot):
         warn_user(
             f"The copy of {repo_id!r} in the local hub cache was not made by sktransfer and may "

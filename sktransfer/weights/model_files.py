@@ -46,7 +46,11 @@ class ModelFiles:
 
     @classmethod
     def find(
-        cls, model: str | os.PathLike[str], revision: str | None = None, *, modality: str = "text"
+        cls,
+        model: str | os.PathLike[str],
+        revision: str | None = None,
+        *,
+        preprocessor: bool = False,
     ) -> ModelFiles:
         """Find a model.
 
@@ -57,8 +61,8 @@ class ModelFiles:
             or ``/``, which need not exist.
         revision : str or None, default=None
             Branch, tag or commit on the hub.
-        modality : {"text", "image"}, default="text"
-            What it reads.
+        preprocessor : bool, default=False
+            Whether a preprocessor prepares what it reads, as for pictures; else a tokenizer.
 
         Returns
         -------
@@ -73,7 +77,7 @@ class ModelFiles:
         """
         if isinstance(model, str) and not is_path(model):
             check_hub_id(model)
-            return cls(find_on_hub(model, revision, modality), kept=True)
+            return cls(find_on_hub(model, revision, preprocessor=preprocessor), kept=True)
         return cls(Path(model))
 
     def check(self, *, trust_remote_code: bool, caller: str, settings: Sequence[str]) -> None:

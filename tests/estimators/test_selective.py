@@ -106,7 +106,7 @@ def test_by_default_text_is_rejected_by_text_and_can_be_scored(data):
     clf = quick(threshold=1.0).fit(*data)
     assert clf.reject_label_ == "rejected"
     assert clf.score(*data) == 0.0
-    with pytest.raises(ValueError, match="has to be text"):
+    with pytest.raises(ValueError, match="has to be a string"):
         quick(reject_label=-1).fit(*data)
 
 

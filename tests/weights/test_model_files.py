@@ -26,13 +26,13 @@ def test_explicit_paths_are_folders_and_never_hub_ids(tmp_path):
 def test_a_hub_id_is_looked_up_and_a_folder_is_not(tmp_path, monkeypatch):
     asked = []
 
-    def find(*args):
-        asked.append(args)
+    def find(*args, **settings):
+        asked.append((*args, settings))
         return tmp_path
 
     monkeypatch.setattr("sktransfer.weights.model_files.find_on_hub", find)
-    assert ModelFiles.find("owner/name", "v1", modality="image") == ModelFiles(tmp_path, kept=True)
-    assert asked == [("owner/name", "v1", "image")]
+    assert ModelFiles.find("owner/name", "v1", preprocessor=True) == ModelFiles(tmp_path, kept=True)
+    assert asked == [("owner/name", "v1", {"preprocessor": True})]
     assert ModelFiles.find(Path("owner/name")) == ModelFiles(Path("owner/name"), kept=False)
     assert ModelFiles.find("./name") == ModelFiles(Path("name"), kept=False)
     assert len(asked) == 1

@@ -182,7 +182,7 @@ class ImageTransformer(Backbone):
             processor = usual_processor(self.image_size or _size_of(tower.model))
             reader = PictureReader(processor, None)
         else:
-            files = ModelFiles.find(self.model, self.revision, modality="image")
+            files = ModelFiles.find(self.model, self.revision, preprocessor=True)
             tower, reader, weights = self._loaded(files, random_state)
         network = TowerNetwork(tower, reader, self.pooling, keeps_statistics=files is not None)
         left = {name.removeprefix("model.") for name, _ in network.named_parameters()}

@@ -125,7 +125,7 @@ class VGG16(ImageBackbone):
                     f"weights={str(weights)!r} may be a model of the hub, and is a path here as "
                     f"well: write './{weights}' for the path, or remove it."
                 )
-            return read_vgg16(ModelFiles.find(weights, modality="image").folder)
+            return read_vgg16(ModelFiles.find(weights, preprocessor=True).folder)
         if not is_name(weights) and Path(weights).expanduser().is_dir():
             return read_vgg16(Path(weights).expanduser())
         return super()._read(weights)
