@@ -14,6 +14,7 @@ from torch import nn
 
 from sktransfer.backbones.hashing import HashingBackbone
 from sktransfer.backbones.transformer import TransformerBackbone
+from sktransfer.contracts.encoder import Encoder
 from sktransfer.contracts.versions import version_of
 from sktransfer.features import encode as module
 from sktransfer.features.encode import encode, encode_rows
@@ -24,7 +25,7 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 
-class Counting:
+class Counting(Encoder):
     """An encoder whose features are a text's length and first character, and that keeps count."""
 
     dim = 2
@@ -39,6 +40,9 @@ class Counting:
 
     def collate(self, rows):
         return {"values": torch.tensor([row[:2] for row in rows], dtype=torch.float32)}
+
+    def states(self, batch):
+        raise NotImplementedError("features are computed at once")
 
     def forward(self, batch):
         self.batches.append(len(batch["values"]))
