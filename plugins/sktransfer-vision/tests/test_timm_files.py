@@ -164,7 +164,7 @@ def test_a_hub_id_is_found_in_the_local_hub_cache_without_a_warning(folder, tmp_
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.strip() == load(folder).fingerprint
+    assert done.stdout.strip() == str(load(folder).fingerprint)
     # It says where the weights are, from wherever a model is loaded.
     backbone = VGG16("timm/vgg16.tv_in1k")
     assert backbone.learned_from([]) is backbone
