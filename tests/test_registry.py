@@ -469,3 +469,9 @@ def test_registered_name_wins_over_a_hub_id():
 
 def resolve_class(name):
     return type(resolve("backbone", name))
+
+
+def test_a_name_of_a_kind_of_which_none_is_installed_says_what_to_pass():
+    assert not available("alignment")
+    with pytest.raises(ValueError, match=r"'corall'.*alignment=MyClass\(\)"):
+        resolve("alignment", "corall")

@@ -125,6 +125,9 @@ def unknown_name(
             message += f" Did you mean {near!r}?"
             message += f" {of_plugin(hints[near].distribution)}" if near in others else ""
     message += f" Installed: {', '.join(names) or 'none'}."
+    if not names:
+        message += " Install a distribution that brings one, or pass a parameter object: "
+        message += f"{kind}=MyClass()."
     if kind == "backbone":
         message += (
             " A model of the hub is written 'owner/name'; a folder as pathlib.Path(...) or './...'."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from sktransfer._compat.sklearn import Interval, StrOptions
-from sktransfer.contracts import Plugin
+from sktransfer.contracts import Plugin, Variation
 from sktransfer.images.decode import import_pillow
 from sktransfer.images.image import View
 
@@ -65,7 +65,7 @@ class _Window(NamedTuple):
     width: int
 
 
-class ImageAugmentation(Plugin):
+class ImageAugmentation(Plugin, Variation):
     """Flip, turn, cut and colour training pictures at random, anew in each epoch.
 
     Say what does not change the label: whoever mirrors a picture of the digit 3 has no 3 any more.

@@ -4,36 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from sktransfer.contracts import Encoder
+from sktransfer.contracts import Encoder, Variation
 from sktransfer.training.batch import TrainingRows
 
-__all__ = ["Variation", "augment_online", "fixed_views", "sample_cached_views", "views"]
-
-
-class Variation(Protocol):
-    """Other inputs that mean the same.
-
-    Attributes
-    ----------
-    n_views : int
-        Ways in which what does not train sees each input, the input as it is among them.
-    mixup : float
-        Parameter of the Beta distribution by which two rows of a batch are mixed; 0 for none.
-    """
-
-    n_views: int
-    mixup: float
-
-    def view(self, x: Any, seed: int) -> Any:
-        """Give another input that means the same; the same one for the same seed.
-
-        Fits of a search share what they compute of it if it says what it shows, by ``origin``,
-        ``how`` and ``of``: see `sktransfer.features.corpus.CorpusStore.covers`.
-        """
+__all__ = ["augment_online", "fixed_views", "sample_cached_views", "views"]
 
 
 def views(inputs: Sequence[Any], variation: Variation, seed: int) -> list[list[Any]]:

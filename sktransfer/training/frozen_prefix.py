@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import torch
 
+from sktransfer.contracts import Variation
 from sktransfer.features.corpus import CorpusStore
 from sktransfer.features.encode import encode_rows
 from sktransfer.features.prefix import StateRow, prefix_rows, why_not_split
 from sktransfer.features.store import FeatureStore
 from sktransfer.training.augmentation import (
-    Variation,
     augment_online,
     fixed_views,
     sample_cached_views,
