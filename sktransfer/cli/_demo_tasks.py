@@ -1,4 +1,4 @@
-"""What the demo measures, without a word printed."""
+"""The measurements of the demo; prints nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Method = Literal["tfidf", "target", "source", "transfer"]
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much of everything; settled by the time that the demo may take, not by its outcome.
+    """The sizes of the demo, chosen by the time that it may take, not by its outcome.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Task(NamedTuple):
 
 
 class Score(NamedTuple):
-    """What one method reached with one seed.
+    """The accuracy of one method with one seed.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ class Estimate(NamedTuple):
     @property
     def sign(self) -> int:
         """1 or -1 if the mean's interval of 95 % confidence leaves out 0, else 0."""
-        # The standard error of three seeds is itself uncertain: Student's 4.3 of them, not 2.
+        # The standard error of three seeds is itself uncertain: Student's t asks for 4.3, not 2.
         # Comparisons with NaN are False, so one seed never shows anything.
         from scipy.stats import t
 
@@ -122,7 +122,7 @@ def load_tasks() -> dict[str, Task]:
 
     find_weights("minilm")
     texts, topics = fetch_bbc_news(return_X_y=True)
-    # Some articles are there twice; the second copy goes.
+    # Some articles occur twice; the second copy is dropped.
     news = {text: str(topic) for text, topic in reversed(list(zip(texts, topics, strict=True)))}
     tasks = {"bbc": Task(list(news), list(news.values()))}
     for domain in ("movie", "amazon"):
@@ -160,7 +160,7 @@ def measure(
     from sklearn.pipeline import make_pipeline
 
     target = tasks["amazon"]
-    # Not seeded by the repetition: all of them are tested on the same texts.
+    # The same seed in all repetitions, so that all are tested on the same texts.
     order = np.random.default_rng(0).permutation(len(target.texts))
     test, pool = target.rows(order[: sizes.test]), target.rows(order[sizes.test :])
     for seed in range(sizes.seeds):
@@ -206,14 +206,14 @@ def verdict(source: str, transfer: list[float], target: list[float], tfidf: list
     """
     gain = Estimate.of([a - b for a, b in zip(transfer, target, strict=True)])
     lead = Estimate.of([a - b for a, b in zip(transfer, tfidf, strict=True)])
-    # One seed has no standard error, so it can show neither.
+    # One seed has no standard error, so it can show neither effect.
     cannot = f"cannot be shown{' with one seed' if len(transfer) == 1 else ''}"
     helped = (f"an effect of this source {cannot}", "this source helped", "this source hurt")
     better = (
         f"a difference from TF-IDF {cannot}",
         *(f"the result is {word} than TF-IDF" for word in ("better", "worse")),
     )
-    # A sign of -1 is the last of them.
+    # A sign of -1 picks the last of the three.
     return (
         f"From {source} to Amazon reviews: {helped[gain.sign]} (accuracy {_signed(gain)} against "
         f"target only), and {better[lead.sign]} ({_signed(lead)})."
@@ -248,7 +248,7 @@ def _with_source(
     started = time.perf_counter()
     clf = _classifier(sizes, seed).set_params(max_epochs=sizes.source_epochs)
     with warnings.catch_warnings():
-        # That so few tokens are read is meant, and the footer says it.
+        # Texts are cut on purpose, and the footer says so.
         warnings.filterwarnings("ignore", ".*tokens are cut off")
         clf.fit(*source)
     trained = time.perf_counter() - started

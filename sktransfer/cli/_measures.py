@@ -1,4 +1,4 @@
-"""How right predictions are, as dicts that are ready for JSON; without a word printed."""
+"""Metrics of predictions, as dicts that JSON can hold; prints nothing."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def measure(
     known = [str(label) for label in classes]
     unknown = Counter(label for label in y_true if label not in set(known))
     occurring = {*y_true, *y_pred}
-    # What classification_report prints; its dict has no room for a label called "accuracy".
+    # The numbers of classification_report, whose dict cannot hold a label named "accuracy".
     names = [label for label in [*known, *sorted(unknown)] if label in occurring]
     scores = precision_recall_fscore_support(y_true, y_pred, labels=names, zero_division=0)
     right = sum(a == b for a, b in zip(y_true, y_pred, strict=True))

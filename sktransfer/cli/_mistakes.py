@@ -1,4 +1,4 @@
-"""Tables of what was predicted wrongly, worst first."""
+"""Tables of wrong predictions, the worst first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How measured predictions are printed."""
+"""Printed reports of metrics."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def print_numbers(measured: dict[str, Any], console: Console) -> None:
         Where.
     """
     console.print(f"rows  {measured['rows']:,}")
-    # Errors are in the units of the target, which may be tiny or huge.
+    # Four significant digits, since errors have the unit of the target, which may be tiny or huge.
     console.print(f"MAE   {measured['mae']:.4g}")
     console.print(f"RMSE  {measured['rmse']:.4g}")
     r2 = measured["r2"]

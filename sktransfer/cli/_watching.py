@@ -1,4 +1,4 @@
-"""What a training does, said on a terminal while it runs: callbacks of scikit-learn's kind."""
+"""Progress of a training on the terminal, as callbacks of scikit-learn."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class TrainingStatus(_Silent):
             Of the training, or of an epoch.
         """
         n_epochs = context.parent.max_subtasks if context.task_name == "epoch" else 0
-        # A single one may be the fit of a head to convergence, which is none.
+        # A single "epoch" may be the fit of a head to convergence.
         if n_epochs > 1:
             self._status.update(f"{self._doing}, epoch {context.task_id + 1} of {n_epochs}")
 
@@ -80,7 +80,7 @@ class RefitStatus(_Silent):
 
     def __init__(self, doing: str) -> None:
         self._doing = doing
-        # Callbacks travel to workers, and what draws does not; there is nothing before the refit.
+        # Made at the refit, since callbacks are pickled for workers, and a status cannot be.
         self._status: Any = None
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:

@@ -8,7 +8,7 @@ __all__ = ["results", "status"]
 
 
 def results() -> Console:
-    """Give the console for what a command was asked for.
+    """Give the console for the results of a command.
 
     Returns
     -------

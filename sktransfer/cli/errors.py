@@ -1,4 +1,4 @@
-"""How errors end: one sentence and an exit code, never a traceback that nobody asked for."""
+"""Errors of commands: one sentence and an exit code; a traceback with ``--debug`` alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _USER_ERRORS = (
     OSError,
     ImportError,
     KeyError,
-    # A loss that diverged, a device that lacks memory, JSON that is nested without end.
+    # Raised by a loss that diverged, by a device without memory, and by JSON nested too deeply.
     RuntimeError,
     MemoryError,
 )

@@ -40,7 +40,7 @@ def plugins(
                 said = f"broken: {sentence(error)}"
         n_unknown += info.kind == "backbone" and not reads
         rows.append((info.kind, info.name, reads, info.distribution, said))
-    # A column that says nothing is left out.
+    # The column of the status is left out where it would be empty.
     n_columns = 5 if any(said for *_, said in rows) else 4
     names = ("kind", "name", "reads", "distribution", "status")
     table = Table(*names[:n_columns], box=None, pad_edge=False)
@@ -59,6 +59,6 @@ def _tried(info: PluginInfo) -> Any:
     """Import a plugin, and hold what the name gives against the kind."""
     from sktransfer.contracts import resolve
 
-    # The name of one that is shadowed would give the other one, and estimators have none here.
+    # A shadowed name would give the plugin that shadows it, and estimators cannot be resolved.
     by_name = not info.shadowed_by and info.kind != "estimator"
     return resolve(info.kind, info.name) if by_name else info.load()

@@ -211,7 +211,7 @@ def _read_parquet(path: Path) -> DataFrame:
     table = pd.read_parquet(path, engine="pyarrow", dtype_backend="pyarrow")
     if table.index.names != [None]:
         table = table.reset_index()  # the index of the frame that was written
-    # Iterating makes Python's objects of Arrow's, lists included.
+    # Iterating converts Arrow's objects to Python's, lists included.
     return pd.DataFrame({str(k): pd.Series(list(v), dtype=object) for k, v in table.items()})
 
 
@@ -354,7 +354,7 @@ def encode_csv(table: DataFrame, separator: str = ",") -> bytes:
     writer = csv.writer(text, lineterminator="\n", delimiter=separator)
     writer.writerow(table.columns)
     writer.writerows(map(cell, row) for row in _rows(table))
-    # Half of a surrogate pair, which JSON can hold and UTF-8 cannot, is written as its escape.
+    # A lone surrogate, which JSON can hold and UTF-8 cannot, is written as an escape.
     return text.getvalue().encode(errors="backslashreplace")
 
 
@@ -376,7 +376,7 @@ def _encode_parquet(table: DataFrame) -> bytes:
 @contextlib.contextmanager
 def write_file(path: Path) -> Iterator[IO[bytes]]:
     """Give a file that replaces ``path`` when the block ends without an error."""
-    # In the same folder, so that the move stays within a file system.
+    # Written into the same folder, so that the rename stays within one file system.
     new = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
     try:
         with new.open("xb") as file:

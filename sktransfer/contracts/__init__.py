@@ -1,4 +1,4 @@
-"""What the rooms of the house and the plugins agree on: contracts, and the registry of names."""
+"""The contracts that plugins and the other rooms implement, and the registry of names."""
 
 from sktransfer.contracts.backbone import Backbone
 from sktransfer.contracts.base import Plugin

@@ -1,4 +1,4 @@
-"""What all plugins are: parameter objects."""
+"""The base class of plugins: parameter objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of a name that nobody has: which one was meant, and what would install it."""
+"""Errors about unknown names: which name was meant, and which plugin has it."""
 
 from __future__ import annotations
 

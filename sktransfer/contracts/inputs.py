@@ -1,4 +1,4 @@
-"""Validated inputs, and what counts as a missing value."""
+"""Validated inputs, and the test for missing values."""
 
 from __future__ import annotations
 

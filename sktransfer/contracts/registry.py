@@ -363,7 +363,7 @@ def _installed(
     groups: dict[str, list[PluginInfo]] = {}
     seen: set[str] = set()
     for distribution in find_distributions():
-        # To parse the metadata of all distributions would take a hundred times as long.
+        # Only entry points are read: parsing all metadata would take a hundred times as long.
         if f"[{_OURS}." not in (distribution.read_text("entry_points.txt") or ""):
             continue
         name = distribution.name

@@ -1,4 +1,4 @@
-"""What a modality declares for the command line: its options, and which files hold its inputs."""
+"""The command line of a modality: its options, and the files that hold its inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of tasks: what a target is, what is minimised, and the way back to predictions."""
+"""The contract of tasks: how targets are encoded, which loss is minimised, and predictions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Backbones that wrap a backbone, such as adapters: all that they leave alone is delegated."""
+"""Backbones that wrap another one, as adapters do, and delegate all that they do not change."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ class BackboneWrapper(Backbone):
 
 
 class EncoderWrapper(Encoder):
-    """An encoder that leaves all to another one; subclasses override what they change.
+    """An encoder that delegates to another one; subclasses override what they change.
 
     Parameters
     ----------

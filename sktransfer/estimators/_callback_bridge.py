@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks on a training: a task for the fit, a subtask for each epoch."""
+"""Calls of scikit-learn's callbacks: a task for the fit, and a subtask for each epoch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sktransfer.contracts import Task
 
 
 class CallbackBridge:
-    """Notify the callbacks of an estimator of what its training does.
+    """Call an estimator's callbacks as its training begins and ends, and at each epoch.
 
     Parameters
     ----------
@@ -66,6 +66,7 @@ class CallbackBridge:
         return context.call_on_fit_task_end(
             estimator=self._estimator,
             **self._data,
-            # They are set on a copy of the estimator, which may have an earlier fit's temperature.
+            # These are set on a copy of the estimator, which may still hold the temperature of an
+            # earlier fit.
             reconstruction_attributes=lambda: {"temperature_": None, **self._attributes(task)},
         )

@@ -1,4 +1,4 @@
-"""Inputs of any number: read a few thousand at a time, and joined again."""
+"""Predictions of inputs of any number, a few thousand of an iterator at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PART = 4096
 
 
 def in_parts(X: Any, read: Callable[[Any, int], Inputs]) -> Iterator[Inputs]:
-    """Check inputs that a fitted estimator is given; those of an iterator as they come.
+    """Validate inputs of a prediction: a sequence as a whole, an iterator part by part.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def in_parts(X: Any, read: Callable[[Any, int], Inputs]) -> Iterator[Inputs]:
 
 
 def joined(parts: list[Any]) -> Any:
-    """Put what was computed part by part into one array, or one sparse matrix."""
+    """Concatenate the arrays, or sparse matrices, of all parts."""
     if len(parts) == 1:
         return parts[0]
     return vstack(parts, format="csr") if issparse(parts[0]) else np.concatenate(parts)

@@ -1,4 +1,4 @@
-"""What classifiers share, whatever their inputs are."""
+"""The base class of classifiers of any modality."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sktransfer.tasks.multilabel import MultilabelTask
 
 
 class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, TransferEstimator):
-    """Labels, of which one is right or any number, as the targets of an estimator.
+    """A classifier whose targets are labels: one for each row, or any number of them.
 
     What inputs are is said by the modality that a subclass names.
     """

@@ -1,4 +1,4 @@
-"""What encoders share, whatever their inputs are."""
+"""The base class of encoders of any modality."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class TransferEncoder(
                 )
             self._fit(X, y, sample_weight, sample_domain, restart=True)
             return self
-        # Nothing is trained on, and so nothing is left out.
+        # Nothing is trained, so no input needs to be left out.
         inputs = self._modality().validate_fit(X, plugins.backbone, skip=False)
         check_weights(sample_weight, len(inputs))
         self._load(plugins, inputs)
@@ -131,7 +131,7 @@ class TransferEncoder(
         return self.net_.module_.encoder.dim
 
     def _load(self, plugins: ResolvedPlugins, inputs: Inputs) -> None:
-        """Keep the encoder as it is."""
+        """Load the encoder without training it."""
         from sktransfer.training.execution import isolated_rng
         from sktransfer.training.initial_state import build_model
 

@@ -77,7 +77,7 @@ def state_of_fitted(estimator: Any) -> InitialState:
 
 
 def _unwrap(estimator: Any, parameter: str) -> Any:
-    """Check that an estimator is one that learned something here."""
+    """Check that an estimator is a fitted one of this library, and take it out of a Pipeline."""
     if isinstance(estimator, Pipeline):
         estimator = estimator[-1]
     check_is_fitted(estimator)

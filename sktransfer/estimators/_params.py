@@ -155,7 +155,7 @@ class FineTuning:
 
 @with_parameters
 class Runtime:
-    """Where, how precisely and how loudly something runs."""
+    """The device, the precision, the random state, and how much is printed."""
 
     precision: str = param(
         default="auto",
@@ -211,7 +211,7 @@ class Runtime:
 
 @with_parameters
 class ClassifierOptions:
-    """What counts how much among labels, and how outputs become probabilities and labels."""
+    """The weights of labels, and how outputs become probabilities and labels."""
 
     _after: ClassVar[str] = "average"
     _doc_words: ClassVar[dict[str, str]] = {"score": "the accuracy"}

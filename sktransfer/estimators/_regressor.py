@@ -1,4 +1,4 @@
-"""What regressors share, whatever their inputs are."""
+"""The base class of regressors of any modality."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sktransfer.tasks.regression import RegressionTask, huber, quantile_loss, sq
 
 
 class TransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, TransferEstimator):
-    """Numbers, one or several a row, as the targets of an estimator.
+    """A regressor whose targets are numbers: one for each row, or several.
 
     What inputs are is said by the modality that a subclass names.
     """

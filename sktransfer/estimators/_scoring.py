@@ -1,4 +1,4 @@
-"""Any scorer of scikit-learn, on outputs that were computed before."""
+"""Scores of outputs that are computed already, by any scorer of scikit-learn."""
 
 from __future__ import annotations
 

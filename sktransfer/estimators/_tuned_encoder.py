@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 
 class TunedEncoder:
-    """What gives the encoder of a classifier or regressor, tuned or not."""
+    """A mixin that gives the encoder of a fitted classifier or regressor."""
 
     encoder_class: ClassVar[Any]
 

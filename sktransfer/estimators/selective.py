@@ -98,7 +98,7 @@ class SelectiveClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
         if type_of_target(y).startswith("multilabel"):
             raise ValueError("y is an indicator matrix, but one label a row is expected.")
-        # Before the training, which may take long; a frozen classifier has labels of its own.
+        # Checked before the training, which may take long. A frozen classifier has its own labels.
         self._reject_label(np.unique(np.asarray(y)))
         estimator = clone(self.estimator).fit(X, y, **fit_params)
         self.reject_label_ = self._reject_label(estimator.classes_)

@@ -25,7 +25,7 @@ __all__ = [
 
 
 class _TrainsBody(FreezeStrategy):
-    """What strategies that train the body share: layer-wise learning-rate decay."""
+    """The base of strategies that train the body: layer-wise decay of the learning rate."""
 
     layer_decay: float
 
@@ -334,7 +334,7 @@ class BiasOnly(_TrainsBody):
     False
     """
 
-    # Biases alone move the function little, so they take longer steps.
+    # Changes of biases alone have little effect, so their learning rate is higher.
     lr_factor: ClassVar[float] = 10.0
 
     def __init__(self, layer_decay: float = 1.0) -> None:

@@ -23,6 +23,6 @@ class BoundedLinear(nn.Linear):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Compute outputs of shape (n, out_features)."""
-        # In the computation and not after each step, so that no training loop has to know of it.
+        # Bounded in the forward pass instead of after each step, so that any training loop works.
         length = self.weight.norm(dim=1, keepdim=True).clamp(min=self.max_norm)
         return nn.functional.linear(features, self.weight * (self.max_norm / length), self.bias)

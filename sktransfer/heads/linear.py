@@ -1,4 +1,4 @@
-"""The linear head, and what heads over mutually exclusive labels share."""
+"""The linear head, and the base class of heads over mutually exclusive labels."""
 
 from __future__ import annotations
 

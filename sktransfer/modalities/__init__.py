@@ -1,1 +1,1 @@
-"""What an input is: a text, a picture."""
+"""The built-in modalities: texts and images."""

@@ -17,11 +17,11 @@ from sktransfer.contracts.registry import ENTRY_POINT_GROUPS, available, find
 
 
 class NotInstalledError(ValueError):
-    """A plugin that a value names is not installed; the value itself is as it should be."""
+    """A value names a plugin that is not installed."""
 
 
 def encode(value: Any) -> Any:
-    """Turn a value into what JSON can hold.
+    """Encode a value as an object that JSON can hold.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def encode(value: Any) -> Any:
 
 
 def decode(value: Any) -> Any:
-    """Turn what `encode` made back into the value.
+    """Decode what `encode` returned.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def _decode(value: Any) -> Any:
 
 def _encode_plugin(plugin: Plugin) -> dict[str, Any]:
     for info in available():
-        # Only packages that the class can come from are imported: others may be broken or slow.
+        # Only packages that can hold the class are imported, since others may be broken or slow.
         target = info.target if isinstance(info.target, str) else ""
         cls = type(plugin)
         if info.shadowed_by or target.partition(".")[0].partition(":")[0] not in (

@@ -1,4 +1,4 @@
-"""Estimators as folders: what they learned, and a reference to what they started from."""
+"""Estimators as folders: the trained weights, and a reference to the pretrained ones."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def save(estimator: Any, path: str | os.PathLike[str], *, embed_backbone: bool =
     embed_backbone : bool, default=False
         Whether to copy the pretrained weights.
     """
-    # What is about to be replaced may hold the only copy of the backbone.
+    # The folder that is about to be replaced may hold the only copy of the backbone.
     embed_backbone = embed_backbone or _lies_in(encode(estimator.net_.state.backbone), Path(path))
     with new_folder(Path(path)) as folder:
         _write(estimator, folder, embed_backbone)
@@ -162,9 +162,9 @@ def _write(estimator: Any, folder: Path, embed_backbone: bool) -> None:
 
 
 def _unlearned(estimator: Any, learned: Any, exported: Any) -> dict[str, Any]:
-    """Give what a backbone's parameters were before it learned from inputs, such as no words.
+    """Give the parameters of a backbone before it learned from inputs, such as a vocabulary.
 
-    What the export has changed stays as that has it.
+    Parameters that the export changed stay as the export wrote them.
     """
     if isinstance(estimator.backbone, FrozenEstimator):
         return {}

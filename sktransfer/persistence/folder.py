@@ -149,7 +149,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def restore(path: Path) -> None:
-    """Put back what a process that was killed between two renames had moved aside.
+    """Put a folder back that a process, killed between two renames, had moved aside.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def identity(path: Path) -> tuple[int, int] | None:
         status = path.stat()
     except OSError:
         return None
-    # The number alone is given again to the next folder, soon after this one is removed.
+    # The inode number alone is not enough: the next new folder may get it again.
     return status.st_ino, status.st_mtime_ns
 
 
@@ -199,8 +199,8 @@ def is_replaced(path: Path, before: tuple[int, int] | None) -> bool:
     """
     if identity(path) != before:
         return True
-    # Between its two renames, a save leaves nothing at the path. Where the second came after
-    # the look above, there is something again.
+    # Between the two renames of a save there is nothing at the path. If the second rename
+    # happened after the check above, the folder is there again.
     path = Path(os.path.realpath(path))
     return _is_moved_aside(path) or identity(path) != before
 
@@ -270,7 +270,7 @@ def _put_in_place(folder: Path, path: Path) -> None:
             os.rename(folder, path)
             break
         except OSError:
-            # Another process may be saving here at this moment; the last one to come stays.
+            # Another process may be saving here at the same time; the last one wins.
             if old.exists() and not path.exists():
                 os.rename(old, path)
             if attempt == _ATTEMPTS - 1 or not folder.exists():

@@ -1,1 +1,1 @@
-"""What a target is: one class, several labels, numbers."""
+"""The tasks: one class, several labels, or numbers for each row."""

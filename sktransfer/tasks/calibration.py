@@ -1,4 +1,4 @@
-"""What is tuned on held-out rows: a temperature, and thresholds."""
+"""A temperature and thresholds, tuned on held-out rows."""
 
 from __future__ import annotations
 
@@ -109,9 +109,9 @@ def _best_threshold(proba: np.ndarray, wanted: np.ndarray, weights: np.ndarray) 
     precision, recall, at = precision_recall_curve(wanted, proba, sample_weight=weights)
     total = precision + recall
     f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
-    # Rounding must not decide between equals.
+    # Rounded, so that errors of floating point do not decide between equal scores.
     best = at[int(f1[:-1].round(12).argmax())]
-    # Halfway to the next lower score, so that the row which set it is not on the edge.
+    # Halfway to the next lower score, so that no row lies on the threshold itself.
     found = (best + proba[proba < best].max(initial=0.0)) / 2
-    # A threshold of 0 or 1 has no log-odds.
+    # A threshold of 0 or 1 would have infinite log-odds.
     return float(np.clip(found, _EDGE, 1 - _EDGE))

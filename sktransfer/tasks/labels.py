@@ -124,7 +124,7 @@ def to_codes(y: Any, classes: np.ndarray) -> np.ndarray:
 def is_indicator(y: Any) -> bool:
     """Tell an indicator matrix, also in a list or frame, from labels."""
     try:
-        # A frame stays one: its columns that can hold missing values are objects to NumPy.
+        # A frame is not converted as a whole: NumPy makes objects of columns with missing values.
         array = y if issparse(y) or hasattr(y, "iloc") else np.asarray(y)
         return array.ndim == 2 and type_of_target(array) == "multilabel-indicator"
     except (TypeError, ValueError):

@@ -72,7 +72,7 @@ class MulticlassTask(Task):
         if not self.smoothing:
             return loss
         n_outputs = outputs.shape[1]
-        # By the head's loss for every label, so that it holds for any head.
+        # The head's own loss is computed for every label, so that smoothing works for any head.
         every = [head.loss(outputs, torch.full_like(values, k)) for k in range(n_outputs)]
         return (1.0 - self.smoothing) * loss + self.smoothing * torch.stack(every).mean(dim=0)
 

@@ -203,7 +203,7 @@ class MultilabelTask(Task):
         return float(values.sum()) / len(self.classes)
 
     def attributes(self) -> dict[str, Any]:
-        """Give ``classes_``, ``multilabel_``, ``thresholds_`` and what else there is."""
+        """Give the label set, the thresholds, the temperature and the column names."""
         fitted: dict[str, Any] = {
             "classes_": self.classes,
             "multilabel_": True,
@@ -276,7 +276,7 @@ def _column_names(y: Any) -> list[str] | None:
 def _named_columns(
     y: np.ndarray, names: list[str] | None, wanted: list[Any] | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Settle what the columns of an indicator matrix are called.
+    """Choose the names of the columns of an indicator matrix.
 
     Parameters
     ----------

@@ -93,7 +93,7 @@ class RegressionTask(Task):
         matrix = numbers.reshape(len(numbers), -1)
         mean = np.average(matrix, axis=0, weights=sample_weight)
         scale = np.sqrt(np.average((matrix - mean) ** 2, axis=0, weights=sample_weight))
-        # A target that does not vary is predicted as its mean.
+        # A constant target has no scale to divide by; it is predicted as its mean.
         return cls(mean, np.where(scale > 0, scale, 1.0), numbers.ndim == 1, row_loss)
 
     def with_loss(self, row_loss: RowLoss) -> RegressionTask:

@@ -43,7 +43,8 @@ class WeightAverage:
     def after_step(self, module: TransferModule) -> None:
         """Take a step of the optimizer into account."""
         if self.how == "ema":
-            # As TensorFlow's: without it, the start would weigh on short trainings to their end.
+            # As in TensorFlow: with a constant decay, the first weights would still count at the
+            # end of a short training.
             decay = min(_DECAY, (1 + self._n) / (10 + self._n))
             self._move(module, 1.0 - decay)
 

@@ -121,7 +121,7 @@ class Mix:
 
 @dataclass(eq=False)
 class Batch:
-    """What one step of the optimizer sees.
+    """The rows of one step of the optimizer.
 
     Attributes
     ----------
@@ -151,7 +151,7 @@ class Batch:
         return len(self.values)
 
     def forward(self, features: torch.Tensor, outputs: torch.Tensor) -> Forward:
-        """Put together what a model computed of this batch, and what is known of its rows."""
+        """Join the features and outputs of this batch with the labels, weights and domains."""
         if len(outputs) != len(self.values):
             raise ValueError(
                 f"The encoder gives {len(outputs)} states for {len(self.values)} targets: a task "
@@ -217,7 +217,7 @@ class Batches:
         else:
             order = shuffled_batches(self.data.rows, self.batch_size, self.rng)
         for _, batch in prefetch(self._collate, order, self.module.encoder):
-            # Targets stand beside the batch as well, since skorch's callbacks score by them.
+            # The targets are returned a second time, since skorch's callbacks score by them.
             yield batch, batch.values
 
     def _is_balanced(self) -> bool:

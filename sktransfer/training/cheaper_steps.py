@@ -1,4 +1,4 @@
-"""What makes steps cheaper: a bfloat16 copy of the encoder, and only the embeddings that occur."""
+"""Cheaper steps: through a bfloat16 copy of the encoder, and with the embeddings that occur."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class HalfCopy:
         self._masters = dict(encoder.module.named_parameters())
         self._copies = dict(self.encoder.module.named_parameters())
         self._names: list[str] = []
-        # Kept from step to step: new memory would have to be cleared by the system each time.
+        # Kept from step to step, since the system would have to clear new memory in each step.
         self._gradients: dict[str, torch.Tensor] = {}
 
     def set_trainable(self, names: Collection[str]) -> None:
         """Take these parameters' gradients from now on, and no others."""
         wanted = frozenset(names)
-        # What is shared with the original needs nothing.
+        # Parameters that are shared with the original are up to date already.
         copies = {n: copy for n, copy in self._copies.items() if copy is not self._masters[n]}
         self._names = [name for name in copies if name in wanted]
         for name, copy in copies.items():
@@ -53,7 +53,7 @@ class HalfCopy:
         new, old, more = [], [], []
         for name in self._names:
             gradient, master = self._copies[name].grad, self._masters[name]
-            # A callback may have frozen the original, as skorch's Freezer does.
+            # A callback, such as skorch's Freezer, may have frozen the original.
             if gradient is None or not master.requires_grad:
                 continue
             if master.grad is None:
@@ -81,7 +81,7 @@ class HalfCopy:
             )
 
     def cast(self, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Put what a batch holds of activations into half precision."""
+        """Convert the activations of a batch to bfloat16."""
         return {
             name: value.to(torch.bfloat16) if value.is_floating_point() else value
             for name, value in batch.items()
@@ -108,7 +108,7 @@ class _Dropout(nn.Module):
     def __init__(self, p: float) -> None:
         super().__init__()
         self.p = p
-        # Values from here on are kept, of 65,536 that are drawn equally often.
+        # 16-bit integers are drawn uniformly; those from this value on mean that an entry is kept.
         self._kept_from = round(p * 2**16) - 2**15
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -183,7 +183,7 @@ class _Part:
         self._hook = self._table.register_forward_pre_hook(_Renumber(self._position))
 
     def take(self) -> None:
-        """Let the table be whole, with what the entries have become."""
+        """Put the whole table back, with the trained entries in it."""
         self._hook.remove()
         with torch.no_grad():
             self.full[self._used] = self._weight.detach()
@@ -192,7 +192,7 @@ class _Part:
 
     @contextlib.contextmanager
     def whole(self) -> Iterator[None]:
-        """Let the table be whole for a while, so that any input can be read."""
+        """Put the whole table in place inside a with block, so that any input can be encoded."""
         self.take()
         try:
             yield

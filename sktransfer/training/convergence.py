@@ -98,7 +98,7 @@ def fit_to_convergence(
     """
     if not float(C) > 0:
         raise ValueError(f"The head's C has to be positive, got {C!r}.")
-    # Both are NaN where one of them is; to ask each of them would take copies of all.
+    # One NaN makes minimum and maximum NaN; isfinite() would need a copy of all features.
     least, most = torch.aminmax(features, dim=1)
     bad = ~(torch.isfinite(least) & torch.isfinite(most))
     if bad.any():
@@ -117,8 +117,8 @@ def fit_to_convergence(
     total = float(w.sum())
     n_outputs = parameters[-1].shape[0]
     penalty = supervised.task.penalty(n_outputs) / (2.0 * float(C) * total)
-    # A linear head is found around the mean of the features: activations that are never negative
-    # have one that is large, along which the loss is far steeper than along all others.
+    # A linear head is fitted to centred features. Activations that are never negative have a large
+    # mean, and the loss is much steeper along it than along other directions.
     x = _Doubled(features)
     mean = None
     if type(module) is nn.Linear:
@@ -203,7 +203,7 @@ class _Doubled:
         self._kept = features.to(torch.float64, copy=True) if self._size == n else None
 
     def centre(self, mean: torch.Tensor) -> None:
-        """Take their mean away."""
+        """Subtract a mean from all rows."""
         self._mean = mean
         if self._kept is not None:
             self._kept -= mean
@@ -213,7 +213,7 @@ class _Doubled:
         if self._kept is not None:
             yield slice(None), self._kept
             return
-        # One place for all, since what is freed is not given back at once.
+        # One buffer for all steps, since freed memory is not returned to the system at once.
         place = self._single.new_empty((self._size, self._single.shape[1]), dtype=torch.float64)
         for start in range(0, len(self._single), self._size):
             part = slice(start, start + self._size)
@@ -223,13 +223,13 @@ class _Doubled:
 
 
 def _shift(linear: Any, by: torch.Tensor) -> None:
-    """Change the bias so that features of which this was taken away give the same outputs."""
+    """Change the bias of a layer as if this vector were subtracted from its inputs."""
     with torch.no_grad():
         linear.bias += linear.weight @ by
 
 
 def _all_occur(target: torch.Tensor, n_outputs: int) -> bool:
-    """Say whether each label is right in some row, and each indicator differs between rows."""
+    """Tell whether each label occurs, or each column of indicators has both values."""
     if target.ndim == 1:
         return len(target.unique()) == n_outputs
     return bool((target != target[0]).any(dim=0).all())

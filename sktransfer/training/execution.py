@@ -1,4 +1,4 @@
-"""Where a training runs, its one seed, and the memory that it gives back."""
+"""The device, threads and seed of a training, and the memory that it returns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _computed_in: int | None = None
 
 
 def resolve_device(device: str) -> str:
-    """Settle ``"auto"``, check what else was asked for, and see to the threads of the CPU.
+    """Choose the device for ``"auto"``, check any other, and set the threads of the CPU.
 
     Parameters
     ----------

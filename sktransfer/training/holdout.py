@@ -1,4 +1,4 @@
-"""Rows that are held out: what early stopping, calibration and thresholds go by."""
+"""Rows that are held out for early stopping, calibration and thresholds."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def _check_same_weights(encoder: Encoder, backbone: Backbone, earlier: ModelStat
 def _transplant_head(
     new: nn.Module, earlier: ModelState, change: LabelChange
 ) -> list[torch.Tensor] | None:
-    """Copy what fits of the earlier head; None where it is of another kind."""
+    """Copy the layers of an earlier head of the same shapes; None for another kind of head."""
     parameters, weights = dict(new.named_parameters()), earlier.head_weights
     *hidden, weight, bias = parameters
     fits = all(

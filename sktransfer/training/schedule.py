@@ -12,7 +12,7 @@ from sktransfer.contracts import Backbone, FreezeStrategy, Head
 
 @dataclass(frozen=True)
 class TrainingSchedule:
-    """The whole of a stage, as a freeze strategy sees it.
+    """The epochs of a stage, as a freeze strategy plans them.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ def make_schedule(
     max_epochs: int | str,
     lr: float | str,
 ) -> TrainingSchedule:
-    """Ask a strategy for every epoch, and settle what is ``"auto"``.
+    """Ask a strategy for the blocks of every epoch, and choose what is ``"auto"``.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def make_schedule(
         epochs=tuple(frozenset(names) for names in epochs),
         lr_scale=dict(zip(blocks, scales, strict=True)),
         lr=rate,
-        # A body that starts from nothing, as the head does, is not the slower of the two.
+        # A body with random weights has as much to learn as the head, so both have the same rate.
         head_lr=rate * (head.lr_scale if backbone.pretrained else 1.0),
         fits_head_first=bool(strategy.fits_head_first),
     )
@@ -114,7 +114,7 @@ def make_schedule(
 def _epochs_in_words(
     strategy: FreezeStrategy, blocks: Sequence[str], needed: int, stage: str
 ) -> str:
-    """Say what so many epochs are for."""
+    """Explain why a strategy needs a number of epochs, for an error."""
     said = f"{needed} epoch{'' if needed == 1 else 's'}"
     plan = [strategy.trainable(blocks, epoch, needed, stage) for epoch in range(needed)]
     for_head = sum(not names for names in plan)
@@ -131,7 +131,7 @@ def _check_answers(
     epochs: Sequence[Collection[str]],
     scales: Sequence[float],
 ) -> None:
-    """Refuse a plan that would silently train something else than it says."""
+    """Raise if a strategy names unknown blocks, or gives rates that do not fit the blocks."""
     if any(isinstance(names, str) for names in epochs):
         raise TypeError(f"{strategy!r}.trainable has to return a frozenset of names, got a str.")
     unknown = sorted(set().union(*epochs) - set(blocks))

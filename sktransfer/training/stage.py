@@ -44,7 +44,7 @@ _CLIP = 1.0
 
 @dataclass(frozen=True)
 class Optimisation:
-    """How weights move.
+    """The settings of the optimizer.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class HeadFit:
 
 @dataclass(frozen=True, eq=False)
 class Monitoring:
-    """What looks on while a stage trains, and may end it.
+    """The scores, observers and callbacks of a stage, which may end it.
 
     Attributes
     ----------
@@ -107,7 +107,7 @@ class Monitoring:
 
 @dataclass
 class StageResult:
-    """What a stage did.
+    """The result of a stage.
 
     Attributes
     ----------
@@ -181,7 +181,7 @@ class Stage:
         stopped = bool(schedule.n_probe) and self.probe()
         if by_epochs and not stopped:
             self.train_epochs()
-        # Gradients would take as much memory as the weights, for as long as the model is kept.
+        # Gradients would take as much memory as the weights for as long as the model exists.
         for parameter in module.parameters():
             parameter.grad = None
         module.term_weights = self.terms.weights()
@@ -288,7 +288,7 @@ class Stage:
         self._note(net, best)
 
     def _note(self, net: TransferNet, best: KeepBest | None) -> None:
-        """Take over what the loop noted."""
+        """Copy the history of the loop into the result."""
         result, stage = self.result, self.schedule.stage
         result.n_iter = len(net.history)
         if best is not None and result.history and best.start_counts:
@@ -301,7 +301,7 @@ class Stage:
         """Group parameters by block, and by whether they decay."""
         module, schedule = self.prefix.module, self.schedule
         assert self._mean_norm is not None
-        # The step that suits the head depends on the size of what it multiplies.
+        # The larger the features are, the smaller the steps of the weights that multiply them.
         head_lr = schedule.head_lr / max(1.0, self._mean_norm)
         body = dict(module.body.named_parameters())
         owners: dict[str, tuple[float, list[nn.Parameter]]] = {}
@@ -349,7 +349,7 @@ def _weights_that_train(module: Any, names: Sequence[str]) -> WeightChange:
 
 @contextlib.contextmanager
 def _in_fp32(module: Any, precise: bool) -> Iterator[None]:
-    """Compute in single precision, where a training has to."""
+    """Compute in single precision inside a with block, if a training has to."""
     before = module.precision
     module.precision = "fp32" if precise else before
     try:
@@ -363,5 +363,5 @@ def _plain(value: Any) -> Any:
 
 
 def _is_kept(name: str) -> bool:
-    """Tell what belongs into a history that is compared, stored and printed."""
+    """Tell whether an entry of skorch's history is kept in ``history_``."""
     return name not in ("batches", "dur") and not name.endswith(("_best", "_batch_count"))

@@ -1,4 +1,4 @@
-"""What has to be kept of a fitted model: a reference to the backbone, and what was trained."""
+"""The state of a fitted model: a reference to the backbone, and the weights that were trained."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class ModelState:
     def of(
         cls, module: TransferModule, backbone: Backbone, seed: int, head: Head | None
     ) -> ModelState:
-        """Copy what was trained, to the CPU."""
+        """Copy the trained weights to the CPU."""
         body = module.body_changes()
         weights = {name: _copy(value) for name, value in module.head.state_dict().items()}
         return cls(
@@ -109,7 +109,7 @@ class ModelState:
         return {**self.__dict__, **packed}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # A pickle of an earlier version has no weights of loss terms.
+        # Pickles of earlier versions have no weights of loss terms.
         unpacked = {name: _unpacked(state.get(name, {})) for name in _WEIGHTS}
         fingerprint = state["fingerprint"]
         if isinstance(fingerprint, str):
@@ -127,7 +127,7 @@ class ModelState:
 
 
 class FittedNet:
-    """What an estimator keeps of a training: the module, and how to get it back by reference.
+    """The ``net_`` of an estimator: the module, and the reference from which it is built again.
 
     A pickle, copy or clone of it holds no pretrained weights; the backbone is loaded again when
     the module is next needed.
@@ -162,7 +162,7 @@ class FittedNet:
 
     @property
     def state(self) -> ModelState:
-        """What was trained, copied, and the reference to the rest."""
+        """The state of the module: a copy of the trained weights, and a reference to the others."""
         if self._state is not None:
             return self._state
         assert self._module is not None
@@ -172,7 +172,7 @@ class FittedNet:
 
     @property
     def head(self) -> Head | None:
-        """What the module's head was built from."""
+        """The parameter object from which the module's head was built."""
         return self._made_of[2] if self._state is None else self._state.head
 
     @property
@@ -199,7 +199,7 @@ class FittedNet:
             if self._module is None or torch.device(self._module.device).type != kind:
                 state = self.state
                 self._module = state.build(device, precision)
-                # The module holds it all now; a second copy would only take memory.
+                # The module holds all weights now; a second copy would only take memory.
                 self._made_of = (state.backbone, state.backbone_seed, state.head)
                 self._state = None
             self._module.precision = precision
@@ -252,7 +252,7 @@ def _unpacked(
 ) -> dict[str, torch.Tensor]:
     weights = {}
     for name, (dtype, shape, data) in packed.items():
-        # What is shared with other processes cannot be written to, which tensors do not know.
+        # Memory that is shared with other processes is read-only, which tensors cannot express.
         own = data if data.flags.writeable else data.copy()
         weights[name] = torch.from_numpy(own).view(getattr(torch, dtype)).reshape(shape)
     return weights

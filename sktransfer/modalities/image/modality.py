@@ -70,7 +70,7 @@ class ImageModality(ImageParameters, Modality):
         return IMAGES
 
     def check_options(self) -> None:
-        """Check the parameters of the augmentation, with a hint for who takes it for a switch."""
+        """Check the augmentation; the error says how it is constructed, since True is no value."""
         if not isinstance(self.augmentation, ImageAugmentation | None):
             raise InvalidParameterError(
                 "The 'augmentation' parameter must be an ImageAugmentation, such as "
@@ -80,7 +80,7 @@ class ImageModality(ImageParameters, Modality):
             self.augmentation._validate_params()
 
     def validate(self, X: Any, *, pairs: bool = False, start: int = 0) -> Inputs:
-        """Check what stands where pictures are expected; nothing is decoded."""
+        """Check the types of images, and that files exist; nothing is decoded."""
         return check_pictures(X, start=start)
 
     def validate_fit(self, X: Any, backbone: Backbone, *, skip: bool = True) -> Inputs:

@@ -47,7 +47,7 @@ class TextModality(TextParameters, Modality):
         return check_texts(X, pairs=pairs, start=start)
 
     def validate_fit(self, X: Any, backbone: Backbone, *, skip: bool = True) -> Inputs:
-        """Validate texts that are trained on, and warn of what they hardly can be meant to be."""
+        """Validate training texts, and warn of paths and of scripts unknown to the backbone."""
         texts = check_texts(X, fitting=True, pairs=backbone.reads_pairs)
         warn_of_paths(texts)
         if backbone.english_only and (share := share_not_latin(texts)) > _MANY_NOT_LATIN:

@@ -78,12 +78,12 @@ def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False, start: in
 
 
 def _which(values: list[Any], start: int) -> str:
-    """Say which texts were looked at: of an iterator a part."""
+    """Say which texts were validated: of an iterator, a part."""
     return f"the texts {start} to {start + len(values) - 1}" if start else f"{len(values)} texts"
 
 
 def _columns(X: Any) -> dict[str, list[Any]] | None:
-    """Give the one or two columns of a frame; None for what is no frame."""
+    """Give the one or two columns of a frame; None if X is no frame."""
     import narwhals as nw
 
     native = nw.from_native(X, pass_through=True, eager_only=True)
@@ -94,7 +94,7 @@ def _columns(X: Any) -> dict[str, list[Any]] | None:
             f"X has {native.shape[1]} columns ({', '.join(map(str, native.columns))}), but one "
             "column of texts is expected: pass X['...']."
         )
-    # By position: a frame that pandas made of an array has numbers for names.
+    # Columns are taken by position, since a frame made of an array has numbers as names.
     return {str(column.name): column.to_list() for column in native.iter_columns()}
 
 
@@ -206,7 +206,7 @@ def _path_in(text: Any) -> str | None:
             or not name.lower().endswith(tuple(_SUFFIXES))
         ):
             continue
-        # "fix logo.png" is what somebody writes, unless there is such a file.
+        # "fix logo.png" is a text that somebody may write, unless there is such a file.
         if not any(map(str.isspace, name)) or os.path.exists(name):
             return each
     return None
@@ -233,13 +233,13 @@ def share_not_latin(texts: Sequence[Any]) -> float:
     >>> share_not_latin(["12:30", "🎉"])
     0.0
     """
-    # Rounded up, so that all texts are looked at evenly and never more than the number above.
+    # Rounded up, so that texts are sampled evenly and never more than _N_TEXTS of them.
     every = -(-len(texts) // _N_TEXTS)
     sample = []
     for text in texts[::every]:
         sides = text if isinstance(text, tuple) else (text,)
         sample += [side[:_N_CHARACTERS] for side in sides]
-    # In their plain form: letters of mathematics and full-width ones are Latin, too.
+    # Normalised, since mathematical and full-width letters are Latin, too.
     counts = Counter(unicodedata.normalize("NFKC", "".join(sample)))
     letters = {each: n for each, n in counts.items() if each.isalpha()}
     if not letters:
