@@ -56,7 +56,7 @@ DEFERRED = {"sktransfer._compat.optuna"} | {
         "_study",
     )
 }
-MAX_LINES = 450
+MAX_LINES = 400
 
 
 def room_of(module):

@@ -1,4 +1,4 @@
-"""What the commands that train have in common: examples, classifier, options and output."""
+"""The steps that `train` and `tune` share: examples, classifier, options and output."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from sktransfer.cli.inputs import Inputs, Reading, read_labelled
+from sktransfer.cli.inputs import Inputs
+from sktransfer.cli.reading import Reading, read_labelled
 
 if TYPE_CHECKING:
     from sktransfer.contracts import Modality
@@ -20,7 +21,7 @@ __all__ = ["check_folder", "new_classifier", "number", "read_examples"]
 def read_examples(
     data: Path, reading: Reading, source: Path | None
 ) -> tuple[Inputs, list[Any], list[Any]]:
-    """Read what is to be trained on.
+    """Read training inputs and their labels.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def read_examples(
     if source is not None:
         from sktransfer import load
 
-        # Fitting finds it out, too, but not before all files are read; and it knows no options.
+        # Checked here, since fit would check it only after all files are read.
         read.check_model(load(source), source)
     inputs, values, labels = read.readable(reading.typed)
     if any(isinstance(each, list | dict) for each in labels):
@@ -112,7 +113,7 @@ def _classifier_of(modality: str) -> type:
 
     info = find("modality", modality)
     owner = "" if info is None else info.distribution
-    # Of others nothing is imported unless there is none: one of them may be broken or slow.
+    # Other distributions are imported only if this one has no classifier: some may be broken.
     for each in sorted(available("estimator"), key=lambda each: each.distribution != owner):
         cls = each.factory()
         if issubclass(cls, ClassifierMixin) and cls.modality == modality:

@@ -20,7 +20,8 @@ from sktransfer.cli._mistakes import (
 )
 from sktransfer.cli._reports import about_unknown, print_labels, print_numbers
 from sktransfer.cli.console import results, status
-from sktransfer.cli.inputs import Inputs, Reading, check_options, read_labelled
+from sktransfer.cli.inputs import Inputs
+from sktransfer.cli.reading import Reading, check_options, read_labelled
 from sktransfer.cli.table import (
     add_columns,
     check_free,

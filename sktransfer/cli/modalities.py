@@ -1,4 +1,4 @@
-"""What installed modalities add to commands: options for their columns, folders and parameters."""
+"""Options that installed modalities add to commands: columns, folders and parameters."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand
 
 from sktransfer._warnings import warn_user
+from sktransfer.cli.table import is_table
 
 if TYPE_CHECKING:
     from sktransfer.contracts import Modality
@@ -22,6 +23,7 @@ __all__ = [
     "MeasuringCommand",
     "TrainingCommand",
     "folder_of",
+    "form_of",
     "forms_of",
     "installed_modalities",
     "table_of",
@@ -39,7 +41,7 @@ def installed_modalities() -> list[type[Modality]]:
         try:
             found.append(info.factory())
         except Exception as error:  # a plugin of somebody else's may fail in any way
-            # Python shows the same warning once, however often this is called.
+            # Called several times in a command; Python shows the same warning once.
             warn_user(
                 f"The modality {info.name!r} of the distribution {info.distribution!r} cannot be "
                 f"used: {type(error).__name__}: {error}"
@@ -48,20 +50,27 @@ def installed_modalities() -> list[type[Modality]]:
 
 
 def table_of(modality: type[Modality]) -> str:
-    """Say what a table of its inputs is called."""
+    """Name a table of inputs, for messages."""
     return f"a table of {modality.plural}"
 
 
 def folder_of(modality: type[Modality]) -> str:
-    """Say what a folder of its inputs is called."""
+    """Name a folder of inputs, for messages."""
     return f"a folder of {modality.plural}"
 
 
 def forms_of(modality: type[Modality]) -> tuple[str, ...]:
-    """Say what its inputs may come in: a table, and where they are files, a folder or a file."""
+    """Name all forms of data: a table, and for inputs in files also a folder or a file."""
     if not modality.suffixes:
         return (table_of(modality),)
     return table_of(modality), folder_of(modality), modality.formats().one
+
+
+def form_of(data: Path, modality: type[Modality]) -> str:
+    """Name the form of data: a table, a folder or a file."""
+    if data.is_dir():
+        return folder_of(modality)
+    return table_of(modality) if is_table(data) else modality.formats().one
 
 
 class DataCommand(TyperCommand):
@@ -86,7 +95,7 @@ class DataCommand(TyperCommand):
             for each in own:
                 if each.name == "backbone":
                     each.show_default = defaults  # type: ignore[attr-defined]
-        # That of the help stands last.
+        # The last of the own parameters is --help.
         return [*own[:-1], *self._added, own[-1]]
 
     def invoke(self, ctx: Any) -> Any:
@@ -110,7 +119,7 @@ class MeasuringCommand(DataCommand):
     """A command that reads inputs with labels, of which bad ones may be left out."""
 
     def takes(self, modality: type[Modality], option: ShellOption) -> bool:
-        """Take what says what to do with inputs that cannot be read."""
+        """Take the options about inputs that cannot be read."""
         return option.parameter in modality.lenient
 
 
@@ -168,7 +177,7 @@ def _options(parameters: Iterator[inspect.Parameter]) -> list[Any]:
 
     def command(**_: Any) -> None: ...
 
-    # What several modalities declare is one option, as the first of them says.
+    # A parameter that several modalities declare becomes one option, that of the first.
     unique = {each.name: each for each in reversed(list(parameters))}
     ordered = list(reversed(unique.values()))
     command.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]

@@ -10,7 +10,8 @@ import typer
 
 from sktransfer.cli import options
 from sktransfer.cli.console import status
-from sktransfer.cli.inputs import Inputs, Reading, check_options, read_inputs
+from sktransfer.cli.inputs import Inputs
+from sktransfer.cli.reading import Reading, check_options, read_inputs
 from sktransfer.cli.table import (
     add_columns,
     check_output,
@@ -60,7 +61,7 @@ def predict(
     clf = load(model)
     inputs.check_model(clf, model)
     values = inputs.values()
-    # Before anything is encoded, which takes long: a taken name is an error.
+    # Column names are checked before inputs are encoded, which takes long.
     new = ("prediction", "error") if inputs.modality.lenient else ("prediction",)
     add_columns(inputs.table, dict.fromkeys(new, values), inputs.origin)
     if onnx is not None:
@@ -79,7 +80,7 @@ def predict(
 def _columns(
     clf: Any, values: list[Any], inputs: Inputs, model: Path, proba: bool
 ) -> dict[str, list[Any]]:
-    """Give the columns of all rows, with None where one cannot be read, and why in ``error``."""
+    """Give the columns of all rows: None and a reason in ``error`` for unreadable ones."""
     modality = inputs.modality
     blank = 0 if modality.suffixes else sum(not str(value).strip() for value in values)
     if blank:

@@ -15,7 +15,7 @@ from sktransfer.cli import options
 from sktransfer.cli._training import check_folder, new_classifier, number, read_examples
 from sktransfer.cli._watching import TrainingStatus
 from sktransfer.cli.console import results, status
-from sktransfer.cli.inputs import Reading, check_options
+from sktransfer.cli.reading import Reading, check_options
 
 __all__ = ["train"]
 
@@ -124,7 +124,7 @@ def _said_of_epochs(clf: Any) -> str:
 
 
 def _say_what_had_no_effect(context: typer.Context) -> None:
-    """Name options about epochs that were typed where there was none."""
+    """Warn of options about epochs that were typed although no epoch was trained."""
     typed = [
         parameter.opts[0]
         for parameter in context.command.get_params(context)

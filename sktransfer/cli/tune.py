@@ -13,7 +13,7 @@ from sktransfer.cli import options
 from sktransfer.cli._training import check_folder, new_classifier, number, read_examples
 from sktransfer.cli._watching import RefitStatus
 from sktransfer.cli.console import results, status
-from sktransfer.cli.inputs import Reading, check_options
+from sktransfer.cli.reading import Reading, check_options
 
 __all__ = ["tune"]
 
@@ -115,7 +115,7 @@ def tune(
 
 
 def _check_scorer(name: str) -> None:
-    """Refuse a name that scikit-learn does not know; its own list is long and in no order."""
+    """Refuse an unknown scorer; scikit-learn's own error lists all names in no order."""
     from sklearn.metrics import get_scorer_names
 
     from sktransfer._suggestions import nearest
