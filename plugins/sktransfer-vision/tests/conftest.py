@@ -1,10 +1,11 @@
-"""Small models of transformers with random weights, as folders."""
+"""Small networks with random weights: ours, and models of transformers as folders."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
+from sktransfer_vision import VGG16, EfficientNetLite
 
 VIT = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 8}
 VIT |= {"intermediate_size": 32, "image_size": 32}
@@ -53,6 +54,18 @@ MODELS = {
     "clip": ({"text_config": TEXT, "vision_config": VIT}, "CLIP", CROPPED),
     "siglip": ({"text_config": TEXT, "vision_config": VIT}, "Siglip", SQUARE),
 }
+
+
+TINY = [
+    EfficientNetLite(weights=None, width=0.1, depth=0.3, image_size=48),
+    VGG16(weights=None, width=0.1, image_size=33),
+]
+
+
+@pytest.fixture(params=TINY, ids=lambda backbone: type(backbone).__name__)
+def tiny(request):
+    """Each of our networks, small and with random weights."""
+    return request.param
 
 
 @pytest.fixture(params=MODELS)

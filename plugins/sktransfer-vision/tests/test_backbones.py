@@ -8,18 +8,12 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
-from sktransfer_vision import VGG16, EfficientNetLite, ImageTransformer
+from sktransfer_vision import VGG16, EfficientNetLite
 from sktransfer_vision.networks import EfficientNetLiteNetwork, InvertedResidual, VGG16Network
 
-from sktransfer import TransferImageClassifier, TransferTextClassifier
+from sktransfer import TransferTextClassifier
 from sktransfer.plugins import available, resolve
 from sktransfer.testing import contract_checks, parametrize_with_contracts
-
-TINY = [
-    EfficientNetLite(weights=None, width=0.1, depth=0.3, image_size=48),
-    VGG16(weights=None, width=0.1, image_size=33),
-]
-ALL = pytest.mark.parametrize("tiny", TINY, ids=lambda backbone: type(backbone).__name__)
 
 
 def load(backbone, random_state=0):
@@ -78,47 +72,42 @@ def test_names_stand_for_pretrained_networks(name, params):
     assert not clone(backbone).set_params(weights=None).pretrained
 
 
-@ALL
 def test_blocks_hold_all_statistics_too(tiny):
     encoder = load(tiny)
     for name in encoder.module.state_dict():
         assert sum(name.startswith(f"{block}.") for block in encoder.blocks) == 1, name
 
 
-@ALL
 def test_features_of_drawn_weights_are_of_ordinary_size(tiny):
     found = features(load(clone(tiny).set_params(width=None, image_size=64)), pictures(4))
     assert 1e-3 < found.std() < 10
 
 
 def test_pooling_is_the_mean_or_the_maximum():
-    encoder = load(clone(TINY[1]).set_params(image_size=64))
+    encoder = load(VGG16(weights=None, width=0.1, image_size=64))
     batch = encoder.collate(encoder.prepare(pictures(3)))
     maps = encoder.module.run(encoder.module.scaled(batch["pixels"]), encoder.module.steps)
     assert maps.shape == (3, 51, 2, 2)
     torch.testing.assert_close(encoder.forward(batch), maps.mean((2, 3)))
-    other = load(clone(TINY[1]).set_params(image_size=64, pooling="max"))
+    other = load(VGG16(weights=None, width=0.1, image_size=64, pooling="max"))
     torch.testing.assert_close(other.forward(batch), maps.amax((2, 3)))
     mine, others = encoder.fingerprint, other.fingerprint
     assert mine[0] == others[0]
     assert mine[1] != others[1]
 
 
-@ALL
 def test_another_size_is_other_preprocessing_of_the_same_weights(tiny):
     mine, other = load(tiny), load(clone(tiny).set_params(image_size=70))
     assert mine.fingerprint != other.fingerprint
     assert mine.fingerprint.weights == other.fingerprint.weights
 
 
-@ALL
 def test_what_is_only_trained_with_changes_no_fingerprint(tiny):
     if isinstance(tiny, EfficientNetLite):
         other = clone(tiny).set_params(dropout=0.4, drop_connect=0.0)
         assert load(other).fingerprint == load(tiny).fingerprint
 
 
-@ALL
 def test_half_precision_comes_close(tiny):
     encoder = load(tiny)
     X = pictures(3)
@@ -131,10 +120,10 @@ def test_half_precision_comes_close(tiny):
 # --- weights ------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=TINY, ids=lambda backbone: type(backbone).__name__)
-def stored(request, tmp_path):
+@pytest.fixture
+def stored(tiny, tmp_path):
     """A backbone whose weights are a file."""
-    drawn = clone(request.param)
+    drawn = clone(tiny)
     tmp_path.joinpath("made").mkdir()
     encoder = load(drawn)
     # As if pretrained: what is drawn needs no file.
@@ -171,9 +160,9 @@ def test_a_path_is_found_from_wherever_it_is_loaded(stored, monkeypatch):
 def test_weights_of_another_network_are_refused(stored):
     with pytest.raises(ValueError, match=r"not hold .* is of shape \(.*\), expected of shape \("):
         load(clone(stored).set_params(width=0.2))
-    other = next(each for each in TINY if type(each) is not type(stored))
+    other = EfficientNetLite if isinstance(stored, VGG16) else VGG16
     with pytest.raises(ValueError, match=r"is not there, expected of shape"):
-        load(clone(other).set_params(weights=stored.weights))
+        load(other(weights=stored.weights, width=0.1))
 
 
 def test_a_file_that_is_missing_or_damaged_is_named(stored):
@@ -328,119 +317,3 @@ def test_no_more_pictures_are_computed_together_than_fit(monkeypatch):
 def test_an_estimator_of_texts_says_what_such_a_backbone_reads(name):
     with pytest.raises(ValueError, match=f"backbone='{name}' reads images, not texts"):
         TransferTextClassifier(name).fit(["a", "b"], [0, 1])
-
-
-@ALL
-def test_features_are_the_same_folded_in_half_precision_and_as_the_network_stands(tiny):
-    encoder = load(tiny)
-    encoder.module.eval()
-    rng = torch.Generator().manual_seed(0)
-    for name, buffer in encoder.module.named_buffers():
-        if "running" in name:
-            buffer.copy_(torch.rand(buffer.shape, generator=rng) + 0.5)
-    batch = encoder.collate(encoder.prepare(pictures(4)))
-    wanted = encoder.forward(batch).detach()
-    with torch.no_grad():
-        found = encoder.forward(batch)
-        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
-        half = encoder.in_bf16()
-        assert half.module.dtype == torch.bfloat16
-        close = torch.nn.functional.cosine_similarity(half.forward(batch), wanted)
-    assert close.min() > 0.999
-
-
-@ALL
-def test_what_is_folded_follows_the_weights(tiny):
-    encoder = load(tiny)
-    encoder.module.eval()
-    batch = encoder.collate(encoder.prepare(pictures(2)))
-    with torch.no_grad():
-        before = encoder.forward(batch)
-        next(p for p in encoder.module.parameters() if p.ndim == 4).mul_(1.5)
-        after = encoder.forward(batch)
-    assert not torch.allclose(before, after, rtol=1e-3)
-    torch.testing.assert_close(after, encoder.forward(batch).detach(), rtol=1e-4, atol=1e-5)
-
-
-@ALL
-def test_what_is_folded_follows_a_training_by_a_fused_optimizer(tiny):
-    encoder = load(tiny)
-    encoder.module.keeps_statistics = True  # or their buffers would tell
-    batch = encoder.collate(encoder.prepare(pictures(4)))
-    with torch.no_grad():
-        before = encoder.module.eval() and encoder.forward(batch)
-    encoder.module.train()
-    optimizer = torch.optim.AdamW(encoder.module.parameters(), lr=0.01, fused=True)
-    encoder.forward(batch).sum().backward()
-    optimizer.step()
-    encoder.module.eval()
-    with torch.no_grad():
-        after = encoder.forward(batch)
-    assert not torch.allclose(before, after, rtol=1e-3)
-    torch.testing.assert_close(after, encoder.forward(batch).detach(), rtol=1e-4, atol=1e-5)
-
-
-def test_a_copy_in_half_precision_learns_statistics_for_the_original():
-    encoder = load(TINY[0])
-    half = encoder.in_bf16()
-    before = encoder.module.stem.norm.running_mean.clone()
-    half.module.train()
-    half.forward(encoder.collate(encoder.prepare(pictures(4))))
-    assert not torch.equal(before, encoder.module.stem.norm.running_mean)
-    assert encoder.module.stem.norm.running_mean.dtype == torch.float32
-
-
-def test_what_is_folded_follows_a_training_with_frozen_statistics():
-    encoder = load(TINY[0])
-    encoder.module.eval()
-    batch = encoder.collate(encoder.prepare(pictures(4)))
-    with torch.no_grad():
-        encoder.forward(batch)
-    optimizer = torch.optim.AdamW(encoder.module.parameters(), lr=0.01, fused=True)
-    encoder.forward(batch).sum().backward()
-    optimizer.step()
-    with torch.no_grad():
-        found = encoder.forward(batch)
-    torch.testing.assert_close(found, encoder.forward(batch).detach(), rtol=1e-4, atol=1e-5)
-
-
-def test_a_drawn_network_knows_the_statistics_of_a_short_training():
-    encoder = load(TINY[0])
-    encoder.module.train()
-    batch = encoder.collate(encoder.prepare(pictures(8)))
-    for _ in range(40):
-        encoder.module(batch["pixels"])
-    maps = encoder.module.stem.conv(
-        torch.nn.functional.pad(encoder.module.scaled(batch["pixels"]), [0, 1, 0, 1])
-    )
-    wanted = maps.mean(dim=(0, 2, 3))
-    found = encoder.module.stem.norm.running_mean
-    torch.testing.assert_close(found, wanted, rtol=0.05, atol=0.02)
-
-
-RESNET = {"model_type": "resnet", "embedding_size": 8, "hidden_sizes": [8, 8, 8, 16]}
-RESNET |= {"depths": [1, 1, 1, 1], "layer_type": "basic"}
-
-
-@pytest.mark.parametrize(
-    ("backbone", "freeze"),
-    [
-        (TINY[0], "full"),
-        (TINY[0], "top_layers"),
-        (ImageTransformer(RESNET, image_size=32), "full"),
-        (ImageTransformer(RESNET, image_size=32), "top_layers"),
-    ],
-    ids=["lite full", "lite top", "resnet full", "resnet top"],
-)
-def test_a_row_that_is_alone_in_a_batch_is_normalised_by_what_was_learned(backbone, freeze):
-    # Nine rows in batches of eight; the last maps of 32 pixels are a single one.
-    clf = TransferImageClassifier(backbone, freeze=freeze, batch_size=8, max_epochs=2)
-    clf.set_params(random_state=0, image_size=33 if backbone is TINY[0] else 32)
-    clf.fit(pictures(9), ["a", "b", "c"] * 3)
-    module = clf.net_.module_.encoder.module
-    states = {n: v for n, v in module.state_dict().items() if n.endswith("running_var")}
-    assert all(torch.isfinite(value).all() for value in states.values())
-    # One update an epoch, of eight rows, where the block trains: the one row leaves no trace.
-    counts = [int(v) for n, v in module.state_dict().items() if n.endswith("num_batches_tracked")]
-    assert set(counts) == ({2} if freeze == "full" else {0, 2})
-    assert not module.training
