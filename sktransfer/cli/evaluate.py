@@ -129,14 +129,16 @@ def _check_outputs(
 
 def _predicts_numbers(estimator: Any, model: Path) -> bool:
     """Tell a regressor from a classifier; refuse what cannot be measured here."""
-    if hasattr(estimator, "classes_"):
+    from sklearn.base import is_classifier, is_regressor
+
+    if is_classifier(estimator):
         if estimator.multilabel_:
             raise ValueError(
                 f"{model} predicts any number of labels a row, which this command cannot measure: "
                 "use sktransfer.load and sklearn.metrics in Python."
             )
         return False
-    if not hasattr(estimator, "predict"):
+    if not is_regressor(estimator):
         raise TypeError(
             f"{model} holds a {type(estimator).__name__}, which predicts nothing to be measured."
         )

@@ -102,13 +102,14 @@ def _columns(
 
 def _predicted(clf: Any, values: list[Any], model: Path, proba: bool) -> dict[str, list[Any]]:
     """Give the columns to add: labels, several labels joined by ``|``, or numbers."""
-    if not hasattr(clf, "predict"):
-        raise TypeError(f"{model} holds a {type(clf).__name__}, which predicts nothing.")
-    if not hasattr(clf, "predict_proba"):
+    from sklearn.base import is_classifier, is_regressor
+
+    if is_regressor(clf):
         if proba:
             raise ValueError(f"{model} predicts numbers, which have no probabilities: drop --proba")
-        numbers = clf.predict(values).tolist()
-        return {"prediction": numbers}
+        return {"prediction": clf.predict(values).tolist()}
+    if not is_classifier(clf):
+        raise TypeError(f"{model} holds a {type(clf).__name__}, which predicts nothing.")
     probabilities = clf.predict_proba(values)
     labels: list[Any] = clf.classes_.tolist()
     if clf.multilabel_:
