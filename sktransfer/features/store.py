@@ -8,6 +8,7 @@ are raw float32 behind a checksum, never pickles.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import struct
@@ -54,8 +55,7 @@ def store_keys(identity: str, X: Sequence[Any]) -> list[bytes]:
     -------
     keys : list of n bytes
     """
-    versions = "|".join(f"{name}={version(name)}" for name in _LIBRARIES)
-    base = hashlib.blake2b(f"{identity}|{versions}".encode(), digest_size=32)
+    base = hashlib.blake2b(f"{identity}|{_versions()}".encode(), digest_size=32)
     keys = []
     for x in X:
         own = base.copy()
@@ -64,6 +64,12 @@ def store_keys(identity: str, X: Sequence[Any]) -> list[bytes]:
             own.update(struct.pack("<q", len(data)) + data)
         keys.append(own.digest())
     return keys
+
+
+@functools.cache
+def _versions() -> str:
+    """Name the versions of the libraries that features depend on; reading metadata takes long."""
+    return "|".join(f"{name}={version(name)}" for name in _LIBRARIES)
 
 
 def _contents(x: Any) -> list[bytes]:
