@@ -1,4 +1,4 @@
-"""The fit story that all estimators share: validate, code, start, train, keep.
+"""The base class of all estimators: validate inputs, encode targets, train, set attributes.
 
 An estimator says how inputs are validated and which task its targets are; what happens in between
 is here. Fitted attributes are set at the very end, so a fit that fails leaves the estimator as it
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sized
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -26,8 +26,8 @@ from sktransfer.estimators._chunking import in_parts, joined
 from sktransfer.estimators._domains import check_domains, labelled_rows
 from sktransfer.estimators._initial import state_of_encoder, state_of_fitted, state_of_source
 from sktransfer.estimators._params import FineTuning, ModelOptions, Runtime
-from sktransfer.estimators._search_space import Tunable
-from sktransfer.estimators._training import FitData, ResolvedPlugins, Trained, train
+from sktransfer.estimators._search_space import REGISTERED, Tunable
+from sktransfer.estimators._training import FitData, ResolvedPlugins, Trained, store_of, train
 from sktransfer.tasks.labels import check_weights
 
 if TYPE_CHECKING:
@@ -84,6 +84,12 @@ class TransferEstimator(
             None if self.regulariser is None else resolve("regulariser", self.regulariser),
         )
 
+    def _plugin(self, kind: str, value: Any) -> Any:
+        """Make the object that a parameter names, or copy the one that it holds."""
+        if kind not in REGISTERED:
+            return clone(value)
+        return resolve(kind, value, modality=self.modality)
+
     def _validate_params(self) -> None:
         check_decorated(type(self))
         super()._validate_params()
@@ -115,7 +121,7 @@ class TransferEstimator(
         restart: bool,
         classes: Any = None,
     ) -> None:
-        """Validate, code, start, train and keep; ``restart`` forgets earlier stages."""
+        """Validate X, encode y, train, and set attributes; ``restart`` forgets earlier stages."""
         plugins = self._resolve()
         modality = self._modality()
         inputs = modality.validate_fit(X, plugins.backbone)
@@ -138,7 +144,7 @@ class TransferEstimator(
         earlier: Task | None = None,
         classes: Any = None,
     ) -> FitData:
-        """Code the targets of the rows that have any."""
+        """Encode the targets of the labelled rows, as the task does it."""
         n_rows = len(inputs)
         if y is None:
             raise ValueError(
@@ -150,9 +156,9 @@ class TransferEstimator(
                 f"X and y have inconsistent numbers of samples: {n_rows} inputs, "
                 f"{num_samples(y)} targets."
             )
-        domains = check_domains(sample_domain, n_rows)
-        labelled = np.arange(n_rows)
-        if domains is not None:
+        domains, labelled = None, np.arange(n_rows)
+        if sample_domain is not None:
+            domains = check_domains(sample_domain, n_rows)
             labelled = labelled_rows(y, domains, minus_one=self._minus_one_marks)
         if len(labelled) < n_rows:
             y = safe_indexing(y, labelled)
@@ -173,7 +179,7 @@ class TransferEstimator(
         self._replace_fitted(self._fitted_attributes(trained, plugins))
 
     def _attributes_so_far(self, trained: Trained, plugins: ResolvedPlugins) -> dict[str, Any]:
-        """Give fitted attributes in the middle of a training, which goes on without them."""
+        """Give the fitted attributes that an estimator would have if its training ended now."""
         attributes = self._fitted_attributes(trained, plugins)
         net = attributes["net_"]
         return {**attributes, "net_": type(net)(net.state)}
@@ -202,7 +208,7 @@ class TransferEstimator(
         }
 
     def _replace_fitted(self, attributes: dict[str, Any]) -> None:
-        # What this fit does not set was of an earlier one.
+        # An attribute that this fit does not set would be left over from an earlier fit.
         for name in [n for n in vars(self) if n.endswith("_") and not n.startswith("_")]:
             delattr(self, name)
         for name, value in attributes.items():
@@ -213,14 +219,14 @@ class TransferEstimator(
         return False
 
     def _predicted(self, X: Any, method: str) -> Any:
-        """Apply a method of the task to the outputs of inputs as they came."""
+        """Compute outputs of inputs as a user passed them, and apply a method of the task."""
         check_is_fitted(self)
         task, head = self._fitted_task(), self.net_.head
         function = getattr(task, method)
         return self._mapped(X, lambda outputs, lengths: function(head, outputs, lengths))
 
     def _module(self) -> Any:
-        """Get the fitted module on the device and in the precision that are asked for."""
+        """Get the fitted module, on the device and in the precision of the parameters."""
         from sktransfer.features.precision import resolve_precision
         from sktransfer.training.execution import resolve_device
 
@@ -230,14 +236,14 @@ class TransferEstimator(
         return module
 
     def _validate(self, X: Any, start: int = 0) -> Inputs:
-        """Validate inputs of a prediction, the first of them the ``start``-th."""
+        """Validate inputs of a prediction; ``start`` is the position of the first, for messages."""
         modality = self._modality()
         inputs = modality.validate(X, pairs=self.backbone_.reads_pairs, start=start)
         modality.check_like_fitted(inputs, vars(self))
         return inputs
 
     def _mapped(self, X: Any, function: Callable[..., Any]) -> Any:
-        """Apply a function to the head's outputs, in double precision, of inputs as they came."""
+        """Apply a function to the float64 outputs of inputs as a user passed them."""
         from sktransfer.features.encode import unique_index
 
         module, store = self._module(), self._store()
@@ -251,11 +257,9 @@ class TransferEstimator(
         return joined(results)
 
     def _store(self) -> Any:
-        """Give the store of features for predictions, which go on without it."""
-        from sktransfer.features.store import open_store
-
+        """Open the store of features for predictions, which go on without it after an error."""
         try:
-            return open_store(self.cache)
+            return store_of(self)
         except (ImportError, OSError) as error:
             warn_user(f"cache={str(self.cache)!r} is not used: {error}")
             return None
@@ -309,7 +313,8 @@ class TransferEstimator(
         from sktransfer.serving.onnx import export_onnx
 
         check_is_fitted(self)
-        # A module of its own: others may predict with this one meanwhile, in another precision.
+        # The export builds a new module, since other threads may predict with the fitted one
+        # meanwhile, in another precision.
         module = self.net_.state.build("cpu", "fp32")
         examples = self._modality().examples(module.encoder, self.backbone_, vars(self))
         export_onnx(module, examples, Path(path))
@@ -339,7 +344,7 @@ def kept_rows(column: Any, inputs: Inputs) -> Any:
     """
     if inputs.positions is None or column is None:
         return column
-    # What is of another length is left to the checks that say so.
+    # A column of another length is returned as it is: later checks report it.
     n_passed = len(inputs) + len(inputs.skipped)
     same = isinstance(column, Sized) and num_samples(column) == n_passed
     return safe_indexing(column, inputs.positions) if same else column

@@ -13,27 +13,25 @@ from sktransfer.contracts.inputs import is_missing
 __all__ = ["check_both_domains", "check_domains", "labelled_rows"]
 
 
-def check_domains(sample_domain: Any, n_rows: int) -> np.ndarray | None:
+def check_domains(sample_domain: Any, n_rows: int) -> np.ndarray:
     """Check the domains of rows.
 
     Parameters
     ----------
-    sample_domain : array-like of int of shape (n_rows,) or None
-        0 and above for sources, below 0 for targets; None where nothing was said.
+    sample_domain : array-like of int of shape (n_rows,)
+        0 and above for sources, below 0 for targets.
     n_rows : int
         How many there have to be.
 
     Returns
     -------
-    domains : ndarray of int64 of shape (n_rows,) or None
+    domains : ndarray of int64 of shape (n_rows,)
 
     Raises
     ------
     ValueError
         If there are more or fewer of them, or some are no whole numbers.
     """
-    if sample_domain is None:
-        return None
     domains = np.asarray(sample_domain)
     if domains.shape != (n_rows,):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What of an estimator is worth tuning; parameters of plugins that are given by name."""
+"""The search space of an estimator, and parameters of plugins that are given by name."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import contextlib
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
-
-from sklearn.base import clone
 
 from sktransfer.contracts import Modality, Plugin, available, resolve
 from sktransfer.contracts.registry import modality_class
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 
 # Strategies that are worth a trial: the cheapest one, then the most promising ones first.
 _STRATEGIES = ("frozen", "lp_ft", "full", "gradual", "top_layers")
-_REGISTERED = ("backbone", "freeze", "head", "alignment", "regulariser")
+REGISTERED = ("backbone", "freeze", "head", "alignment", "regulariser")
 # Without effect where nothing trains by steps.
 _OF_BODIES = {"lr", "weight_decay", "warmup", "batch_size", "max_epochs", "average"}
 # Kinds that have an effect only where something trains by steps.
@@ -37,6 +35,7 @@ class Tunable:
     modality: ClassVar[str]
     _resolve: Callable[[], Any]
     _modality: Callable[[], Modality]
+    _plugin: Callable[[str, Any], Any]
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters, also of plugins that are given by name.
@@ -152,7 +151,7 @@ class Tunable:
 
     def _kinds(self) -> tuple[str, ...]:
         """Name the parameters that hold parameter objects."""
-        return (*_REGISTERED, *modality_class(self.modality).augmentations)
+        return (*REGISTERED, *modality_class(self.modality).augmentations)
 
     def _rate(self) -> float:
         """Give the learning rate that "auto" stands for."""
@@ -208,11 +207,6 @@ class Tunable:
             return False
         return name.partition("__")[0] in self._plugin(kind, value).get_params(deep=False)
 
-    def _plugin(self, kind: str, value: Any) -> Any:
-        if kind not in _REGISTERED:
-            return clone(value)
-        return resolve(kind, value, modality=self.modality)
-
 
 def _trains_by_steps(strategy: Any) -> bool:
     """Say whether a strategy leaves anything to an optimizer, which has a learning rate."""
@@ -223,7 +217,7 @@ def _fits_head_first(strategy: Any) -> bool:
     """Say whether the head is fitted to convergence before anything else trains."""
     if not strategy.fits_head_first:
         return False
-    # Blocks of any names do for a strategy that does not settle on another by the rows.
+    # Only a strategy that picks another one by the data would need the real names of blocks.
     blocks = ("embeddings", "layer.0", "layer.1")
     return strategy.settles or not strategy.trainable(blocks, 0, 10, "target")
 
@@ -239,7 +233,7 @@ def _parameters_of_any(kind: str) -> set[str]:
 
 
 def _union(key: str, one: Any, other: Any) -> Any:
-    """Give a distribution that holds what two plugins want of a parameter of the same name."""
+    """Give the union of the distributions that two plugins declare for the same parameter."""
     if one is None or one == other:
         return other
     if type(one) is not type(other) or not hasattr(one, "low") or one.log != other.log:

@@ -1,4 +1,4 @@
-"""The story of one training: settle, build, train, calibrate, and report."""
+"""One stage of training: choose the strategy, build the model, train, calibrate, report."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ from sktransfer.estimators._domains import check_both_domains
 from sktransfer.estimators._scoring import output_scorer
 
 if TYPE_CHECKING:
+    from sktransfer.features.store import FeatureStore
     from sktransfer.training.initial_state import Execution, InitialState, Model
 
-__all__ = ["FitData", "ResolvedPlugins", "Trained", "execution_of", "train"]
+__all__ = ["FitData", "ResolvedPlugins", "Trained", "execution_of", "store_of", "train"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class FitData:
     domains: np.ndarray | None = None
 
     def in_use(self, alignment: Alignment | None) -> FitData:
-        """Leave out rows that nothing is learned from: of weight zero, or without label and use."""
+        """Leave out rows of weight 0, and unlabelled rows unless an alignment uses them."""
         if alignment is not None:
             check_both_domains(self.domains, alignment)
         n_unlabelled = len(self.inputs) - len(self.labelled)
@@ -133,7 +134,6 @@ def train(
     -------
     trained : Trained
     """
-    from sktransfer.features.store import open_store
     from sktransfer.training.execution import isolated_rng
     from sktransfer.training.frozen_prefix import FrozenPrefix
     from sktransfer.training.initial_state import build_model
@@ -142,12 +142,12 @@ def train(
     from sktransfer.training.stage import HeadFit, Monitoring, Optimisation, Stage
 
     assert plugins.head is not None
-    store = open_store(estimator.cache)
+    store = store_of(estimator)
     data = data.in_use(plugins.alignment)
     task = data.task
     if restart:
         task.check_trainable(data.values)
-    # A stage that goes on draws other batches than those before it.
+    # Each further stage has a seed of its own, so that it draws other batches.
     execution = execution_of(estimator, 0 if restart else len(getattr(estimator, "stages_", ())))
     decision = _decide(estimator, plugins, data, initial, stage)
     with isolated_rng(execution.seed, execution.device):
@@ -215,7 +215,7 @@ def train(
             ),
             head_fit=HeadFit(float(plugins.head.C), model.anchor),
             monitoring=Monitoring(
-                score=output_scorer(estimator.scoring, task, plugins.head),
+                score=output_scorer(estimator.scoring, task, plugins.head) if stops else None,
                 patience=int(estimator.n_iter_no_change),
                 observer=bridge,
                 callbacks=estimator.callbacks or (),
@@ -261,7 +261,7 @@ def train(
 
 
 def execution_of(estimator: Any, n_stages: int = 0) -> Execution:
-    """Settle where and how an estimator computes.
+    """Choose the device, the precision and the seed of a training.
 
     Parameters
     ----------
@@ -287,6 +287,21 @@ def execution_of(estimator: Any, n_stages: int = 0) -> Execution:
     )
 
 
+def store_of(estimator: Any) -> FeatureStore | None:
+    """Open the store of features that ``cache`` names, if it names one.
+
+    Raises
+    ------
+    ImportError, OSError
+        If it cannot be opened.
+    """
+    if estimator.cache is None:
+        return None
+    from sktransfer.features.store import open_store
+
+    return open_store(estimator.cache)
+
+
 def _decide(
     estimator: Any,
     plugins: ResolvedPlugins,
@@ -304,7 +319,8 @@ def _decide(
         frozen_below=plugins.backbone.frozen_below if untouched else 0,
     )
     strategy = decision.strategy
-    # Who asks for it by name may search over strategies, with one number of epochs for all.
+    # A user who names the strategy is not warned: a search over strategies has one number of
+    # epochs for all of them.
     chosen = plugins.freeze.settles and not strategy.trains_body and strategy.fits_head_first
     useless = [
         *([] if estimator.max_epochs == "auto" else [f"max_epochs={estimator.max_epochs}"]),
@@ -345,7 +361,7 @@ def _split(
 
 
 def _calibrate(task: Task, head: Head, model: Model, valid: Any) -> Task:
-    """Learn from held-out rows how outputs are read."""
+    """Fit the temperature or the thresholds on held-out rows."""
     import torch
 
     from sktransfer.features.encode import encode_rows

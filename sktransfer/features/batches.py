@@ -1,13 +1,19 @@
-"""Batches of rows of similar length, and collating the next one while the model computes."""
+"""Batches of rows of similar length, and collating the next one while the model computes.
+
+Rows are what an encoder prepared, or states that were computed of these before.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+
+from sktransfer.contracts import Encoder
 
 # What the padded rows of a batch may cost together, so that a few long ones do not fill the memory.
 _BUDGET = 64 * 512
@@ -117,3 +123,52 @@ def prefetch(
                 yield first, made.result()
         for last, made in waiting:
             yield last, made.result()
+
+
+@dataclass(slots=True)
+class StateRow:
+    """The state of one row before a block.
+
+    Attributes
+    ----------
+    values : dict of str to torch.Tensor
+        By name, without padding.
+    length : int
+        What the row costs, as the row that it was computed from.
+    """
+
+    values: dict[str, torch.Tensor]
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of its tensors, in bytes."""
+        return sum(value.nbytes for value in self.values.values())
+
+
+def collate_states(encoder: Encoder, rows: Sequence[StateRow]) -> dict[str, torch.Tensor]:
+    """Put states into one batch, padded on the right with zeros.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Says which of its states are padded.
+    rows : sequence of n StateRow
+        What `prefix_rows` returned.
+
+    Returns
+    -------
+    state : dict of str to torch.Tensor
+        As ``encoder.forward_until`` returns it.
+    """
+    padded = encoder.padded_states
+    pad = torch.nn.utils.rnn.pad_sequence
+    return {
+        name: pad([row.values[name] for row in rows], batch_first=True)
+        if name in padded
+        else torch.stack([row.values[name] for row in rows])
+        for name in rows[0].values
+    }

@@ -1,4 +1,4 @@
-"""The skorch callbacks that a stage consists of."""
+"""The skorch callbacks of a stage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import torch
 from skorch.callbacks import Callback
 
 from sktransfer.contracts import FreezeStrategy
-from sktransfer.training.errors import TrainingDivergedError, is_sane
+from sktransfer.training.errors import TrainingDivergedError
+from sktransfer.training.losses import is_sane
 from sktransfer.training.module import TransferModule
 from sktransfer.training.schedule import TrainingSchedule
 
@@ -20,7 +21,7 @@ Score = Callable[[torch.Tensor, np.ndarray], float]
 
 
 class EpochObserver(Protocol):
-    """What is notified of the epochs of a stage, the probe among them."""
+    """The protocol of observers, which are notified of each epoch of a stage and of the probe."""
 
     def begin(self) -> None:
         """Note that an epoch begins."""
@@ -52,7 +53,7 @@ class OpenBlocks(Callback):
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         blocks = self.schedule.epochs[net.epoch_offset + len(net.history) - 1]
         net.module_.set_trainable(parameters_to_open(net.module_, self.strategy, blocks))
-        # skorch's loggers take what is named so for no number.
+        # skorch's loggers do not print entries whose names begin with event_ as numbers.
         net.history.record("event_blocks", [b for b in net.module_.encoder.blocks if b in blocks])
 
 
@@ -132,7 +133,7 @@ class KeepBest(Callback):
         score = self._score()
         net.history.record("valid_score", score)
         epoch = len(net.history)
-        # Small held-out sets give many equal scores; the lower loss decides between them.
+        # Small held-out sets give many equal scores, so the lower loss decides between them.
         result = (score, -float(net.history[-1]["valid_loss"]))
         if result > self.best_:
             if score > self.best_[0]:

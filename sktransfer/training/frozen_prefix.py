@@ -1,4 +1,4 @@
-"""What of a training does not change: features, or activations below the lowest trained block."""
+"""Features, or activations below the lowest block that trains, computed once for a training."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import torch
 
-from sktransfer.contracts import Variation
+from sktransfer.contracts import Encoder, Variation
+from sktransfer.features.batches import StateRow, prefetch, sorted_batches
 from sktransfer.features.corpus import CorpusStore
 from sktransfer.features.encode import encode_rows
-from sktransfer.features.prefix import StateRow, prefix_rows, why_not_split
+from sktransfer.features.precision import autocast
 from sktransfer.features.store import FeatureStore
 from sktransfer.training.augmentation import (
     augment_online,
@@ -28,6 +29,10 @@ __all__ = ["FrozenPrefix", "SplitData"]
 
 # Rows of which the length of features is estimated.
 _SAMPLE = 64
+_BATCH_SIZE = 64
+# Activations of more than this are computed anew in each epoch instead.
+_MAX_BYTES = 4 * 2**30
+_TOLERANCE = 1e-4
 
 
 class SplitData(NamedTuple):
@@ -48,7 +53,7 @@ class SplitData(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class FrozenPrefix:
-    """Compute once what lies below everything that trains.
+    """The part of a network that no epoch of a training changes.
 
     Attributes
     ----------
@@ -98,7 +103,7 @@ class FrozenPrefix:
                 compile=self.module.compiled,
             )
             return seen, features
-        # Views that no other training will see would push others out of the store.
+        # Views that no other training will see are not stored: they would push out other features.
         n_kept = len(seen) if self.views_recur else len(rows)
         features = self.module.features(seen.inputs[:n_kept], self.store)
         others = seen.inputs[n_kept:]
@@ -133,7 +138,7 @@ class FrozenPrefix:
     def split(
         self, schedule: TrainingSchedule, train: TrainingRows, valid: TrainingRows | None
     ) -> Iterator[SplitData]:
-        """Let the module begin with the lowest block that trains, inside.
+        """Run the module from the lowest block that trains on, inside a with block.
 
         Parameters
         ----------
@@ -223,3 +228,86 @@ class FrozenPrefix:
 
 def _count_of(n_views: int) -> str:
     return f", of {n_views} views" if n_views > 1 else ""
+
+
+def why_not_split(encoder: Encoder, rows: Sequence[Any], block: str, n_views: int = 1) -> str:
+    """Say why a training cannot start from stored activations; empty if it can.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Its module is left in evaluation mode.
+    rows : sequence of n rows
+        What would be trained on.
+    block : str
+        The lowest block that trains.
+    n_views : int, default=1
+        Ways in which each row is seen.
+
+    Returns
+    -------
+    reason : str
+    """
+    if block == next(iter(encoder.blocks)):
+        return "the lowest block trains"
+    if not encoder.can_split:
+        return "the encoder cannot be split"
+    encoder.module.eval()
+    # The longest row is among them, since a row of several windows cannot be stopped half-way.
+    longest, *others = sorted(rows, key=len, reverse=True)
+    few = [longest, *others[-2:]]
+    batch = encoder.collate(few)
+    try:
+        with torch.inference_mode():
+            whole = encoder.forward(batch)
+            state = encoder.forward_until(batch, block)
+            split = encoder.forward_from(state, block)
+    except (NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+        return f"the encoder cannot be split before {block} ({error})"
+    # Some architectures pass more than states from layer to layer; then the numbers differ.
+    if not torch.allclose(whole, split, atol=_TOLERANCE, rtol=_TOLERANCE):
+        return f"the encoder gives other features when it is split before {block}"
+    per_token = sum(v[0].numel() * v.element_size() for v in state.values()) / max(1, len(longest))
+    size = n_views * per_token * sum(len(row) for row in rows)
+    if size > _MAX_BYTES:
+        return f"the activations would take {size / 2**30:.1f} GiB"
+    return ""
+
+
+def prefix_rows(
+    encoder: Encoder, rows: Sequence[Any], block: str, precision: str
+) -> list[StateRow]:
+    """Compute the state before a block for each row, without gradients and without dropout.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Its module is left in evaluation mode.
+    rows : sequence of n rows
+        What ``encoder.prepare`` returned.
+    block : str
+        Where to stop.
+    precision : {"bf16", "fp32"}
+        In which the encoder runs.
+
+    Returns
+    -------
+    states : list of n StateRow
+        As long as the rows, so that batches are made of them alike.
+    """
+    encoder.module.eval()
+    device = next(encoder.module.parameters()).device.type
+    padded = encoder.padded_states
+    states: list[Any] = [None] * len(rows)
+    with torch.no_grad(), autocast(precision, device):
+        batches = sorted_batches(rows, _BATCH_SIZE, encoder.budget())
+        for batch, inputs in prefetch(
+            lambda batch: encoder.collate([rows[i] for i in batch]), batches, encoder
+        ):
+            state = encoder.forward_until(inputs, block)
+            for j, i in enumerate(batch):
+                n = len(rows[i])
+                states[i] = StateRow(
+                    {k: (v[j, :n] if k in padded else v[j]).clone() for k, v in state.items()}, n
+                )
+    return states

@@ -21,8 +21,8 @@ from sktransfer._compat.skorch import Net
 from sktransfer.contracts import Forward, WeightChange
 from sktransfer.training.averaging import WeightAverage
 from sktransfer.training.batch import Batch, Batches, TrainingRows
-from sktransfer.training.errors import TrainingDivergedError, is_sane
-from sktransfer.training.losses import LossTerms, Step
+from sktransfer.training.errors import TrainingDivergedError
+from sktransfer.training.losses import LossTerms, Step, is_sane
 from sktransfer.training.schedule import TrainingSchedule
 
 # Escape sequences that terminals show as colours.
@@ -98,7 +98,8 @@ class TransferNet(Net):
 
     def initialize_optimizer(self, triggered_directly: Any = None) -> TransferNet:
         """Give each block its own learning rate."""
-        # One pass over parameters and moments, not several: a step of few rows is mostly this.
+        # The fused optimizer passes over parameters and moments once; in a step of few rows this
+        # takes most of the time.
         fused = torch.device(self.module_.device).type in ("cpu", "cuda")
         self.optimizer_ = self.optimizer(self.groups, fused=fused)
         return self
@@ -130,7 +131,7 @@ class TransferNet(Net):
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Compute loss and gradients; stop at the batch where the loss diverges."""
-        # skorch would set the mode of a hundred layers in each step.
+        # Unlike skorch, this does not set the mode of a hundred layers in each step.
         if not self.module_.training:
             self._set_training(True)
         parts = self.terms.per_row
@@ -251,7 +252,7 @@ def training_batches(
 
 
 class PrintEpochs(PrintLog):
-    """skorch's table of epochs, short, and without colours where no terminal shows it."""
+    """skorch's table of epochs with short lines, and without colours outside terminals."""
 
     def format_row(self, row: Any, key: str, color: str) -> Any:
         """Give the number of blocks that train; their names are in the history."""
@@ -262,7 +263,7 @@ class PrintEpochs(PrintLog):
     def table(self, row: Any) -> str:
         """Format an epoch."""
         table = super().table(row)
-        # What stands in place of the standard output need not know what a terminal is.
+        # An object that replaces the standard output may lack isatty.
         on_terminal = getattr(sys.stdout, "isatty", bool)()
         return table if on_terminal else _COLOUR.sub("", table)
 
@@ -273,7 +274,7 @@ def _part(batch: Batch, rows: slice) -> Batch:
 
 
 def _raised_by_skorch(interrupt: KeyboardInterrupt) -> bool:
-    """Tell skorch's way to end a training early from somebody pressing Ctrl-C."""
+    """Tell a KeyboardInterrupt by which skorch stops early from one by Ctrl-C."""
     trace = interrupt.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

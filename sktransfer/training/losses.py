@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +15,15 @@ from sktransfer._warnings import warn_user
 from sktransfer.contracts import Alignment, Forward, Head, Regulariser, Task, WeightChange
 from sktransfer.training.batch import Mix
 
-__all__ = ["LossTerm", "LossTerms", "Step", "Supervised", "auxiliary_terms"]
+__all__ = ["LossTerm", "LossTerms", "Step", "Supervised", "auxiliary_terms", "is_sane"]
+
+# Cross entropy over any number of labels starts below 20; beyond this a training does not recover.
+_DIVERGED = 1e4
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """What a loss term may ask about the step of the optimizer that it is computed for.
+    """The step of the optimizer for which a loss term is computed.
 
     Attributes
     ----------
@@ -91,7 +95,7 @@ class Supervised(LossTerm):
         self.head = head
 
     def loss(self, forward: Forward, step: Step) -> torch.Tensor:
-        """Compute the part that these rows have in the loss of the batch."""
+        """Compute the share of these rows in the loss of the batch."""
         outputs, labels = forward.outputs, forward.labels
         weights = torch.where(forward.labelled, forward.weights, 0.0)
         loss = weights * self.row_losses(outputs, labels)
@@ -213,7 +217,7 @@ class LossTerms:
         }
 
     def load_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
-        """Let modules go on from what an earlier stage left, where they are alike.
+        """Load the weights of an earlier stage into modules of the same shapes.
 
         Parameters
         ----------
@@ -261,3 +265,8 @@ def auxiliary_terms(
         else:
             terms.append(Regularised(plugin, module))
     return tuple(terms)
+
+
+def is_sane(loss: float) -> bool:
+    """Say whether a training can go on from a loss: it is finite, and not absurdly large."""
+    return math.isfinite(loss) and loss <= _DIVERGED

@@ -1,4 +1,4 @@
-"""Encoder and head as one module, and what of it trains."""
+"""Encoder and head as one module."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from sktransfer.contracts import Encoder
+from sktransfer.features.batches import collate_states
 from sktransfer.features.corpus import CorpusStore
 from sktransfer.features.encode import CHUNK, encode, encode_chunks, encode_states
 from sktransfer.features.precision import autocast
-from sktransfer.features.prefix import collate_states
 from sktransfer.features.store import FeatureStore
 
 # In place of a block: behind all of them, where rows are features.
@@ -65,7 +65,8 @@ class TransferModule(nn.Module):
         self, encoder: Encoder, head: nn.Module, precision: str, of_states: bool = False
     ) -> None:
         super().__init__()
-        # An encoder may be a module itself, whose parameters would then have two names.
+        # Not registered as a submodule: an encoder that is a module itself would give each
+        # parameter a second name.
         object.__setattr__(self, "encoder", encoder)
         self.body = encoder.module
         self.head = head
@@ -133,7 +134,7 @@ class TransferModule(nn.Module):
         self.train(self.training)
 
     def load_trained(self, weights: Mapping[str, torch.Tensor]) -> None:
-        """Take over what an earlier stage has trained of the encoder, by name."""
+        """Load the encoder's weights that an earlier stage has trained, by name."""
         own = self.body.state_dict()
         growing = self.encoder.growing
         with torch.no_grad():
@@ -154,7 +155,7 @@ class TransferModule(nn.Module):
         return {
             name: value
             for name, value in self.body.state_dict().items()
-            # Running statistics, such as those of batch normalisation, change in training mode.
+            # Running statistics, as of batch normalisation, are buffers that change in training.
             if name in self.trained
             or (self.trained and name not in parameters and name not in self.encoder.never_train)
         }
@@ -223,7 +224,7 @@ class TransferModule(nn.Module):
             return list(self._map_states(X, function))
         training = self.trained and any(p.requires_grad for p in self.body.parameters())
         if training and isinstance(store, CorpusStore):
-            # What is being trained is in no corpus, and naming its weights takes a while.
+            # A corpus holds no features of weights that still train, and hashing these is slow.
             store = None
         identity = "" if store is None else self.identity()
         chunks = encode_chunks(
