@@ -73,12 +73,12 @@ def test_parameters_are_validated_by_the_constraint_of_each(cls):
         cls(batch_size=0)._validate_params()
 
 
-def test_signatures_and_defaults_are_those_of_the_first_version():
+def test_signatures_and_defaults_are_those_of_the_first_version_and_what_was_added():
     assert " ".join(inspect.signature(TransferTextClassifier).parameters) == (
         "backbone freeze head source alignment regulariser max_epochs batch_size lr "
         "weight_decay warmup average "
         "class_weight label_smoothing calibrate threshold early_stopping validation_fraction "
-        "n_iter_no_change scoring max_length long_text stride precision compile device cache "
+        "n_iter_no_change scoring pairs max_length long_text stride precision compile device cache "
         "random_state verbose callbacks"
     )
     assert " ".join(inspect.signature(sktransfer.TransferImageEncoder).parameters) == (

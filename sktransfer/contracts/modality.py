@@ -116,15 +116,13 @@ class Modality(Plugin):
         return FileFormats(cls.name, cls.plural, is_read, is_read)
 
     @abstractmethod
-    def validate(self, X: Any, *, pairs: bool = False, start: int = 0) -> Inputs:
+    def validate(self, X: Any, *, start: int = 0) -> Inputs:
         """Validate inputs of a fitted estimator.
 
         Parameters
         ----------
         X : array-like of n inputs
             As users pass them.
-        pairs : bool, default=False
-            Whether the backbone reads pairs of inputs.
         start : int, default=0
             Position of the first input, for messages; an iterator is read in chunks.
 
@@ -156,7 +154,7 @@ class Modality(Plugin):
         -------
         inputs : Inputs
         """
-        return self.validate(X, pairs=backbone.reads_pairs)
+        return self.validate(X)
 
     def unreadable(self, inputs: Inputs) -> dict[int, str]:
         """Find inputs that can only be found unreadable by reading them, if they may be skipped.
@@ -207,6 +205,22 @@ class Modality(Plugin):
             If they are of another kind; by default there is one kind.
         """
         return
+
+    @classmethod
+    def earlier_params(cls, fitted: Mapping[str, Any]) -> dict[str, Any]:
+        """Give options of a model that was saved before there were these options.
+
+        Parameters
+        ----------
+        fitted : mapping of str to object
+            The fitted attributes of the model.
+
+        Returns
+        -------
+        params : dict of str to object
+            Options by name; those that are not in it have their defaults.
+        """
+        return {}
 
     def backbone_params(self) -> dict[str, Any]:
         """Give the options that are parameters of the backbone.

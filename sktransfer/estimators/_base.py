@@ -238,7 +238,7 @@ class TransferEstimator(
     def _validate(self, X: Any, start: int = 0) -> Inputs:
         """Validate inputs of a prediction; ``start`` is the position of the first, for messages."""
         modality = self._modality()
-        inputs = modality.validate(X, pairs=self.backbone_.reads_pairs, start=start)
+        inputs = modality.validate(X, start=start)
         modality.check_like_fitted(inputs, vars(self))
         return inputs
 

@@ -36,7 +36,7 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
         Parameters
         ----------
         X : list, array, Series or one-column frame of n inputs
-            Texts, for example; a frame of two columns holds pairs.
+            Texts, for example; with ``pairs=True``, a frame of two columns.
         y : array-like of shape (n,), or array-like or sparse matrix of shape (n, n_labels)
             Labels; or an indicator matrix of 0 and 1, where any number of labels may be right. A
             frame's columns name them; without names they are known by their positions.

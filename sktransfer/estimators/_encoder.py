@@ -44,7 +44,7 @@ class TransferEncoder(
         Parameters
         ----------
         X : list, array, Series or one-column frame of n inputs
-            Texts, for example; a frame of two columns holds pairs.
+            Texts, for example; with ``pairs=True``, a frame of two columns.
         y : array-like of shape (n,) or (n, n_outputs), or None, default=None
             Labels, an indicator matrix or numbers. Not looked at while everything is frozen.
         sample_weight : array-like of shape (n,) or None, default=None

@@ -37,7 +37,7 @@ class TransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, Transfer
         Parameters
         ----------
         X : list, array, Series or one-column frame of n inputs
-            Texts, for example; a frame of two columns holds pairs.
+            Texts, for example; with ``pairs=True``, a frame of two columns.
         y : array-like of shape (n,) or (n, n_targets)
             Numbers.
         sample_weight : array-like of shape (n,) or None, default=None

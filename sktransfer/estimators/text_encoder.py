@@ -72,6 +72,9 @@ class TransferTextEncoder(TextOptions, TransferEncoder):
         What `early_stopping` scores by, as scikit-learn names it. None is the accuracy of labels,
         and R2 of numbers. A callable, as `sklearn.metrics.make_scorer` makes it, is given targets
         and predictions, and no texts.
+    pairs : bool, default=False
+        Whether each input is a pair of texts, such as a question and an answer: a row of a frame or
+        an array of two columns, or a tuple.
     max_length : int or None, default=None
         Length of the longest text that is read whole, in tokens; see `long_text` for longer ones.
         None leaves it to the backbone.

@@ -78,6 +78,9 @@ class TransferTextRegressor(TextOptions, TransferRegressor):
     scoring : str, callable or None, default=None
         What `early_stopping` scores by, as scikit-learn names it. None is R2. A callable, as
         `sklearn.metrics.make_scorer` makes it, is given targets and predictions, and no texts.
+    pairs : bool, default=False
+        Whether each input is a pair of texts, such as a question and an answer: a row of a frame or
+        an array of two columns, or a tuple.
     max_length : int or None, default=None
         Length of the longest text that is read whole, in tokens; see `long_text` for longer ones.
         None leaves it to the backbone.

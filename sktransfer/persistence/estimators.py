@@ -258,7 +258,8 @@ def _read(folder: Path, trust_remote_code: bool) -> Any:
         if _WEIGHTS not in manifest["members"]:
             raise ValueError(f"it does not name {_WEIGHTS}")
         tensors = load_file(folder / _WEIGHTS)
-        estimator = cls(**params)
+        earlier = modality_class(cls.modality).earlier_params(fitted)
+        estimator = cls(**{**earlier, **params})
         parts = {"body": state.body, "head": state.head_weights, "term": state.term_weights}
         for key, value in tensors.items():
             part, _, name = key.partition(".")

@@ -1,7 +1,8 @@
-"""Frames of two columns: pairs of texts, in order, and never mixed up with single texts."""
+"""Pairs of texts: two columns in their order, which are never taken for single texts."""
 
 from __future__ import annotations
 
+import json
 import pickle
 import warnings
 
@@ -17,6 +18,7 @@ from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferText
 from sktransfer.backbones.hashing import HashingBackbone
 from sktransfer.backbones.transformer import TransformerBackbone
 from sktransfer.heads.linear import LinearHead
+from sktransfer.persistence.folder import write_manifest
 
 HASHING = HashingBackbone(dim=32, n_buckets=4096)
 FRAMES = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
@@ -42,12 +44,13 @@ def frame(texts, kind="pandas"):
 
 
 def quick(backbone, cls=TransferTextClassifier, **params):
-    params = {"freeze": "frozen", "random_state": 0, "precision": "fp32"} | params
+    defaults = {"freeze": "frozen", "random_state": 0, "precision": "fp32", "pairs": True}
+    params = defaults | params
     return cls(backbone, **params)
 
 
-def encoded(backbone, X):
-    return quick(backbone, TransferTextEncoder).fit_transform(X)
+def encoded(backbone, X, pairs=True):
+    return quick(backbone, TransferTextEncoder, pairs=pairs).fit_transform(X)
 
 
 # --- what a pair becomes ------------------------------------------------------------------------
@@ -75,7 +78,7 @@ def test_both_texts_of_a_pair_matter(backbone, texts):
 
 def test_a_pair_is_not_the_joined_text(backbone, texts):
     joined = [f"{a} {b}" for a, b in zip(*texts, strict=True)]
-    difference = np.abs(encoded(backbone, frame(texts)) - encoded(backbone, joined))
+    difference = np.abs(encoded(backbone, frame(texts)) - encoded(backbone, joined, pairs=False))
     assert (difference.max(axis=1) > 1e-3).all()
 
 
@@ -84,7 +87,7 @@ def test_columns_may_be_numbered_as_pandas_numbers_them(texts, labels):
     clf = quick(HASHING).fit(frame(texts), labels)
     expected = clf.predict_proba(frame(texts))
     np.testing.assert_array_equal(clf.predict_proba(pd.DataFrame(array)), expected)
-    one = quick(HASHING).fit(pd.DataFrame(texts[0]), labels)
+    one = quick(HASHING, pairs=False).fit(pd.DataFrame(texts[0]), labels)
     np.testing.assert_array_equal(
         one.predict_proba(pd.DataFrame(texts[0], columns=[7])), one.predict_proba(texts[0])
     )
@@ -189,24 +192,49 @@ def test_what_is_saved_still_reads_pairs(backbone, texts, labels, tmp_path):
         np.testing.assert_array_equal(
             again.predict_proba(frame(texts, "polars")), clf.predict_proba(frame(texts))
         )
-        with pytest.raises(ValueError, match="fitted on pairs"):
+        with pytest.raises(ValueError, match=r"X holds single texts .* pairs=True"):
             again.predict(texts[0])
     np.testing.assert_array_equal(
         clf.encoder_.transform(frame(texts)), encoded(backbone, frame(texts))
     )
 
 
+def test_a_model_of_pairs_that_was_saved_before_the_parameter_reads_pairs(texts, labels, tmp_path):
+    clf = quick(HASHING).fit(frame(texts), labels)
+    clf.save(tmp_path / "model")
+    path = tmp_path / "model" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    assert manifest["params"].pop("pairs") is True
+    del manifest["checksum"]
+    path.unlink()
+    write_manifest(tmp_path / "model", manifest)
+    again = load(tmp_path / "model")
+    assert again.pairs
+    np.testing.assert_array_equal(
+        again.predict_proba(frame(texts)), clf.predict_proba(frame(texts))
+    )
+
+
 def test_a_refit_may_be_of_the_other_kind(texts, labels):
     clf = quick(HASHING).fit(frame(texts), labels)
-    assert not clf.fit(texts[0], labels).pairs_
+    assert not clf.set_params(pairs=False).fit(texts[0], labels).pairs_
     clf.predict(texts[0])
-    assert clf.fit(frame(texts), labels).pairs_
+    assert clf.set_params(pairs=True).fit(frame(texts), labels).pairs_
+
+
+def test_arrays_and_tuples_of_two_texts_are_the_same_pairs_as_a_frame(texts, labels):
+    expected = quick(HASHING).fit(frame(texts), labels).predict_proba(frame(texts))
+    pairs = list(zip(*texts, strict=True))
+    for X in (pairs, [list(pair) for pair in pairs], np.array(pairs), np.array(pairs, object)):
+        clf = quick(HASHING).fit(X, labels)
+        np.testing.assert_array_equal(clf.predict_proba(X), expected)
+        np.testing.assert_array_equal(clf.predict_proba(iter(pairs)), expected)
 
 
 # --- what is refused ----------------------------------------------------------------------------
 
-OF_PAIRS = "X holds texts, but the estimator was fitted on pairs of texts: pass a frame of two"
-OF_TEXTS = "X holds pairs of texts, but the estimator was fitted on texts: pass one column"
+SINGLE = r"X holds single texts \(first at index 0: str\), but with pairs=True"
+SEVERAL = r"X has 2 columns \(question, answer\).*pass X\['question'\].*pairs=True"
 
 
 @pytest.mark.parametrize("on_pairs", [True, False])
@@ -215,9 +243,9 @@ def test_the_other_kind_is_refused_and_changes_nothing(texts, on_pairs, cls):
     kinds = [frame(texts), texts[0]]
     right, wrong = kinds if on_pairs else kinds[::-1]
     y = np.arange(60) % 2
-    fitted = quick(HASHING, cls).fit(right, y)
+    fitted = quick(HASHING, cls, pairs=on_pairs).fit(right, y)
     state, before = dict(vars(fitted)), fitted.predict(right)
-    message = OF_PAIRS if on_pairs else OF_TEXTS
+    message = SINGLE if on_pairs else SEVERAL
     for name in ("predict", "predict_proba", "decision_function"):
         if hasattr(fitted, name):
             with pytest.raises(ValueError, match=message):
@@ -226,8 +254,48 @@ def test_the_other_kind_is_refused_and_changes_nothing(texts, on_pairs, cls):
         fitted.encoder_.transform(wrong)
     with pytest.raises(ValueError, match=message):
         fitted.partial_fit(wrong, y)
+    with pytest.raises(ValueError, match=message):
+        fitted.fit(wrong, y)
     assert vars(fitted) == state
     np.testing.assert_array_equal(fitted.predict(right), before)
+
+
+def test_another_value_of_pairs_than_in_the_fit_is_refused(texts, labels):
+    clf = quick(HASHING).fit(frame(texts), labels).set_params(pairs=False)
+    with pytest.raises(ValueError, match=r"pairs=False, but .* fitted with pairs=True"):
+        clf.predict(texts[0])
+
+
+def test_a_column_of_labels_beside_the_texts_is_not_read_as_their_second_half(texts, labels):
+    table = pd.DataFrame({"text": texts[0], "label": labels})
+    with pytest.raises(ValueError, match=r"X has 2 columns \(text, label\).*pass X\['text'\]"):
+        quick(HASHING, pairs=False).fit(table, labels)
+
+
+def test_more_columns_are_refused_with_the_transformer_that_encodes_them(texts, labels):
+    table = pd.DataFrame({"id": range(60), "title": texts[0], "body": texts[1]})
+    with pytest.raises(ValueError, match=r"X has 3 columns .*X\['title'\].*ColumnTransformer"):
+        quick(HASHING, pairs=False).fit(table, labels)
+    with pytest.raises(ValueError, match=r"X has 3 columns .*pairs=True"):
+        quick(HASHING).fit(table, labels)
+
+
+def test_a_backbone_that_reads_no_pairs_is_refused(texts, labels, monkeypatch):
+    monkeypatch.setattr(HashingBackbone, "reads_pairs", False)
+    with pytest.raises(ValueError, match=r"pairs=True needs .*'minilm', but backbone is Hashing"):
+        quick(HASHING).fit(frame(texts), labels)
+
+
+def test_lists_in_lists_are_answered_with_what_to_type(texts, labels):
+    for X, hint in (
+        ([[text] for text in texts[0]], r"\[x\[0\] for x in X\]"),
+        (list(zip(*texts, strict=True)), "pairs=True"),
+        ([[*text.split(), "a", "b"] for text in texts[0]], r"' '\.join"),
+    ):
+        with pytest.raises(TypeError, match=r"60 of 60 are not \(first at index 0: .*" + hint):
+            quick(HASHING, pairs=False).fit(X, labels)
+    with pytest.raises(ValueError, match=r"shape \(60, 2\).*X\[:, 0\].*pairs=True"):
+        quick(HASHING, pairs=False).fit(np.array(texts).T, labels)
 
 
 @pytest.mark.parametrize("kind", ["pandas", "polars"])
@@ -259,11 +327,3 @@ def test_a_blank_second_text_is_no_reason_to_warn_and_a_blank_first_one_is(texts
         UserWarning, match=r"1 of 60 texts in X are empty or blank \(first at index 3"
     ):
         quick(HASHING).fit(frame(sides), labels)
-
-
-def test_arrays_and_lists_of_pairs_are_refused_with_what_to_type(texts, labels):
-    pairs = list(zip(*texts, strict=True))
-    with pytest.raises(ValueError, match=r"Pairs of texts are a frame of two columns.*DataFrame"):
-        quick(HASHING).fit(np.array(pairs), labels)
-    with pytest.raises(TypeError, match=r"60 of 60 are not \(first at index 0: tuple\)"):
-        quick(HASHING).fit(pairs, labels)

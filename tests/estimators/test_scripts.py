@@ -100,7 +100,7 @@ def test_partial_fit_warns_of_its_own_texts_and_prediction_does_not():
 
 def test_pairs_warn_once_for_both_sides():
     frame = pd.DataFrame({"question": ENGLISH * 4, "answer": CHINESE * 4})
-    clf = TransferTextClassifier(Pairs(), freeze="frozen", random_state=0)
+    clf = TransferTextClassifier(Pairs(), freeze="frozen", random_state=0, pairs=True)
     with pytest.warns(UserWarning, match=WARNING) as caught:
         clf.fit(frame.assign(question=RUSSIAN * 4), [0, 1] * 4)
     assert len([each for each in caught if "not Latin" in str(each.message)]) == 1

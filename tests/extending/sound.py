@@ -73,7 +73,7 @@ class SoundModality(SoundParameters, Modality):
         ShellOption("max_samples", "Samples of a sound that are read.", int, minimum=1),
     )
 
-    def validate(self, X, *, pairs=False, start=0):
+    def validate(self, X, *, start=0):
         """Check that each input is a non-empty array of finite numbers, or the path of one."""
         clips = []
         for i, x in enumerate(X, start=start):

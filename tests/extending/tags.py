@@ -27,7 +27,7 @@ class SentenceModality(Modality):
     plural: ClassVar[str] = "sentences"
     default_backbone: ClassVar[str] = "words"
 
-    def validate(self, X, *, pairs=False, start=0):
+    def validate(self, X, *, start=0):
         """Check that each sentence has words, and nothing else."""
         for i, words in enumerate(X, start=start):
             if not len(words) or not all(isinstance(word, str) for word in words):

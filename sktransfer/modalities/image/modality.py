@@ -79,7 +79,7 @@ class ImageModality(ImageParameters, Modality):
         if self.augmentation is not None:
             self.augmentation._validate_params()
 
-    def validate(self, X: Any, *, pairs: bool = False, start: int = 0) -> Inputs:
+    def validate(self, X: Any, *, start: int = 0) -> Inputs:
         """Check the types of images, and that files exist; nothing is decoded."""
         return check_pictures(X, start=start)
 

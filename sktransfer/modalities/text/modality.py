@@ -42,13 +42,19 @@ class TextModality(TextParameters, Modality):
         ShellOption("max_length", "Tokens of a text that are read.", int, minimum=1),
     )
 
-    def validate(self, X: Any, *, pairs: bool = False, start: int = 0) -> Inputs:
-        """Validate texts of a fitted estimator."""
-        return check_texts(X, pairs=pairs, start=start)
+    def validate(self, X: Any, *, start: int = 0) -> Inputs:
+        """Validate texts, or pairs of texts, of a fitted estimator."""
+        return check_texts(X, pairs=self.pairs, start=start)
 
     def validate_fit(self, X: Any, backbone: Backbone, *, skip: bool = True) -> Inputs:
         """Validate training texts, and warn of paths and of scripts unknown to the backbone."""
-        texts = check_texts(X, fitting=True, pairs=backbone.reads_pairs)
+        if self.pairs and not backbone.reads_pairs:
+            raise ValueError(
+                f"pairs=True needs a backbone that reads pairs of texts, such as "
+                f"{self.default_backbone!r}, but backbone is {backbone!r}. Or join the texts of "
+                "each pair."
+            )
+        texts = check_texts(X, pairs=self.pairs, fitting=True)
         warn_of_paths(texts)
         if backbone.english_only and (share := share_not_latin(texts)) > _MANY_NOT_LATIN:
             warn_user(
@@ -59,14 +65,11 @@ class TextModality(TextParameters, Modality):
         return texts
 
     def check_like_fitted(self, inputs: Inputs, fitted: Mapping[str, Any]) -> None:
-        """Check that texts come alone or in pairs, as those of the fit did."""
-        pairs = isinstance(inputs[0], tuple)
-        if pairs != fitted["pairs_"]:
+        """Check that pairs are read as in the fit, with their columns in the same order."""
+        if self.pairs != fitted["pairs_"]:
             raise ValueError(
-                "X holds pairs of texts, but the estimator was fitted on texts: pass one column."
-                if pairs
-                else "X holds texts, but the estimator was fitted on pairs of texts: pass a frame "
-                "of two columns."
+                f"pairs={self.pairs}, but the estimator was fitted with pairs={fitted['pairs_']}: "
+                "fit it again, or set the parameter back."
             )
         known, columns = fitted.get("pair_columns_"), list(inputs.columns or ())
         if known is not None and columns != known and set(columns) == set(known):
@@ -90,8 +93,8 @@ class TextModality(TextParameters, Modality):
         self, inputs: Inputs, backbone: Backbone, truncation: Truncation | None
     ) -> dict[str, Any]:
         """Say whether texts came in pairs, and what was cut; warn where that is much."""
-        report: dict[str, Any] = {"pairs_": isinstance(inputs[0], tuple)}
-        if report["pairs_"]:
+        report: dict[str, Any] = {"pairs_": self.pairs}
+        if self.pairs:
             report["pair_columns_"] = None if inputs.columns is None else list(inputs.columns)
         if truncation is None:
             return report
@@ -113,6 +116,11 @@ class TextModality(TextParameters, Modality):
             "tokens_cut": truncation.n_cut,
         }
         return report
+
+    @classmethod
+    def earlier_params(cls, fitted: Mapping[str, Any]) -> dict[str, Any]:
+        """Read pairs where a model was fitted on a frame of two columns, before ``pairs``."""
+        return {"pairs": bool(fitted.get("pairs_", False))}
 
     def examples(
         self, encoder: Encoder, backbone: Backbone, fitted: Mapping[str, Any]

@@ -19,6 +19,13 @@ class TextParameters:
 
     _after: ClassVar[str] = "scoring"
 
+    pairs: bool = param(
+        default=False,
+        type="bool",
+        constraint=["boolean"],
+        doc="Whether each input is a pair of texts, such as a question and an answer: a row of a "
+        "frame or an array of two columns, or a tuple.",
+    )
     max_length: int | None = param(
         default=None,
         type="int or None",

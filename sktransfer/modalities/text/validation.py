@@ -15,17 +15,18 @@ from sktransfer.contracts import Inputs
 from sktransfer.contracts.inputs import is_missing
 
 
-def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False, start: int = 0) -> Inputs:
+def check_texts(X: Any, *, pairs: bool = False, fitting: bool = False, start: int = 0) -> Inputs:
     """Validate texts, and turn them into str.
 
     Parameters
     ----------
     X : list, tuple, ndarray, Series, one-column frame or other iterable of n str
-        pandas, polars and pyarrow are understood.
+        pandas, polars and pyarrow are understood. With ``pairs``, a frame or an array of two
+        columns, or a list of n tuples of two str.
+    pairs : bool, default=False
+        Whether each row is a pair of texts.
     fitting : bool, default=False
         Whether the texts are for training: then blank ones warn, and only blank ones are an error.
-    pairs : bool, default=False
-        Whether a frame of two columns is accepted.
     start : int, default=0
         Number of the first text, for messages.
 
@@ -37,20 +38,29 @@ def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False, start: in
     Raises
     ------
     ValueError
-        If X is one string, has several columns, is empty, or has missing values.
+        If X is one string, has another number of columns, is empty, or has missing values.
     TypeError
         If X is no collection, or something in it is neither text nor missing.
     """
     columns = _columns(X)
-    if columns is not None and len(columns) == 2 and pairs:
+    if pairs:
+        named = columns is not None
+        columns = _sides(X) if columns is None else columns
+        if len(columns) != 2:
+            raise ValueError(
+                f"X has {_counted(columns)}, but with pairs=True two columns of texts are "
+                "expected, such as X[['question', 'answer']]."
+            )
         sides: list[Inputs] = []
         for name, column in columns.items():
             try:
-                sides.append(check_texts(column, fitting=fitting and not sides))
+                sides.append(check_texts(column, fitting=fitting and not sides, start=start))
             except (TypeError, ValueError) as error:
                 raise type(error)(f"In the column {name!r}: {error}") from None
-        return Inputs(list(zip(*sides, strict=True)), columns=tuple(columns))
-    values = _flatten(X, columns)
+        return Inputs(list(zip(*sides, strict=True)), columns=tuple(columns) if named else None)
+    if columns is not None and len(columns) != 1:
+        raise ValueError(_too_many_columns(columns))
+    values = _flatten(X) if columns is None else next(iter(columns.values()))
     if not values:
         raise ValueError("X is empty: found 0 texts while a minimum of 1 is required.")
     missing = [i for i, value in enumerate(values) if is_missing(value)]
@@ -64,8 +74,8 @@ def check_texts(X: Any, *, fitting: bool = False, pairs: bool = False, start: in
         kind = type(values[wrong[0]]).__name__
         hint = {
             "bytes": "Decode them: [x.decode() for x in X].",
-            "tuple": "Pairs of texts are a frame of two columns: pandas.DataFrame(X).",
-            "list": "Pairs of texts are a frame of two columns: pandas.DataFrame(X).",
+            "tuple": _hint_of_sequences(values),
+            "list": _hint_of_sequences(values),
             "dict": "For one column of records, pass X['...'].",
         }.get(kind, "Convert them, for example with [str(x) for x in X].")
         raise TypeError(
@@ -83,22 +93,63 @@ def _which(values: list[Any], start: int) -> str:
 
 
 def _columns(X: Any) -> dict[str, list[Any]] | None:
-    """Give the one or two columns of a frame; None if X is no frame."""
+    """Give the columns of a frame by name; None if X is no frame."""
     import narwhals as nw
 
     native = nw.from_native(X, pass_through=True, eager_only=True)
     if not isinstance(native, nw.DataFrame):
         return None
-    if native.shape[1] not in (1, 2):
-        raise ValueError(
-            f"X has {native.shape[1]} columns ({', '.join(map(str, native.columns))}), but one "
-            "column of texts is expected: pass X['...']."
-        )
     # Columns are taken by position, since a frame made of an array has numbers as names.
     return {str(column.name): column.to_list() for column in native.iter_columns()}
 
 
-def _flatten(X: Any, columns: dict[str, list[Any]] | None) -> list[Any]:
+def _sides(X: Any) -> dict[str, list[Any]]:
+    """Give the sides of pairs in an array or a list as columns."""
+    rows = X.tolist() if isinstance(X, np.ndarray) and X.ndim == 2 else _flatten(X)
+    single = [i for i, row in enumerate(rows) if not isinstance(row, tuple | list)]
+    if single:
+        raise ValueError(
+            f"X holds single texts (first at index {single[0]}: {type(rows[single[0]]).__name__}), "
+            "but with pairs=True each input is a pair of texts: pass a frame of two columns, or "
+            "tuples of two texts."
+        )
+    longest = max(map(len, rows), default=2)
+    return {str(i): [row[i] if i < len(row) else None for row in rows] for i in range(longest)}
+
+
+def _counted(columns: dict[str, list[Any]]) -> str:
+    """Count columns and name the first of them, for messages."""
+    named = ", ".join(list(columns)[:5]) + (", ..." if len(columns) > 5 else "")
+    return f"{len(columns)} column{'s' if len(columns) != 1 else ''} ({named})"
+
+
+def _too_many_columns(columns: dict[str, list[Any]]) -> str:
+    """Say what to pass in place of a frame of several columns."""
+    texts = [name for name, values in columns.items() if any(isinstance(v, str) for v in values)]
+    first = texts[0] if texts else "..."
+    message = f"X has {_counted(columns)}, but one column of texts is expected: pass X[{first!r}]."
+    if len(columns) == 2:
+        return message + (
+            " If each row is a pair of texts, such as a question and an answer, say so by "
+            "pairs=True."
+        )
+    return message + (
+        " Several columns are encoded apart by sklearn.compose.ColumnTransformer([(name, "
+        "TransferTextEncoder(), name), ...]), followed by a classifier."
+    )
+
+
+def _hint_of_sequences(values: list[Any]) -> str:
+    """Say what to do with a list of lists or tuples."""
+    lengths = {len(value) for value in values if isinstance(value, tuple | list)}
+    if lengths == {1}:
+        return "Take the text out of each: [x[0] for x in X]."
+    if lengths == {2}:
+        return "If each is a pair of texts, say so by pairs=True."
+    return "If each holds the words of a text, join them: [' '.join(x) for x in X]."
+
+
+def _flatten(X: Any) -> list[Any]:
     import narwhals as nw
     from scipy.sparse import issparse
 
@@ -111,13 +162,6 @@ def _flatten(X: Any, columns: dict[str, list[Any]] | None) -> list[Any]:
         raise TypeError(
             f"X has to be a list, array, Series or one-column frame of str, got {type(X).__name__}."
         )
-    if columns is not None:
-        if len(columns) != 1:
-            raise ValueError(
-                f"X has 2 columns ({', '.join(columns)}), but one column of texts is "
-                "expected: pass X['...']. (Pairs of texts need a backbone that reads pairs.)"
-            )
-        return next(iter(columns.values()))
     native = nw.from_native(X, pass_through=True, allow_series=True, eager_only=True)
     if isinstance(native, nw.Series):
         return native.to_list()
@@ -126,8 +170,8 @@ def _flatten(X: Any, columns: dict[str, list[Any]] | None) -> list[Any]:
             X = X[:, 0]
         if X.ndim != 1:
             raise ValueError(
-                f"X has to be one-dimensional, got an array of shape {X.shape}: one text a row. "
-                "(Pairs of texts are a frame of two columns, such as pandas.DataFrame(X).)"
+                f"X has the shape {X.shape}, but one text for each row is expected: pass one "
+                "column, X[:, 0]. If each row is a pair of texts, say so by pairs=True."
             )
         return X.tolist()
     if hasattr(X, "to_pylist"):
