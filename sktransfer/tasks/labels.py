@@ -12,6 +12,12 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sktransfer._compat.sklearn import check_sample_weight
 from sktransfer.contracts.inputs import is_missing
 
+_NESTED = (list, tuple, set, frozenset, np.ndarray)
+_SOFT = (
+    "y holds probabilities for each input, but one label is expected. Pass the most probable label "
+    "and its probability: fit(X, y.argmax(axis=1), sample_weight=y.max(axis=1))."
+)
+
 
 def check_labels(y: Any) -> np.ndarray:
     """Check labels and turn them into a one-dimensional array.
@@ -32,10 +38,13 @@ def check_labels(y: Any) -> np.ndarray:
     TypeError
         If labels of several types are mixed.
     """
-    lists = [v for v in y if isinstance(v, list | tuple | set)] if isinstance(y, list) else []
+    y = unnested(y)
+    lists = [v for v in y if isinstance(v, _NESTED)] if isinstance(y, list) else []
     if any(len(value) != 1 for value in lists):
+        if len(lists) == len(y) and _are_shares(y):
+            raise ValueError(_SOFT)
         raise ValueError(
-            "y holds a list for each text. For several labels a text make an indicator matrix: "
+            "y holds a list for each input. For several labels an input make an indicator matrix: "
             "sklearn.preprocessing.MultiLabelBinarizer().fit_transform(y)."
         )
     y = _as_labels(y)
@@ -48,6 +57,13 @@ def check_labels(y: Any) -> np.ndarray:
                 f"Input y contains NaN: {len(bad)} entries of the matrix are missing (first at row "
                 f"{bad[0][0]}, column {bad[0][1]})."
             )
+        if _are_shares(y.tolist()):
+            raise ValueError(_SOFT)
+        raise ValueError(
+            f"y has the shape {y.shape}, but one label for each input is expected. For one task a "
+            "column: sklearn.multioutput.MultiOutputClassifier(clf). For any number of labels an "
+            "input: an indicator matrix of 0 and 1."
+        )
     y = column_or_1d(y, warn=True)
     missing = [i for i, value in enumerate(y.tolist()) if is_missing(value)]
     if missing:
@@ -62,6 +78,44 @@ def check_labels(y: Any) -> np.ndarray:
         raise TypeError(f"y mixes labels of the types {sorted(kinds)}: use one type.")
     check_classification_targets(y)
     return y
+
+
+def unnested(y: Any) -> Any:
+    """Turn a column of lists, such as a frame has for several labels, into a list of lists.
+
+    Parameters
+    ----------
+    y : array-like of n targets
+        As a user passed them.
+
+    Returns
+    -------
+    y : array-like of n targets
+        A list of lists where each value of a Series or an array of objects is a list, a tuple, a
+        set or an array; else as it was.
+    """
+    import narwhals as nw
+
+    native = nw.from_native(y, pass_through=True, allow_series=True, eager_only=True)
+    if isinstance(native, nw.Series):
+        values = native.to_list()
+    elif isinstance(y, np.ndarray) and y.dtype == object and y.ndim == 1:
+        values = y.tolist()
+    else:
+        return y
+    nested = len(values) > 0 and all(isinstance(value, _NESTED) for value in values)
+    return [list(value) for value in values] if nested else y
+
+
+def _are_shares(rows: list[Any]) -> bool:
+    """Tell whether each row holds probabilities, which add up to 1."""
+    try:
+        values = np.asarray([list(row) for row in rows], dtype=np.float64)
+    except (TypeError, ValueError):
+        return False
+    if values.ndim != 2 or not ((values >= 0) & (values <= 1)).all():
+        return False
+    return bool(np.allclose(values.sum(axis=1), 1.0, atol=1e-3))
 
 
 def check_classes(classes: Any) -> np.ndarray:
@@ -123,6 +177,7 @@ def to_codes(y: Any, classes: np.ndarray) -> np.ndarray:
 
 def is_indicator(y: Any) -> bool:
     """Tell an indicator matrix, also in a list or frame, from labels."""
+    y = unnested(y)
     try:
         # A frame is not converted as a whole: NumPy makes objects of columns with missing values.
         array = y if issparse(y) or hasattr(y, "iloc") else np.asarray(y)
@@ -144,11 +199,20 @@ def _as_labels(y: Any) -> Any:
     if hasattr(y, "to_pylist"):
         return np.array(y.to_pylist())
     array = np.asarray(y)
+    if array.dtype == object and array.ndim == 1:
+        return _typed(array)
     if array.dtype.kind == "T":
         return array.astype(object)
     if array.dtype.kind == "U" and not isinstance(y, np.ndarray) and _mixed(list(y)):
         return _objects(list(y))
     return array
+
+
+def _typed(array: np.ndarray) -> np.ndarray:
+    """Give an array of objects the type of its values, if they are numbers or bools of one type."""
+    values = [value.item() if isinstance(value, np.generic) else value for value in array]
+    kinds = {type(value) for value in values}
+    return np.array(values) if len(kinds) == 1 and kinds <= {bool, int, float} else array
 
 
 def _mixed(values: list[Any]) -> bool:

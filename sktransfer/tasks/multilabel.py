@@ -11,8 +11,10 @@ from scipy.sparse import csr_matrix, issparse
 from sklearn.utils import check_array
 from sklearn.utils.class_weight import compute_class_weight
 
+from sktransfer._warnings import warn_user
 from sktransfer.contracts import Head, Task
 from sktransfer.tasks.calibration import best_temperature, best_thresholds
+from sktransfer.tasks.labels import unnested
 
 if TYPE_CHECKING:
     import torch
@@ -76,6 +78,11 @@ class MultilabelTask(Task):
         task : MultilabelTask
         """
         matrix, sparse = _check_indicators(y)
+        if matrix.shape[1] > 1 and (matrix.sum(axis=1) == 1).all():
+            warn_user(
+                "Each row of y has exactly one 1. If exactly one label is right for each input, "
+                "pass y.argmax(axis=1): the probabilities of a row then sum to 1."
+            )
         _, names = _named_columns(matrix, _column_names(y), classes)
         return cls(names, np.full(len(names), threshold), sparse=sparse)
 
@@ -252,6 +259,7 @@ def _check_indicators(y: Any) -> tuple[np.ndarray, bool]:
     ValueError
         If something else than 0 and 1 is in it.
     """
+    y = unnested(y)
     sparse = issparse(y)
     dense = check_array(y.toarray() if sparse else y, dtype=np.float32, input_name="y")
     wrong = np.argwhere((dense != 0) & (dense != 1))

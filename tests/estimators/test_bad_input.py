@@ -113,7 +113,7 @@ def test_sparse_matrix_is_refused():
         ([0.1, 0.2, 0.35, 0.4], ValueError, "Unknown label type: continuous"),
         (["a", 1, "b", 2], TypeError, "mixes labels of the types"),
         (np.full((4, 2), [1, 2]), ValueError, "first at row 0, column 1: 2"),
-        (np.arange(8).reshape(4, 2), ValueError, "1d array"),
+        (np.arange(8).reshape(4, 2), ValueError, r"shape \(4, 2\).*MultiOutputClassifier"),
         (np.zeros((4, 2)), ValueError, "its 4 rows are all the same"),
         (np.eye(3, dtype=int), ValueError, "4 inputs, 3 targets"),
         (None, ValueError, "requires y to be passed, but the target y is None"),
