@@ -162,6 +162,22 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
         """
         return self._predicted(X, "predict_proba")
 
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Predict logarithms of probabilities.
+
+        Parameters
+        ----------
+        X : list, array, Series, one-column frame or iterator of n inputs
+            As for `fit`. An iterator is read a few thousand inputs at a time.
+
+        Returns
+        -------
+        log_proba : ndarray of float64 of shape (n, n_classes)
+            Columns follow ``classes_``; minus infinity where a probability is 0.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
     def _make_task(self, y: Any, weights: np.ndarray, earlier: Task | None, classes: Any) -> Task:
         several = is_indicator(y)
         if earlier is not None and classes is None and several != self.multilabel_:

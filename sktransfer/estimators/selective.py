@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import type_of_target
@@ -173,8 +174,39 @@ class SelectiveClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         -------
         proba : ndarray of shape (n, n_classes)
         """
-        check_is_fitted(self)
+        try:
+            check_is_fitted(self)
+        except NotFittedError:
+            raise NotFittedError(self._how_to_fit()) from None
         return self.estimator_.predict_proba(X)
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Predict logarithms of probabilities, as the classifier does.
+
+        Parameters
+        ----------
+        X : array-like of n inputs
+            What the classifier takes.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n, n_classes)
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def _how_to_fit(self) -> str:
+        """Say how this is fitted; with one more sentence if the classifier is fitted already."""
+        message = "This SelectiveClassifier is not fitted yet: call fit(X, y) first."
+        try:
+            check_is_fitted(self.estimator)
+        except (NotFittedError, TypeError):
+            return message
+        return (
+            f"{message} It fits a clone of the {type(self.estimator).__name__}; to keep the fitted "
+            "one as it is, wrap it: SelectiveClassifier(sklearn.frozen.FrozenEstimator(fitted))."
+            "fit(X, y)."
+        )
 
     @property
     def n_features_in_(self) -> int:

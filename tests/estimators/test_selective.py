@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sklearn
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -114,3 +115,17 @@ def test_the_label_is_checked_before_the_training(data, monkeypatch):
     monkeypatch.setattr(TransferTextClassifier, "fit", lambda *args: pytest.fail("was trained"))
     with pytest.raises(ValueError, match="is one of the labels"):
         quick(reject_label="positive").fit(*data)
+
+
+def test_a_fitted_classifier_that_was_passed_is_answered_with_how_to_keep_it():
+    fitted = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    with pytest.raises(NotFittedError, match=r"FrozenEstimator\(fitted\)\)\.fit\(X, y\)"):
+        SelectiveClassifier(fitted).predict([[0.0]])
+    with pytest.raises(NotFittedError) as raised:
+        SelectiveClassifier(LogisticRegression()).predict([[0.0]])
+    assert "FrozenEstimator" not in str(raised.value)
+    frozen = SelectiveClassifier(FrozenEstimator(fitted), threshold=0.0).fit([[0.0], [1.0]], [0, 1])
+    assert frozen.predict([[0.0], [1.0]]).tolist() == [0, 1]
+    np.testing.assert_array_equal(
+        frozen.predict_log_proba([[0.0]]), np.log(frozen.predict_proba([[0.0]]))
+    )

@@ -281,3 +281,13 @@ if __name__ == "__main__":
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_logarithms_of_probabilities_are_predicted_as_other_classifiers_do(movie):
+    X, y = movie[0][:60], movie[1][:60]
+    clf = TransferTextClassifier("hashing", freeze="frozen", random_state=0).fit(X, y)
+    found = clf.predict_log_proba(X)
+    np.testing.assert_array_equal(found, np.log(clf.predict_proba(X)))
+    folds = cross_val_predict(clf, X, y, method="predict_log_proba", cv=2)
+    assert folds.shape == (60, 2)
+    np.testing.assert_allclose(np.exp(folds).sum(axis=1), 1.0)
