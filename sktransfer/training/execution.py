@@ -15,8 +15,10 @@ import torch
 from sktransfer._warnings import warn_user
 from sktransfer.weights.global_state import GLOBAL_STATE
 
-# The process in which something was last computed on the CPU.
-_computed_in: int | None = None
+# Whether this process, or the one that it was forked from, has computed something.
+_computed = False
+# Whether a fork took threads away of which no warning has told yet.
+_lost_threads = False
 
 
 def resolve_device(device: str) -> str:
@@ -37,7 +39,7 @@ def resolve_device(device: str) -> str:
     ValueError
         If there is no such device.
     """
-    _see_to_threads()
+    _note_computation()
     if device == "auto":
         return "cuda:0" if torch.cuda.is_available() else "cpu"
     if device == "meta":
@@ -55,22 +57,33 @@ def resolve_device(device: str) -> str:
     return str(found)
 
 
-def _see_to_threads() -> None:
-    """Let a process that was forked compute with one thread, if its parent had several.
-
-    OpenMP's threads are not there in the copy of a process, which would wait for them for ever.
-    """
-    global _computed_in
-    parent, _computed_in = _computed_in, os.getpid()
-    if parent in (None, _computed_in):
-        return
-    if torch.get_num_threads() > 1:
-        torch.set_num_threads(1)
+def _note_computation() -> None:
+    """Note that this process computes, and warn once if a fork left it a single thread."""
+    global _computed, _lost_threads
+    _computed = True
+    if _lost_threads:
+        _lost_threads = False
         warn_user(
             "This process was forked from one that had computed with several threads, which do not "
             "exist here: it uses one. Start processes by 'spawn' or 'forkserver' for more.",
             RuntimeWarning,
         )
+
+
+def _use_one_thread() -> None:
+    """Let a process that was just forked compute with one thread, if its parent had several.
+
+    The threads of OpenMP do not exist in the copy of a process, which would wait for them forever:
+    not only where a model computes, but also where torch copies a large tensor.
+    """
+    global _lost_threads
+    if _computed and torch.get_num_threads() > 1:
+        torch.set_num_threads(1)
+        _lost_threads = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_use_one_thread)
 
 
 def draw_seed(random_state: Any, stage: int = 0) -> int:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import multiprocessing
 import os
+import pickle
 import subprocess
 import sys
+import tempfile
 import warnings
 
 import pytest
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 
 from sktransfer import TransferTextClassifier
+from sktransfer.backbones.hashing import HashingBackbone
+
+# Its weights are large enough for torch to copy them with several threads.
+HASHING = HashingBackbone(dim=64, n_buckets=2**16)
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -55,5 +64,49 @@ def test_a_forked_process_predicts_with_one_thread_instead_of_waiting_for_ever(n
     assert done.returncode == 0, done.stderr
 
 
+# What is called in a forked process on a model that its parent has trained.
+CALLS = {
+    "source": lambda clf, X, y: TransferTextClassifier(
+        HASHING, source=FrozenEstimator(clf), freeze="frozen", random_state=0
+    ).fit(X, y),
+    "partial_fit": lambda clf, X, y: clf.partial_fit(X, y),
+    "pickle": lambda clf, X, y: pickle.loads(pickle.dumps(clf)),
+    "copy": lambda clf, X, y: copy.deepcopy(clf),
+    "save": lambda clf, X, y: clf.save(tempfile.mkdtemp() + "/model") or clf,
+    "encoder_": lambda clf, X, y: clf.encoder_.transform(X) is not None and clf,
+    "fit": lambda clf, X, y: clone(clf).fit(X, y),
+}
+
+
+def _call(name, clf, answers):
+    X = texts(40)
+    model = CALLS[name](clf, X, [i % 2 for i in range(40)])
+    answers.put(model.predict(X).shape)
+
+
+def all_calls():
+    import torch
+
+    torch.set_num_threads(2)
+    clf = TransferTextClassifier(HASHING, freeze="full", max_epochs=1, device="cpu")
+    clf.fit(texts(400), [i % 2 for i in range(400)])
+    clf.predict(texts(400))
+    context = multiprocessing.get_context("fork")
+    for name in CALLS:
+        answers = context.Queue()
+        process = context.Process(target=_call, args=(name, clf, answers), daemon=True)
+        process.start()
+        assert answers.get(timeout=60) == (40,), name
+        process.join(60)
+
+
+@pytest.mark.slow
+def test_nothing_that_is_called_on_a_trained_model_in_a_forked_process_waits_for_ever():
+    command = [sys.executable, "-W", "ignore", __file__, "calls"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    all_calls() if sys.argv[1] == "calls" else main(int(sys.argv[1]))
