@@ -205,7 +205,9 @@ class Runtime:
         type="list, tuple or None",
         constraint=[list, tuple, None],
         doc="Callbacks of skorch, which are copied and never changed, or functions that return "
-        'one, for those that cannot be copied: ``[lambda: TensorBoard(SummaryWriter("runs"))]``.',
+        'one, for those that cannot be copied: ``[lambda: TensorBoard(SummaryWriter("runs"))]``. '
+        "With a ``LRScheduler`` among them the rate begins at ``lr`` and follows its policy, in "
+        "place of ``warmup`` and the decay.",
     )
 
 

@@ -110,7 +110,9 @@ class TransferTextRegressor(TextOptions, TransferRegressor):
         With 1, a line is printed for each epoch.
     callbacks : list, tuple or None, default=None
         Callbacks of skorch, which are copied and never changed, or functions that return one, for
-        those that cannot be copied: ``[lambda: TensorBoard(SummaryWriter("runs"))]``.
+        those that cannot be copied: ``[lambda: TensorBoard(SummaryWriter("runs"))]``. With a
+        ``LRScheduler`` among them the rate begins at ``lr`` and follows its policy, in place of
+        ``warmup`` and the decay.
 
     Attributes
     ----------

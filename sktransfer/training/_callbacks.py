@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, LRScheduler
 
 from sktransfer.contracts import FreezeStrategy
 from sktransfer.training.errors import TrainingDivergedError
@@ -205,3 +205,38 @@ def copies_of(callbacks: Sequence[Any]) -> list[Any]:
         made = callback() if is_made else copy.deepcopy(callback)
         found.append(made if name is None else (name, made))
     return found
+
+
+def sets_rates(callbacks: Sequence[Any]) -> bool:
+    """Tell whether a user's callbacks set the learning rate, in place of warm-up and decay."""
+    return any(isinstance(callback_of(entry), LRScheduler) for entry in callbacks)
+
+
+def check_monitored(callbacks: Sequence[Any], held_out: bool) -> None:
+    """Check that the scores which a user's callbacks go by are there.
+
+    Parameters
+    ----------
+    callbacks : sequence
+        What `copies_of` gave.
+    held_out : bool
+        Whether rows are held out.
+
+    Raises
+    ------
+    ValueError
+        If a callback goes by a score of held-out rows, and there are none.
+    """
+    for callback in map(callback_of, callbacks):
+        monitor = vars(callback).get("monitor")
+        if isinstance(monitor, str) and monitor.startswith("valid") and not held_out:
+            name, other = type(callback).__name__, monitor.replace("valid", "train", 1)
+            raise ValueError(
+                f"callbacks holds {name}(monitor={monitor!r}), but no rows are held out: pass "
+                f"early_stopping=True to the estimator, or {name}(monitor={other!r})."
+            )
+
+
+def callback_of(entry: Any) -> Any:
+    """Give the callback of a pair of name and callback, or of a callback alone."""
+    return entry[1] if isinstance(entry, tuple) else entry

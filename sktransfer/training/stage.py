@@ -23,9 +23,12 @@ from sktransfer.training._callbacks import (
     OpenBlocks,
     Score,
     WarmupThenDecay,
+    callback_of,
+    check_monitored,
     copies_of,
     parameters_to_open,
     prefixed,
+    sets_rates,
 )
 from sktransfer.training.averaging import WeightAverage
 from sktransfer.training.batch import TrainingRows
@@ -258,9 +261,12 @@ class Stage:
             start_counts = schedule.n_probe > 0 or self.head_fit.anchor is not None
             best = KeepBest(monitoring.score, monitoring.patience, start_counts)
         observer = monitoring.observer
+        theirs = copies_of(monitoring.callbacks)
+        check_monitored(theirs, self.valid is not None)
+        decay = [("lr", WarmupThenDecay(n_steps, self.optimisation.warmup))]
         ours = [
             ("open_blocks", OpenBlocks(schedule, self.strategy)),
-            ("lr", WarmupThenDecay(n_steps, self.optimisation.warmup)),
+            *([] if sets_rates(theirs) else decay),
             ("clip", GradientNormClipping(_CLIP)),
             *([] if best is None else [("best", best)]),
             *([] if observer is None else [("observer", NotifyObserver(observer))]),
@@ -278,7 +284,7 @@ class Stage:
             batch_size=size,
             device=module.device,
             verbose=monitoring.verbose,
-            callbacks=[*prefixed(ours), *copies_of(monitoring.callbacks)],
+            callbacks=[*prefixed(ours), *theirs],
         )
         if self.terms.auxiliary:
             net.change = _weights_that_train(module, names)
@@ -332,6 +338,8 @@ class Stage:
         useless = [f"{term.name}={term.plugin!r}" for term in self.terms.auxiliary]
         if variation is not None and float(variation.mixup) > 0:
             useless.append(f"mixup={float(variation.mixup)}")
+        theirs = map(callback_of, copies_of(self.monitoring.callbacks))
+        useless += [f"callbacks=[{type(callback).__name__}(...)]" for callback in theirs]
         if useless:
             warn_user(
                 f"{' and '.join(useless)} {'has' if len(useless) == 1 else 'have'} no effect, "

@@ -13,7 +13,8 @@ from sklearn.metrics import accuracy_score, log_loss, r2_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
-from skorch.callbacks import Callback, EpochScoring
+from skorch.callbacks import Callback, Checkpoint, EarlyStopping, EpochScoring, LRScheduler
+from torch.optim.lr_scheduler import LambdaLR
 
 from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferTextRegressor
 from sktransfer.backbones.hashing import HashingBackbone
@@ -499,3 +500,38 @@ def test_what_a_callback_keeps_of_an_epoch_does_not_change_later(data):
     assert len(Keep.kept) == 4
     for model, before in Keep.kept:
         np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
+# --- skorch's: rates and scores -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_scheduler_of_the_learning_rate_is_followed(data, named):
+    def losses(factor=None):
+        scheduler = LRScheduler(LambdaLR, lr_lambda=lambda step: factor, step_every="batch")
+        callbacks = None if factor is None else [("rate", scheduler) if named else scheduler]
+        return [e["train_loss"] for e in quick(callbacks=callbacks).fit(*data).history_]
+
+    still = losses(0.0)
+    np.testing.assert_allclose(still, still[0], rtol=1e-5)
+    assert losses(1.0)[-1] < losses(0.1)[-1] < still[-1]
+    assert losses(1.0) != losses()
+
+
+@pytest.mark.parametrize("callback", [EarlyStopping(patience=1), Checkpoint()])
+def test_a_callback_that_goes_by_held_out_rows_is_refused_without_them(data, callback):
+    with pytest.raises(ValueError, match=r"valid_loss.*early_stopping=True.*train_loss"):
+        quick(callbacks=[callback]).fit(*data)
+
+
+def test_skorchs_early_stopping_goes_by_held_out_rows_or_by_the_training_loss(data):
+    never = EarlyStopping(patience=1, threshold=1e9, threshold_mode="abs")
+    clf = quick(callbacks=[never], early_stopping=True, max_epochs=6)
+    assert clf.fit(*data).n_iter_ < 6
+    on_loss = EarlyStopping("train_loss", patience=1, threshold=1e9, threshold_mode="abs")
+    assert quick(callbacks=[on_loss], max_epochs=6).fit(*data).n_iter_ < 6
+
+
+def test_callbacks_warn_where_no_epoch_is_trained(data):
+    with pytest.warns(UserWarning, match=r"callbacks=\[EarlyStopping.*head_by_epochs"):
+        quick(freeze="frozen", callbacks=[EarlyStopping()]).fit(*data)
