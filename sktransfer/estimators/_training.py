@@ -354,7 +354,8 @@ def _split(
         return whole.normalised(), None
     strata = data.task.strata(data.values)
     fraction = float(estimator.validation_fraction)
-    _, held_out = hold_out(len(data.labelled), strata, fraction, seed)
+    inputs = [data.inputs[i] for i in data.labelled]
+    _, held_out = hold_out(len(data.labelled), strata, fraction, seed, inputs)
     valid = data.labelled[held_out]
     train = np.setdiff1d(everything, valid)
     return whole.take(train).normalised(), whole.take(valid).normalised()

@@ -15,7 +15,10 @@ from sklearn.frozen import FrozenEstimator
 from skorch.callbacks import Callback, EarlyStopping
 
 from sktransfer import TrainingDivergedError, TransferTextClassifier
+from sktransfer.backbones.hashing import HashingBackbone
 from sktransfer.backbones.transformer import TransformerBackbone
+from sktransfer.training.execution import draw_seed
+from sktransfer.training.holdout import hold_out
 
 
 @pytest.fixture(scope="module")
@@ -353,9 +356,6 @@ def test_probe_is_regularised_by_the_rows_that_it_sees(data):
     """Rows that are held out for early stopping do not count as training weight."""
     params = {"freeze": "lp_ft", "max_epochs": 2, "lr": 1e-12}
     held = quick(early_stopping=True, validation_fraction=0.5, **params).fit(*data)
-    from sktransfer.training.execution import draw_seed
-    from sktransfer.training.holdout import hold_out
-
     codes = (data[1] == "positive").astype(int)
     train, _ = hold_out(len(codes), codes, 0.5, draw_seed(0))
     alone = quick(**params).fit([data[0][i] for i in train], data[1][train])
@@ -483,3 +483,17 @@ def test_class_weights_may_name_labels_that_these_rows_lack(data):
     quick(class_weight={"negative": 1.0, "positive": 2.0, "mixed": 3.0}).fit(*data)
     with pytest.raises(ValueError, match=r"class_weight names \['mixed'\]"):
         quick(class_weight={"negative": 1.0, "mixed": 3.0}).fit(*data)
+
+
+def test_copies_of_a_row_are_held_out_together(movie):
+    X = [*(movie[0][:6] * 10), *movie[0][6:66]]
+    y = [0] * 60 + [1] * 60
+    clf = TransferTextClassifier(
+        HashingBackbone(dim=8), freeze="full", max_epochs=1, early_stopping=True, random_state=0
+    ).fit(X, y)
+    _, valid = hold_out(120, np.array(y), 0.1, draw_seed(0), X)
+    held_out = {X[i] for i in valid}
+    assert clf.stages_[0]["rows_held_out"] == len(valid)
+    assert not held_out & {X[i] for i in range(120) if i not in set(valid)}
+    assert held_out & set(X[:60])
+    assert held_out & set(X[60:])

@@ -82,3 +82,37 @@ def test_without_strata_the_split_is_plain_and_silent():
         train, valid = hold_out(10, None, 0.3, 0)
     assert sorted([*train, *valid]) == list(range(10))
     assert len(valid) == 3
+
+
+# --- equal inputs ---------------------------------------------------------------------------------
+
+
+def test_equal_inputs_are_held_out_together():
+    inputs = [f"rare {i % 12}" for i in range(140)] + [f"common {i}" for i in range(140)]
+    codes = np.array([0] * 140 + [1] * 140)
+    train, valid = hold_out(280, codes, 0.2, 0, inputs)
+    assert not {inputs[i] for i in train} & {inputs[i] for i in valid}
+    assert sorted([*train, *valid]) == list(range(280))
+    assert len({inputs[i] for i in valid}) == 31  # a fifth of 152
+    assert set(codes[train]) == set(codes[valid]) == {0, 1}
+
+
+def test_inputs_that_are_all_different_are_split_as_rows_are():
+    codes = np.arange(60) % 3
+    for one, other in zip(
+        hold_out(60, codes, 0.2, 0), hold_out(60, codes, 0.2, 0, list(range(60))), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_equal_inputs_with_numbers_are_held_out_together():
+    inputs = [i // 3 for i in range(30)]
+    train, valid = hold_out(30, None, 0.2, 0, inputs)
+    assert len(valid) == 6
+    assert not {inputs[i] for i in train} & {inputs[i] for i in valid}
+
+
+def test_copies_on_both_sides_are_counted_where_they_cannot_be_avoided():
+    codes = np.arange(20) % 2
+    with pytest.warns(UserWarning, match=r"4 of the 4 rows .* copies .* only 2 different inputs"):
+        hold_out(20, codes, 0.2, 0, [f"text {code}" for code in codes])
