@@ -39,6 +39,7 @@ def evaluate(
     data: options.Data,
     label: options.Label = "label",
     encoding: options.Encoding = "utf-8",
+    sep: options.Separator = "",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of tables.")
     ] = False,
@@ -64,7 +65,7 @@ def evaluate(
     """Compare the predictions with the labels, or numbers, of a table or a folder of files."""
     check_options(context, data)
     _check_outputs(confusion, errors, sheet, data, force)
-    inputs = read_labelled(data, Reading(context.obj, label, encoding))
+    inputs = read_labelled(data, Reading(context.obj, label, encoding, sep))
 
     from sktransfer import load
 

@@ -34,6 +34,15 @@ Label = Annotated[
 Encoding = Annotated[
     str, typer.Option(metavar="NAME", help="Encoding of CSV and JSON, such as cp1252.")
 ]
+Separator = Annotated[
+    str,
+    typer.Option(
+        "--sep",
+        metavar="CHARACTER",
+        help="Separator of CSV.",
+        show_default="the one of , ; and tab that the header has most of",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
 
 Backbone = Annotated[

@@ -27,6 +27,7 @@ def predict(
     model: options.Model,
     data: options.DataOrFiles,
     encoding: options.Encoding = "utf-8",
+    sep: options.Separator = "",
     output: Annotated[
         Path | None,
         typer.Option(metavar="TABLE", help="File to write; else CSV goes to the standard output."),
@@ -54,7 +55,7 @@ def predict(
         check_options(context, each)
     if output is not None:
         check_output(output, inputs=data, force=force)
-    inputs = read_inputs(data, Reading(context.obj, encoding=encoding))
+    inputs = read_inputs(data, Reading(context.obj, encoding=encoding, separator=sep))
 
     from sktransfer import load
 

@@ -34,11 +34,14 @@ class Reading:
         Name of the column of labels.
     encoding : str
         Of CSV and JSON.
+    separator : str
+        Of CSV; empty for the one that the header has most of.
     """
 
     typed: Mapping[str, Any] = field(default_factory=dict)
     label: str = "label"
     encoding: str = "utf-8"
+    separator: str = ""
 
 
 def read_labelled(data: Path, reading: Reading) -> Inputs:
@@ -124,7 +127,7 @@ def read_inputs(data: Sequence[Path], reading: Reading) -> Inputs:
 
 
 def _in_table(path: Path, modality: type[Modality], reading: Reading) -> Inputs:
-    table = read_table(path, reading.encoding)
+    table = read_table(path, reading.encoding, reading.separator)
     name = reading.typed.get(modality.name) or modality.name
     folder = None
     if modality.suffixes:
@@ -189,7 +192,7 @@ def check_options(context: typer.Context, data: Path) -> None:
     users: dict[str, list[type[Modality]]] = {}
     forms: dict[str, list[str]] = {}
     for modality in installed_modalities():
-        columns = ("label", "encoding", modality.name, f"{modality.name}_folder")
+        columns = ("label", "encoding", "sep", modality.name, f"{modality.name}_folder")
         whole = [option.parameter for option in modality.options]
         whole += ["sheet"] if modality.draws_worst else []
         for name in (*columns, *whole):

@@ -68,7 +68,7 @@ def _format(path: Path) -> str | None:
     return _TEXT.get(last) or {".parquet": "Parquet", ".xlsx": "Excel"}.get(last)
 
 
-def read_table(path: Path, encoding: str = "utf-8") -> DataFrame:
+def read_table(path: Path, encoding: str = "utf-8", separator: str = "") -> DataFrame:
     """Read a table as its suffix says.
 
     Parameters
@@ -76,13 +76,14 @@ def read_table(path: Path, encoding: str = "utf-8") -> DataFrame:
     path : pathlib.Path
         The file.
     encoding : str, default="utf-8"
-        Of CSV and JSON. The separator of CSV is the one of comma, semicolon and tab that the header
-        has most of.
+        Of CSV and JSON.
+    separator : str, default=""
+        Of CSV. Empty takes the one of comma, semicolon and tab that the header has most of.
 
     Returns
     -------
     table : DataFrame
-        At least one row, and columns of dtype object.
+        At least one row, and columns of dtype object, of which several may have the same name.
 
     Raises
     ------
@@ -100,16 +101,16 @@ def read_table(path: Path, encoding: str = "utf-8") -> DataFrame:
         raise ValueError(f"{path} has no suffix of a table; expected {KINDS_OF_TABLES}.")
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; expected a table.")
+    if len(separator) > 1 and separator != "\\t":
+        raise ValueError(f"The separator of a table is one character, got {separator!r}.")
+    separator = "\t" if separator == "\\t" else separator
     try:
         if kind == "CSV":
-            table = _read_csv(path, encoding)
+            table = _read_csv(path, encoding, separator)
         elif kind == "JSON":
             table = _read_json(path, encoding)
         else:
             table = _read_parquet(path) if kind == "Parquet" else _read_excel(path)
-        twice = table.columns[table.columns.duplicated()]
-        if len(twice):
-            raise ValueError(f"there are several columns named {twice[0]!r}")
         if not len(table):
             raise ValueError("it has no rows" if len(table.columns) else "it is empty")
     except (FileNotFoundError, PermissionError, ImportError):
@@ -120,8 +121,8 @@ def read_table(path: Path, encoding: str = "utf-8") -> DataFrame:
         ) from error
     except Exception as error:  # the libraries that read and unpack have errors of many types
         raise ValueError(f"{path} cannot be read as {kind}: {str(error).rstrip('.')}.") from error
-    cells = zip(*_rows(table), strict=True)
-    return pd.DataFrame(dict(zip(table.columns, map(list, cells), strict=True)), dtype=object)
+    cells = enumerate(map(list, zip(*_rows(table), strict=True)))
+    return pd.DataFrame(dict(cells), dtype=object).set_axis(table.columns, axis=1)
 
 
 def _rows(table: DataFrame) -> list[tuple[Any, ...]]:
@@ -160,11 +161,11 @@ def _read_lines(path: Path, encoding: str, nrows: int | None = None) -> DataFram
     return _read_cells(path, encoding, _NO_SEPARATOR, **options).dropna()
 
 
-def _read_csv(path: Path, encoding: str) -> DataFrame:
+def _read_csv(path: Path, encoding: str, separator: str) -> DataFrame:
     first = _read_lines(path, encoding, nrows=99)
     if first.empty:
         return first.iloc[:, :0]
-    separator = max(",;\t", key=first.iloc[0, 0].count)
+    separator = separator or max(",;\t", key=first.iloc[0, 0].count)
     cells = _read_cells(path, encoding, separator, skiprows=first.index[0]).dropna(how="all")
     found = cells.notna().sum(axis=1).tolist()
     for row, n in enumerate(found):
@@ -181,7 +182,10 @@ def _read_json(path: Path, encoding: str) -> DataFrame:
     import pandas as pd
 
     rows = []
-    for line, content in _read_lines(path, encoding)[0].items():
+    lines = _read_lines(path, encoding)[0]
+    if lines.str.cat().lstrip().startswith("["):
+        return _records(lines.str.cat(sep="\n"))
+    for line, content in lines.items():
         if not content.strip():
             continue
         try:
@@ -194,6 +198,20 @@ def _read_json(path: Path, encoding: str) -> DataFrame:
                 f"got {type(row).__name__}"
             )
         rows.append(row)
+    return pd.DataFrame(rows, dtype=object)
+
+
+def _records(text: str) -> DataFrame:
+    """Read an array of objects, as `pandas.DataFrame.to_json` writes with orient="records"."""
+    import pandas as pd
+
+    rows = json.loads(text, object_pairs_hook=_unique)
+    for i, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            raise ValueError(
+                f'entry {i}: expected an object, such as {{"text": "...", "label": "..."}}, got '
+                f"{type(row).__name__}"
+            )
     return pd.DataFrame(rows, dtype=object)
 
 
@@ -248,10 +266,14 @@ def column(
     Raises
     ------
     ValueError
-        If there is no such column, or a cell is missing.
+        If there is no such column, or several of them, or a cell is missing.
     """
     if name not in table:
         raise ValueError(no_column(table, name, origin))
+    if list(table.columns).count(name) > 1:
+        raise ValueError(
+            f"{origin} has several columns named {name!r}: rename all but the one that is meant."
+        )
     cells = table[name]
     missing = (cells.isna() | (cells.eq("") & blank_is_missing)).to_numpy().nonzero()[0]
     if len(missing):
@@ -359,6 +381,9 @@ def encode_csv(table: DataFrame, separator: str = ",") -> bytes:
 
 
 def _encode_json(table: DataFrame) -> bytes:
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise ValueError(f"JSON cannot hold several columns named {twice[0]!r}: write CSV.")
     rows = [dict(zip(table.columns, row, strict=True)) for row in _rows(table)]
     lines = [json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows]
     return "".join(lines).encode(errors="backslashreplace")

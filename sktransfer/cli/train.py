@@ -31,6 +31,7 @@ def train(
     ],
     label: options.Label = "label",
     encoding: options.Encoding = "utf-8",
+    sep: options.Separator = "",
     backbone: options.Backbone = None,
     freeze: Annotated[str, typer.Option(help="What trains when; see `sktransfer plugins`.")] = (
         "auto"
@@ -60,7 +61,7 @@ def train(
     rate = number(lr, float, "--lr")
     check_options(context, data)
     check_folder(model, source, force)
-    reading = Reading(context.obj, label, encoding)
+    reading = Reading(context.obj, label, encoding, sep)
     inputs, values, labels = read_examples(data, reading, source)
 
     clf = new_classifier(

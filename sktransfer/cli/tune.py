@@ -48,6 +48,7 @@ def tune(
     n_jobs: Annotated[int | None, typer.Option(help="Folds that are trained at once.")] = None,
     label: options.Label = "label",
     encoding: options.Encoding = "utf-8",
+    sep: options.Separator = "",
     backbone: options.Backbone = None,
     freeze: Annotated[
         list[str] | None,
@@ -69,7 +70,7 @@ def tune(
     _check_scorer(scoring)
     if model is not None:
         check_folder(model, source, force)
-    reading = Reading(context.obj, label, encoding)
+    reading = Reading(context.obj, label, encoding, sep)
     inputs, values, labels = read_examples(data, reading, source)
 
     from sktransfer import TransferSearchCV

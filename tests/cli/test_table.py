@@ -204,11 +204,11 @@ def test_the_index_of_a_frame_in_parquet_is_a_column(tmp_path):
         ("a.csv", 'a,b\n"two\nlines",2\n1\n', "row 2 .*1 cells.*2"),
         ("a.csv", "a,b,c\n1,2,\n1,2\n", "row 2 .*2 cells.*3"),
         ("a.csv", 'a,b\n1,"open\n', "end of data"),
-        ("a.csv", "a,b,a\n1,2,3\n", "'a'"),
         ("a.csv", b"a\n\xff\n", "utf-8.*0xff.*--encoding"),
         ("a.jsonl", "", "empty"),
         ("a.jsonl", '{"a": 1}\n\n{"a": \n', "line 3, character 7"),
-        ("a.jsonl", "[1, 2]\n", "line 1.*list"),
+        ("a.jsonl", "[1, 2]\n", "entry 1.*int"),
+        ("a.json", '[{"a": 1}, {"a": ]', "character|line"),
         ("a.jsonl", '{"a": 1, "a": 2}\n', "line 1.*'a'"),
         ("a.csv.gz", b"no gzip", "gzip"),
         ("a.csv.gz", GZIPPED[:-6], "end"),
@@ -322,3 +322,35 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
         write_table(DataFrame({"a": [2]}), path, force=True)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.jsonl"]
+
+
+def test_columns_of_equal_names_are_kept_and_refused_only_where_one_is_asked_for(tmp_path):
+    path = written(tmp_path / "spam.csv", "v1,v2,,,\nham,hello,x,,y\nspam,win,,,z\n")
+    table = read_table(path)
+    assert list(table.columns) == ["v1", "v2", "", "", ""]
+    assert column(table, "v2", "spam.csv") == ["hello", "win"]
+    with pytest.raises(ValueError, match="several columns named ''"):
+        column(table, "", "spam.csv")
+    more = add_columns(table, {"prediction": ["ham", "ham"]}, "spam.csv")
+    write_table(more, tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text() == (
+        "v1,v2,,,,prediction\nham,hello,x,,y,ham\nspam,win,,,z,ham\n"
+    )
+    with pytest.raises(ValueError, match="''.*CSV"):
+        write_table(more, tmp_path / "out.jsonl")
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_array_of_objects_is_read_as_their_lines_are(tmp_path, indent):
+    rows = [{"text": "one\nline", "label": 1}, {"text": "[two]", "label": None}]
+    path = written(tmp_path / "a.json", json.dumps(rows, indent=indent))
+    assert columns_of(path) == {"text": ["one\nline", "[two]"], "label": [1, None]}
+
+
+def test_a_separator_can_be_named(tmp_path):
+    path = written(tmp_path / "a.csv", "text|a,b\nx|1\n")
+    assert list(read_table(path, separator="|").columns) == ["text", "a,b"]
+    tabs = written(tmp_path / "b.csv", "text\ta,b,c\nx\t1\n")
+    assert list(read_table(tabs, separator="\\t").columns) == ["text", "a,b,c"]
+    with pytest.raises(ValueError, match="one character, got '::'"):
+        read_table(path, separator="::")
