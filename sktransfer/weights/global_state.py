@@ -1,4 +1,4 @@
-"""Who may change what all threads of a process share."""
+"""The lock of settings that all threads of a process share."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 
 __all__ = ["GLOBAL_STATE"]
 
-# Held by whoever seeds torch's global generator or changes settings of a library, until it is
-# restored. Dropout and initialisation draw from that generator, so trainings in threads take turns.
+# Code that seeds torch's global generator, or changes settings of a library, holds this lock until
+# they are restored. Dropout and initialisation draw from that generator, so that trainings in
+# threads take turns.
 GLOBAL_STATE = threading.RLock()
