@@ -91,32 +91,30 @@ class TransformerEncoder(Encoder):
         length = self.max_length
         n_windows = max(-(-len(row) // length) for row in rows)
         if n_windows == 1:
-            return self._padded(rows, max(len(row) for row in rows))
+            return self._padded(rows)
         cut = [
             TokenRow(row.ids[i : i + length]) for row in rows for i in range(0, len(row), length)
         ]
         owner = [(i, j) for i, row in enumerate(rows) for j in range(-(-len(row) // length))]
-        flat = self._padded(cut, length)
         index = tuple(torch.tensor(axis) for axis in zip(*owner, strict=True))
         batch = {}
-        for name, value in flat.items():
+        for name, value in self._padded(cut).items():
             batch[name] = value.new_zeros((len(rows), n_windows, length))
             batch[name][index] = value
         return batch
 
-    def _padded(self, rows: Sequence[TokenRow], longest: int) -> dict[str, torch.Tensor]:
-        pad = self._tokenizer.pad_token_id or 0
-        ids = torch.full((len(rows), longest), pad, dtype=torch.int64)
-        mask = torch.zeros((len(rows), longest), dtype=torch.int64)
-        types = torch.zeros((len(rows), longest), dtype=torch.int64)
-        for i, row in enumerate(rows):
-            ids[i, : len(row)] = torch.tensor(row.ids, dtype=torch.int64)
-            mask[i, : len(row)] = 1
-            if row.types is not None:
-                types[i, : len(row)] = torch.tensor(row.types, dtype=torch.int64)
-        batch = {"input_ids": ids.to(self._device), "attention_mask": mask.to(self._device)}
+    def _padded(self, rows: Sequence[TokenRow]) -> dict[str, torch.Tensor]:
+        def padded(values: list[list[int]], fill: int = 0) -> torch.Tensor:
+            tensors = [torch.tensor(each, dtype=torch.int64) for each in values]
+            pad = nn.utils.rnn.pad_sequence
+            return pad(tensors, batch_first=True, padding_value=fill).to(self._device)
+
+        batch = {
+            "input_ids": padded([row.ids for row in rows], self._tokenizer.pad_token_id or 0),
+            "attention_mask": padded([[1] * len(row) for row in rows]),
+        }
         if any(row.types is not None for row in rows):
-            batch["token_type_ids"] = types.to(self._device)
+            batch["token_type_ids"] = padded([row.types or [0] * len(row) for row in rows])
         return batch
 
     def states(self, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -128,30 +128,18 @@ class HashingEncoder(VectorEncoder):
             ),
         ]
         rng = np.random.RandomState(random_state % 2**32)
-        with torch.device("meta"):
-            module = nn.ModuleDict(
-                {
-                    "embeddings": nn.EmbeddingBag(
-                        backbone.n_buckets + 1, self.dim, mode="sum", padding_idx=0
-                    ),
-                    "projection": nn.Linear(self.dim, self.dim),
-                }
-            )
         table = rng.standard_normal((backbone.n_buckets + 1, self.dim)) / self.dim**0.5
         table[0] = 0.0
+        embeddings = nn.EmbeddingBag.from_pretrained(
+            torch.tensor(table, dtype=torch.float32), freeze=False, mode="sum", padding_idx=0
+        )
         # A rotation keeps all distances, so that the second block does not change frozen features.
         rotation, _ = np.linalg.qr(rng.standard_normal((self.dim, self.dim)))
-        state = {
-            "embeddings.weight": table,
-            "projection.weight": rotation,
-            "projection.bias": np.zeros(self.dim),
-        }
-        module.load_state_dict(
-            {name: torch.tensor(value, dtype=torch.float32) for name, value in state.items()},
-            assign=True,
+        projection = nn.utils.skip_init(nn.Linear, self.dim, self.dim)
+        projection.load_state_dict(
+            {"weight": torch.tensor(rotation), "bias": torch.zeros(self.dim)}
         )
-        for parameter in module.parameters():
-            parameter.requires_grad_(True)
+        module = nn.ModuleDict({"embeddings": embeddings, "projection": projection})
         self.module = module.to(device)
         self.blocks = {
             "embeddings": ["embeddings.weight"],

@@ -56,7 +56,7 @@ _DOMAINS = {
 
 _DESCR = """\
 {title}, rated for sentiment
-{rule}
+----------------------------------------------
 
 {n_rows:,} {origin}.
 
@@ -208,7 +208,13 @@ def fetch_review_snippets(
         target_names=None if neutral_band is None else ["negative", "positive"],
         n_dropped=n_dropped,
         n_duplicates=n_duplicates,
-        DESCR=_describe(_DOMAINS[domain], counts, neutral_band),
+        DESCR=_DESCR.format(
+            title=_DOMAINS[domain].title,
+            n_rows=counts["rows"],
+            origin=_DOMAINS[domain].origin,
+            target=_REGRESSION if neutral_band is None else _BINARY.format(band=neutral_band),
+            counts="\n".join(f"{name:18}{number:7,}" for name, number in counts.items()),
+        ),
     )
 
 
@@ -226,16 +232,3 @@ def _parse(content: bytes) -> list[tuple[str, float]]:
     lines = content.decode("utf-8").rstrip("\r\n").split("\r\n")
     rows = (line.split("\t") for line in lines)
     return [(text.strip(), float(rating)) for _, rating, text in rows]
-
-
-def _describe(domain: _Domain, counts: dict[str, int], neutral_band: float | None) -> str:
-    """Write DESCR."""
-    head = _DESCR.partition("\n")[0].format(title=domain.title)
-    return _DESCR.format(
-        title=domain.title,
-        rule="-" * len(head),
-        n_rows=counts["rows"],
-        origin=domain.origin,
-        target=_REGRESSION if neutral_band is None else _BINARY.format(band=neutral_band),
-        counts="\n".join(f"{what:18}{number:7,}" for what, number in counts.items()),
-    )

@@ -14,10 +14,11 @@ from sktransfer.weights.files import read_json
 __all__ = ["cached", "download", "find_on_hub", "why_no_hub"]
 
 # Files that an encoder needs, without the other formats of a model (onnx, pickles, tf).
-_HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+_HUB_FILES = {
+    "allow_patterns": ["*.json", "*.txt", "*.model", "*.safetensors"],
+    "ignore_patterns": ["onnx/*", "openvino/*", "*/model*.safetensors"],
+}
 _TIMEOUT = 10.0  # seconds
-_HUB_IGNORED = ["onnx/*", "openvino/*", "*/model*.safetensors"]
-
 
 # By whether a preprocessor prepares the inputs: the files of a model's settings, and their content
 # for messages.
@@ -86,13 +87,7 @@ def download(repo_id: str, revision: str | None) -> Path:
     try:
         # This request comes first, since a download without a network retries for half a minute.
         commit = HfApi().model_info(repo_id, revision=revision, timeout=_TIMEOUT).sha
-        snapshot_download(
-            repo_id,
-            revision=revision,
-            allow_patterns=_HUB_FILES,
-            ignore_patterns=_HUB_IGNORED,
-            tqdm_class=_silent_progress(),
-        )
+        snapshot_download(repo_id, revision=revision, tqdm_class=_silent_progress(), **_HUB_FILES)
     except GatedRepoError as error:
         raise OSError(
             f"{repo_id!r} on the hub asks for consent first: accept its terms there, then run "
@@ -141,13 +136,7 @@ def cached(repo_id: str, revision: str | None = None) -> Path | None:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        folder = snapshot_download(
-            repo_id,
-            revision=revision,
-            local_files_only=True,
-            allow_patterns=_HUB_FILES,
-            ignore_patterns=_HUB_IGNORED,
-        )
+        folder = snapshot_download(repo_id, revision=revision, local_files_only=True, **_HUB_FILES)
     except LocalEntryNotFoundError:
         return None
     # A download that was cut off leaves a snapshot without its weights.
