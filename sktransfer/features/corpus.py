@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sktransfer.features.store import MemoryStore, store_keys
+from sktransfer.weights.global_state import ForkSafeLock
 
 __all__ = ["CorpusStore", "corpus_of", "forgetting"]
 
@@ -45,7 +44,7 @@ class CorpusStore(MemoryStore):
         self._inputs = frozenset(self.corpus)
         self._states: OrderedDict[str, dict[Any, Any]] = OrderedDict()
         self._state_bytes: dict[str, int] = {}
-        self._filling = threading.RLock()
+        self._filling = ForkSafeLock()
 
     def put(self, items: Iterable[tuple[bytes, np.ndarray]]) -> None:
         """Store nothing, since these features were computed in batches with other inputs."""
@@ -145,7 +144,7 @@ class CorpusStore(MemoryStore):
 
 
 _CORPORA: OrderedDict[bytes, CorpusStore] = OrderedDict()
-_LOCK = threading.Lock()
+_LOCK = ForkSafeLock()
 
 
 def corpus_of(inputs: Sequence[Any]) -> CorpusStore:
@@ -181,16 +180,3 @@ def forgetting() -> Iterator[None]:
     finally:
         with _LOCK:
             _CORPORA.clear()
-
-
-def _forget_locks() -> None:
-    """Replace locks in a forked process, since another thread may have held them."""
-    global _LOCK
-    _LOCK = threading.Lock()
-    for store in _CORPORA.values():
-        store._lock = threading.Lock()
-        store._filling = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_locks)

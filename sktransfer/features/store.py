@@ -12,7 +12,6 @@ import functools
 import hashlib
 import os
 import struct
-import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
@@ -21,7 +20,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from sktransfer._suggestions import import_extra
 from sktransfer._warnings import warn_user
+from sktransfer.weights.global_state import ForkSafeLock
 
 __all__ = ["DiskStore", "FeatureStore", "MemoryStore", "open_store", "store_keys"]
 
@@ -91,7 +92,7 @@ class MemoryStore:
         self.max_bytes = max_bytes
         self._bytes = 0
         self._kept: OrderedDict[bytes, np.ndarray] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -144,7 +145,7 @@ class DiskStore:
     def __init__(self, path: str | os.PathLike[str], max_bytes: int = 2**31) -> None:
         self.path = Path(path).expanduser().absolute()
         self.max_bytes = max_bytes
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._env: Any = None
         self._pid = 0
         self._warned: set[str] = set()
@@ -157,12 +158,7 @@ class DiskStore:
             # A forked process must not use the environment of its parent. Closing it here only
             # makes lmdb forget that the folder is open.
             self._env.close()
-        try:
-            import lmdb
-        except ImportError as error:
-            raise ImportError(
-                f"cache={str(self.path)!r} needs lmdb: pip install 'sktransfer[cache]'."
-            ) from error
+        lmdb = import_extra("lmdb", "cache", f"cache={str(self.path)!r}")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -266,7 +262,7 @@ def _digest(key: bytes, data: bytes) -> bytes:
 # An LMDB environment may be open once in a process.
 _OPEN: dict[str, DiskStore] = {}
 _MEMORY = MemoryStore()
-_LOCK = threading.Lock()
+_LOCK = ForkSafeLock()
 
 
 def open_store(cache: Any, max_bytes: int = 2**31) -> FeatureStore | None:
@@ -294,16 +290,3 @@ def open_store(cache: Any, max_bytes: int = 2**31) -> FeatureStore | None:
         if store is None:
             store = _OPEN[path] = DiskStore(path, max_bytes)
         return store
-
-
-def _forget_locks() -> None:
-    """Replace locks in a forked process, since another thread may have held them."""
-    global _LOCK
-    _LOCK = threading.Lock()
-    _MEMORY._lock = threading.Lock()
-    for store in _OPEN.values():
-        store._lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_locks)

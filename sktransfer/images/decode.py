@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-import threading
 from math import ceil
 from typing import Any
 
 import numpy as np
 
 from sktransfer.images.formats import names_of_read
+from sktransfer.weights.global_state import ForkSafeLock
 
 __all__ = ["check_pixels", "from_array", "from_file", "from_image", "import_pillow", "reduced"]
 
@@ -19,7 +19,7 @@ _ORIENTATION = 0x0112
 # all other EXIF data again, which fails if any of them is invalid.
 _TURNED = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
 # An image of Pillow reads its pixels when they are first used, at one position of one file.
-_LOADING = threading.Lock()
+_LOADING = ForkSafeLock()
 # A JPEG is decoded at a half, a quarter or an eighth of its size, but at least so many times the
 # pixels that are needed: the resizing that follows would lose the same details.
 _SPARE = 2
@@ -235,13 +235,3 @@ def reduced(pixels: np.ndarray, at_least: int | None) -> np.ndarray:
     """Reduce an image by a whole factor; its sides keep at least twice ``at_least`` pixels."""
     factor = 1 if at_least is None else min(pixels.shape[:2]) // (_SPARE * at_least)
     return pixels if factor < 2 else np.asarray(import_pillow().fromarray(pixels).reduce(factor))
-
-
-def _forget_lock() -> None:
-    """Replace the lock in a forked process, since another thread may have held it."""
-    global _LOADING
-    _LOADING = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_lock)

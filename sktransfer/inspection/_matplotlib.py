@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from sktransfer._suggestions import import_extra
+
 __all__ = ["check_matplotlib", "new_axes"]
 
 
 def check_matplotlib() -> None:
     """Raise an ImportError that says how to install matplotlib, if it is missing."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ImportError('Pictures need matplotlib: pip install "sktransfer[plot]"') from error
+    import_extra("matplotlib", "plot", "Drawing")
 
 
 def new_axes(ax: Any = None, *, size: tuple[float, float] | None = None) -> Any:

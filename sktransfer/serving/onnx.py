@@ -20,6 +20,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from sktransfer._suggestions import import_extra
 from sktransfer.contracts import EncoderWrapper
 from sktransfer.features.encode import encode, encode_chunks
 from sktransfer.training.module import TransferModule
@@ -55,7 +56,7 @@ def export_onnx(module: TransferModule, examples: Sequence[Any], path: Path) -> 
         If the computation cannot be exported, or the file gives different outputs.
     """
     for name in ("onnx", "onnxscript", "onnxruntime"):
-        _import(name)
+        import_extra(name, "onnx", "ONNX")
     if path.is_dir() or not path.parent.is_dir():
         raise ValueError(f"{path} has to be a file in an existing folder.")
     module.eval()
@@ -183,7 +184,7 @@ class OnnxModule:
     """
 
     def __init__(self, module: TransferModule, path: Path) -> None:
-        onnxruntime = _import("onnxruntime")
+        onnxruntime = import_extra("onnxruntime", "onnx", "ONNX")
         if not path.is_file():
             raise FileNotFoundError(
                 f"There is no file {path}; estimator.export_onnx(path) writes one."
@@ -294,17 +295,6 @@ def _identity(module: TransferModule) -> str:
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def _import(name: str) -> Any:
-    from importlib import import_module
-
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ImportError(
-            f"ONNX needs {name}, which is not installed: pip install 'sktransfer[onnx]'."
-        ) from error
 
 
 @contextlib.contextmanager

@@ -6,6 +6,8 @@ from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
+from sktransfer._suggestions import import_extra
+
 __all__ = ["make_dashboard"]
 
 
@@ -42,15 +44,10 @@ def make_dashboard(storage: Any, host: str = "127.0.0.1", port: int = 8080) -> W
     OSError
         If there is no such storage, or the port is in use.
     """
-    try:
-        from optuna_dashboard import wsgi
-    except ImportError as error:
-        raise ImportError(
-            "The dashboard needs optuna-dashboard: pip install 'sktransfer[dashboard]'."
-        ) from error
+    optuna_dashboard = import_extra("optuna_dashboard", "dashboard", "The dashboard")
     from sktransfer.tuning._study import existing_storage
 
-    app = wsgi(existing_storage(storage))
+    app = optuna_dashboard.wsgi(existing_storage(storage))
     try:
         return make_server(host, port, app, server_class=_Server, handler_class=_SilentHandler)
     except OSError as error:

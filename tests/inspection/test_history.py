@@ -234,7 +234,7 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch, two_stag
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     display = TrainingHistoryDisplay(history=two_stages.history_)
     for draw in (display.plot, lambda: TrainingHistoryDisplay.from_estimator(two_stages)):
-        with pytest.raises(ImportError, match=r'pip install "sktransfer\[plot\]"'):
+        with pytest.raises(ImportError, match=r"pip install 'sktransfer\[plot\]'"):
             draw()
 
 
