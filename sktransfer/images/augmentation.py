@@ -25,8 +25,6 @@ __all__ = ["ImageAugmentation"]
 # paper.
 _AREA = (0.02, 0.4)
 _ASPECT = (0.3, 1 / 0.3)
-# Largest size, in sizes of the image, of the image with its mirror images around it.
-_PADDED = 30
 # Parameters that do not affect how one image is changed.
 _NOT_OF_ONE = ("mixup", "n_views")
 
@@ -208,7 +206,7 @@ class ImageAugmentation(Plugin, Variation):
         ValueError
             If a parameter or the image is invalid.
         ImportError
-            If Pillow is not installed, which rotation, shear, zoom and color need.
+            If Pillow is not installed, which color needs.
         """
         self._validate_params()
         picture = check_pixels(picture, "picture")
@@ -322,32 +320,22 @@ def _inverse(angle: float, slope: float, factor: float) -> np.ndarray:
 
 def _resampled(picture: np.ndarray, matrix: np.ndarray, window: _Window) -> np.ndarray:
     """Compute a window of the image that a linear map about its centre gives."""
-    Image = import_pillow()
-    height, width, _ = picture.shape
-    centre = np.array([width / 2, height / 2])
+    from scipy.ndimage import affine_transform
+
+    # The map is one of points, which are half a pixel from the indices of pixels.
+    centre = np.array(picture.shape[1::-1]) / 2 - 0.5
     start = matrix @ (np.array([window.left, window.top]) - centre) + centre
-    sides = matrix * (window.width, window.height)
-    low = start + np.minimum(sides, 0).sum(axis=1)
-    high = start + np.maximum(sides, 0).sum(axis=1)
-    # The resampling needs one more pixel on each side.
-    before = np.maximum(1 - np.floor(low), 0).astype(int).tolist()
-    after = np.maximum(np.ceil(high) + 1 - (width, height), 0).astype(int).tolist()
-    (left, top), (right, bottom) = before, after
-    if (height + top + bottom) * (width + left + right) > _PADDED * height * width:
-        # A strip that is rotated would need a square of its length.
-        left = top = right = bottom = 0
-        before = [0, 0]
-    padded = np.pad(picture, ((top, bottom), (left, right), (0, 0)), mode="symmetric")
-    (a, b), (c, d) = matrix.tolist()
-    x, y = (start + before).tolist()
-    image = Image.fromarray(padded).transform(
-        (window.width, window.height),
-        Image.Transform.AFFINE,
-        (a, b, x, c, d, y),
-        resample=Image.Resampling.BILINEAR,
-        fillcolor=tuple(int(c) for c in picture.reshape(-1, 3).mean(axis=0)),
+    # scipy has rows before columns.
+    settings = {
+        "matrix": matrix[::-1, ::-1],
+        "offset": start[::-1],
+        "output_shape": (window.height, window.width),
+        "order": 1,
+        "mode": "reflect",
+    }
+    return np.dstack(
+        [affine_transform(channel, **settings) for channel in picture.transpose(2, 0, 1)]
     )
-    return np.array(image)
 
 
 def _erase(picture: np.ndarray, draws: _Draws) -> None:
