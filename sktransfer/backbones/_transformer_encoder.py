@@ -122,11 +122,7 @@ class TransformerEncoder(Encoder):
         mask = batch["attention_mask"]
         if mask.ndim == 2:
             return self._last_states(batch), mask
-        real = mask.sum(dim=2) > 0
-        each = self._windows({n: v[real] for n, v in batch.items()}, self._last_states)
-        hidden = each.new_zeros((*mask.shape, self.dim))
-        hidden[real] = each
-        return hidden.flatten(1, 2), mask.flatten(1, 2)
+        return self._windows(batch, self._last_states).flatten(1, 2), mask.flatten(1, 2)
 
     def pool(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Pool states, and the windows of long texts."""
@@ -142,15 +138,9 @@ class TransformerEncoder(Encoder):
         """Run the encoder and pool its last states."""
         if batch["input_ids"].ndim == 2:
             return self._features(batch)
-        n_tokens = batch["attention_mask"].sum(dim=2)
-        real = n_tokens > 0
-        if torch.compiler.is_exporting():
-            return self._pool_windows(self._all_windows(batch), n_tokens)
-        # Rows have different numbers of windows: those without tokens are not computed.
-        each = self._windows({n: v[real] for n, v in batch.items()}, self._features)
-        windows = each.new_zeros((*real.shape, self.dim))
-        windows[real] = each
-        return self._pool_windows(windows, n_tokens)
+        # One vector of each window is kept, and not its states as by `states`.
+        windows = self._windows(batch, self._features)
+        return self._pool_windows(windows, batch["attention_mask"].sum(dim=2))
 
     def _pool_windows(self, windows: torch.Tensor, n_tokens: torch.Tensor) -> torch.Tensor:
         how = "max" if self._cutter.long_text == "window_max" else "mean"
@@ -158,32 +148,37 @@ class TransformerEncoder(Encoder):
         weight = n_tokens if how == "mean" else n_tokens > 0
         return self._scaled(_pool(windows, weight, how))
 
-    def _all_windows(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Compute all windows, also empty ones, since an exported graph cannot leave any out."""
-        mask = batch["attention_mask"]
-        first = torch.arange(mask.shape[2], device=mask.device) == 0
-        # Attention over no token is undefined. The result of this one has no weight.
-        some = {**batch, "attention_mask": torch.where(first, 1, mask)}
-        flat = {name: value.flatten(0, 1) for name, value in some.items()}
-        return self._features(flat).unflatten(0, mask.shape[:2])
-
     def _windows(
         self,
         batch: Mapping[str, torch.Tensor],
         run: Callable[[Mapping[str, torch.Tensor]], torch.Tensor],
     ) -> torch.Tensor:
         """Compute windows, a few at a time, since one long text may have dozens."""
-        ids = batch["input_ids"]
-        few = max(1, self.training_budget() // ids.shape[1])
+        mask = batch["attention_mask"]
+        if torch.compiler.is_exporting():
+            # A graph cannot leave out empty windows. Attention over no token is undefined, so that
+            # they read one; what they give has no weight.
+            first = torch.arange(mask.shape[2], device=mask.device) == 0
+            some = {**batch, "attention_mask": torch.where(first, 1, mask)}
+            flat = {name: value.flatten(0, 1) for name, value in some.items()}
+            return run(flat).unflatten(0, mask.shape[:2])
+        # Rows have different numbers of windows: those without tokens are not computed.
+        real = mask.sum(dim=2) > 0
+        filled = {name: value[real] for name, value in batch.items()}
+        few = max(1, self.training_budget() // mask.shape[2])
         parts = [
-            {name: value[i : i + few] for name, value in batch.items()}
-            for i in range(0, len(ids), few)
+            {name: value[i : i + few] for name, value in filled.items()}
+            for i in range(0, len(filled["input_ids"]), few)
         ]
-        if len(parts) == 1 or not torch.is_grad_enabled():
-            return torch.cat([run(part) for part in parts])
-        # Activations are computed again in the backward pass, and not kept.
-        again = torch.utils.checkpoint.checkpoint
-        return torch.cat([again(run, part, use_reentrant=False) for part in parts])
+        if len(parts) > 1 and torch.is_grad_enabled():
+            # Activations are computed again in the backward pass, and not kept.
+            again = torch.utils.checkpoint.checkpoint
+            each = torch.cat([again(run, part, use_reentrant=False) for part in parts])
+        else:
+            each = torch.cat([run(part) for part in parts])
+        windows = each.new_zeros((*real.shape, *each.shape[1:]))
+        windows[real] = each
+        return windows
 
     def in_bf16(self) -> TransformerEncoder:
         """Return a copy that computes in bfloat16."""

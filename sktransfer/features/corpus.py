@@ -43,7 +43,6 @@ class CorpusStore(MemoryStore):
         self.corpus = tuple(corpus)
         self._inputs = frozenset(self.corpus)
         self._states: OrderedDict[str, dict[Any, Any]] = OrderedDict()
-        self._state_bytes: dict[str, int] = {}
         self._filling = ForkSafeLock()
 
     def put(self, items: Iterable[tuple[bytes, np.ndarray]]) -> None:
@@ -124,12 +123,13 @@ class CorpusStore(MemoryStore):
                     return None
                 rows = some if len(corpus) <= _SOME else compute(corpus)
                 self._states[key] = dict(zip(corpus, rows, strict=True))
-                self._state_bytes[key] = sum(row.nbytes for row in rows)
-                while len(self._states) > 1 and sum(self._state_bytes.values()) > _MAX_STATES:
-                    oldest, _ = self._states.popitem(last=False)
-                    del self._state_bytes[oldest]
+                while len(self._states) > 1 and self._size_of_states() > _MAX_STATES:
+                    self._states.popitem(last=False)
             self._states.move_to_end(key)
             return [self._states[key][x] for x in inputs]
+
+    def _size_of_states(self) -> int:
+        return sum(row.nbytes for rows in self._states.values() for row in rows.values())
 
     def _shown_as(self, inputs: Iterable[Any]) -> list[list[Any]]:
         """Return the corpus in each of the views of inputs."""
