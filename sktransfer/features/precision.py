@@ -15,8 +15,6 @@ from sktransfer._warnings import warn_user
 # Least cosine with features in single precision: rounding to bfloat16 stays far above.
 _CLOSE = 0.98
 
-PRECISIONS = ("auto", "bf16", "fp32")
-
 
 def resolve_precision(precision: str, device: str) -> str:
     """Resolve ``"auto"``: bf16 if the hardware multiplies in it, otherwise fp32.

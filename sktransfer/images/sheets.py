@@ -209,8 +209,8 @@ def draw_mistakes(
     classes: Any,
     *,
     n: int = 24,
-    n_columns: int = 6,
     thumbnail: int = 160,
+    **layout: Any,
 ) -> Any:
     """Draw the sheet of `mistakes_sheet` from probabilities.
 
@@ -224,8 +224,10 @@ def draw_mistakes(
         Predicted probabilities.
     classes : array-like of n_classes labels
         Labels of the columns of ``probabilities``.
-    n, n_columns, thumbnail : int
+    n, thumbnail : int
         Parameters of `mistakes_sheet`.
+    **layout : dict
+        Other parameters of `contact_sheet`.
 
     Returns
     -------
@@ -245,9 +247,9 @@ def draw_mistakes(
     return contact_sheet(
         [pictures[i] for i in first],
         captions,
-        n_columns=n_columns,
         thumbnail=thumbnail,
         title=_title(len(wrong), len(true), len(first)),
+        **layout,
     )
 
 

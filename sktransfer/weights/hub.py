@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 from sktransfer._warnings import warn_user
 from sktransfer.weights.cache_dir import cache_dir
@@ -14,7 +15,7 @@ from sktransfer.weights.files import read_json
 __all__ = ["cached", "download", "find_on_hub", "why_no_hub"]
 
 # Files that an encoder needs, without the other formats of a model (onnx, pickles, tf).
-_HUB_FILES = {
+_HUB_FILES: dict[str, Any] = {
     "allow_patterns": ["*.json", "*.txt", "*.model", "*.safetensors"],
     "ignore_patterns": ["onnx/*", "openvino/*", "*/model*.safetensors"],
 }
