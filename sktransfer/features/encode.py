@@ -225,7 +225,7 @@ def encode_chunks(
 
 
 def _named(encoder: Encoder, identity: str, precision: str) -> str:
-    """Name all that features depend on, apart from the input and the versions of libraries."""
+    """Return a name of all that features depend on, except for inputs and versions of libraries."""
     return f"{identity}|{precision}|{encoder.code_version()}"
 
 

@@ -69,7 +69,7 @@ def store_keys(identity: str, X: Sequence[Any]) -> list[bytes]:
 
 @functools.cache
 def _versions() -> str:
-    """Name the versions of the libraries that features depend on; reading metadata takes long."""
+    """Return the versions of the libraries that features depend on; reading metadata takes long."""
     return "|".join(f"{name}={version(name)}" for name in _LIBRARIES)
 
 
@@ -173,7 +173,7 @@ class DiskStore:
         try:
             self._env = lmdb.open(str(self.path), **settings)
         except (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError) as error:
-            # The file is no database, or beyond repair: rename it, and begin with an empty one.
+            # The file is not a database, or damaged: rename it, and begin with an empty one.
             for file in ("data.mdb", "lock.mdb"):
                 with contextlib.suppress(FileNotFoundError):
                     os.replace(self.path / file, self.path / f"{file}.damaged")
