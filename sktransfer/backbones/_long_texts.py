@@ -14,6 +14,16 @@ _MAX_WINDOWS = 64
 _CHARS_PER_TOKEN = 64
 
 
+# Settings of a tokenizer that returns the tokens of texts, without special ones.
+_PLAIN = {
+    "add_special_tokens": False,
+    "split_special_tokens": True,
+    "return_attention_mask": False,
+    "return_token_type_ids": False,
+    "verbose": False,
+}
+
+
 @dataclass(slots=True)
 class TokenRow:
     """Token ids of a text, in windows of which all but the last are full.
@@ -93,15 +103,8 @@ class Cutter:
                 f"tokens of pairs, and of texts that are read by long_text={self.long_text!r}, are "
                 "not located in the text; long_text='truncate' is"
             )
-        offsets = self._tokenizer(
-            [self._prefix + text for text in X],
-            add_special_tokens=False,
-            split_special_tokens=True,
-            return_offsets_mapping=True,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-            verbose=False,
-        )["offset_mapping"]
+        texts = [self._prefix + text for text in X]
+        offsets = self._tokenizer(texts, return_offsets_mapping=True, **_PLAIN)["offset_mapping"]
         begin, special = len(self._prefix), (0, 0)
         return [
             [
@@ -122,15 +125,7 @@ class Cutter:
             self._prefix + (text if len(text) <= longest else _ends(text, longest, self.long_text))
             for text in X
         ]
-        encoded = self._tokenizer(
-            read,
-            add_special_tokens=False,
-            split_special_tokens=True,
-            truncation=False,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-            verbose=False,
-        )["input_ids"]
+        encoded = self._tokenizer(read, truncation=False, **_PLAIN)["input_ids"]
         rows = []
         for text, kept, ids in zip(X, read, encoded, strict=True):
             n_tokens = len(ids)
@@ -162,13 +157,16 @@ class Cutter:
         longest = _CHARS_PER_TOKEN * self._max_length
         first = [self._prefix + a[:longest] for a, _ in X]
         second = [self._prefix + b[:longest] for _, b in X]
-        shared = {"split_special_tokens": True, "return_attention_mask": False, "verbose": False}
         encoded = self._tokenizer(
-            first, second, truncation="longest_first", max_length=self._max_length, **shared
+            first,
+            second,
+            truncation="longest_first",
+            max_length=self._max_length,
+            split_special_tokens=True,
+            return_attention_mask=False,
+            verbose=False,
         )
-        whole = self._tokenizer(
-            [*first, *second], add_special_tokens=False, truncation=False, **shared
-        )["input_ids"]
+        whole = self._tokenizer([*first, *second], truncation=False, **_PLAIN)["input_ids"]
         types = encoded.get("token_type_ids") or [None] * len(X)
         specials = self._tokenizer.num_special_tokens_to_add(pair=True)
         rows = []
@@ -189,9 +187,8 @@ def _ends(text: str, longest: int, long_text: str) -> str:
 
 def _special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
     """Return the special tokens before and after a text."""
-    shared = {"return_attention_mask": False, "return_token_type_ids": False}
-    bare = tokenizer("a", add_special_tokens=False, **shared)["input_ids"]
-    full = tokenizer("a", **shared)["input_ids"]
+    bare = tokenizer("a", **_PLAIN)["input_ids"]
+    full = tokenizer("a", **{**_PLAIN, "add_special_tokens": True})["input_ids"]
     for start in range(len(full) - len(bare) + 1):
         if full[start : start + len(bare)] == bare:
             return full[:start], full[start + len(bare) :]
