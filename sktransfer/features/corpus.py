@@ -19,7 +19,7 @@ __all__ = ["CorpusStore", "corpus_of", "forgetting"]
 _MAX_STATES = 2**29
 # Number of inputs by which the size of their states is estimated.
 _SOME = 64
-# Nested searches have one each.
+# Largest number of stores: a search and one that is nested in it have one each.
 _MAX_CORPORA = 2
 
 

@@ -85,7 +85,7 @@ def from_image(image: Any) -> np.ndarray:
             loaded = _loaded(image, Image)
         except MemoryError:
             raise
-        except Exception as error:  # of any type, as above
+        except Exception as error:  # as above
             raise ValueError(_reason(error) or str(error) or type(error).__name__) from error
         return _rgb(loaded, Image)
 
@@ -97,7 +97,7 @@ def _loaded(image: Any, Image: Any, at_least: int | None = None) -> Any:
         raise Image.DecompressionBombError(f"it has {image.width} x {image.height} pixels")
     scale = 1 if at_least is None else _SPARE * at_least / min(image.size)
     if scale < 1:
-        # The mode stays; the sizes fit in either orientation, since both sides are scaled alike.
+        # None keeps the mode. Both sides are scaled alike, so that the orientation does not matter.
         image.draft(None, (ceil(scale * image.width), ceil(scale * image.height)))
     image.load()
     try:

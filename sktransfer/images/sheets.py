@@ -183,7 +183,7 @@ def mistakes_sheet(
     import_pillow()
     if n < 1:
         raise ValueError(f"n={n}; expected 1 at least.")
-    X = list(X) if isinstance(X, Iterator) else X  # which is read twice
+    X = list(X) if isinstance(X, Iterator) else X  # it is read twice
     pictures, true = check_pictures(X), np.asarray(y)
     if true.ndim != 1:
         raise ValueError(f"y has the shape {true.shape}; expected one label a picture.")

@@ -95,9 +95,9 @@ def convert_e5(folder: Path, into: Path) -> None:
     # Half precision is enough: four bits and a scale of half precision are far coarser.
     weights = into / "model.safetensors"
     save_file(dict(_tensors(path, directory, sizes)), weights, metadata={"format": "pt"})
-    weights.chmod(0o644)  # is written for its owner alone, and several may share a cache
+    weights.chmod(0o644)  # other users may share the cache
     tokenizer.save(str(into / "tokenizer.json"))
-    # As single precision prints it: 1e-12, not 9.99...e-13.
+    # Epsilon is written as single precision prints it: 1e-12, not 9.99...e-13.
     for name, content in _settings(sizes, float(str(np.float32(epsilon))), pad).items():
         target = into / name
         target.parent.mkdir(exist_ok=True)

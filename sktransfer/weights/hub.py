@@ -100,7 +100,7 @@ def download(repo_id: str, revision: str | None) -> Path:
             + (f" at revision {revision!r}" if revision else "")
             + ", or it is private. A folder is given as pathlib.Path(...) or './...'."
         ) from error
-    except Exception as error:  # what the hub's client raises depends on its HTTP library
+    except Exception as error:  # the types of errors depend on the HTTP library of the hub's client
         raise OSError(
             f"The model {repo_id!r} is not in the local hub cache and cannot be downloaded "
             f"({why_no_hub()}): download it where there is a network with "
