@@ -192,13 +192,11 @@ def _from_hub(known: KnownWeights) -> Path:
     if not known.hub_id:
         raise FileNotFoundError(f"The weights of {known.name!r} are not on this machine: {get}.")
     sha256 = known.hub_sha256 or known.sha256
-    folder = None
-    # The main branch will do as well as the pinned commit, since the hashes decide.
-    for revision in dict.fromkeys([known.revision or None, None]):
-        snapshot = None if folder else hub.cached(known.hub_id, revision)
-        if snapshot and is_intact(snapshot, sha256, known.settings):
-            folder = snapshot
-    if folder is None:
+    # The main branch is as good as the pinned commit if its files have the known hashes.
+    revisions = dict.fromkeys([known.revision or None, None])
+    cached = (hub.cached(known.hub_id, revision) for revision in revisions)
+    intact = (each for each in cached if each and is_intact(each, sha256, known.settings))
+    if (folder := next(intact, None)) is None:
         try:
             folder = hub.download(known.hub_id, known.revision or None)
         except OSError as error:
