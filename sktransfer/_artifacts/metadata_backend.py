@@ -1,8 +1,8 @@
-"""A build backend that builds nothing: it hands pip the metadata that an sdist came with.
+"""A build backend that gives pip the metadata of an sdist, and builds nothing.
 
 ``pip download`` asks the build backend for the metadata of every sdist, also with ``--no-deps``
-(pypa/pip#1884), and the usual backend answers by running the sdist's ``setup.py``. This file is
-given to pip in that backend's place, so that nothing out of the download runs.
+(pypa/pip#1884), and the usual backend runs the sdist's ``setup.py`` for it. pip gets this file
+instead, so that no code of the download runs.
 
 It runs in a child process of pip, outside this package: standard library only.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 def get_requires_for_build_wheel(config_settings: object = None) -> list[str]:
-    """Ask for nothing to be installed (PEP 517).
+    """Return the requirements of a build (PEP 517), of which there are none.
 
     Parameters
     ----------
@@ -38,14 +38,14 @@ def prepare_metadata_for_build_wheel(
     Parameters
     ----------
     metadata_directory : str
-        Where to make the ``.dist-info`` folder.
+        Folder in which the ``.dist-info`` folder is made.
     config_settings : object
         Ignored.
 
     Returns
     -------
     name : str
-        Name of the folder made.
+        Name of the ``.dist-info`` folder.
     """
     metadata = Path("PKG-INFO").read_bytes()
     headers = HeaderParser().parsestr(metadata.decode("utf-8", "replace"))
@@ -56,5 +56,5 @@ def prepare_metadata_for_build_wheel(
     return name
 
 
-# The name under which pip looks for the backend of an sdist without a pyproject.toml.
+# The object that pip takes as the backend of an sdist without a pyproject.toml.
 __legacy__ = sys.modules[__name__]

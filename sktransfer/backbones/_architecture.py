@@ -1,4 +1,4 @@
-"""What an architecture and its files say: layers, pooling, length."""
+"""Read blocks from an architecture, and pooling and length from the files of a model."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from sktransfer.weights.files import read_json
 def blocks_of(module: nn.Module) -> dict[str, list[str]]:
     """Group an encoder's parameters into embeddings and layers, input side first.
 
-    The layers are the longest list of modules. What stands before it, and embeddings wherever
-    they stand, are ``embeddings``; what follows, such as a last normalisation, belongs to the last
-    layer.
+    The layers are the longest list of modules. Parameters before it, and embeddings anywhere,
+    belong to ``embeddings``; parameters after it, such as a last normalisation, to the last layer.
     """
     names = [name for name, _ in module.named_parameters()]
     found = _named_layer_list(module)
@@ -42,7 +41,7 @@ def _named_layer_list(module: nn.Module) -> tuple[str, nn.ModuleList] | None:
 
 
 def layer_list(module: nn.Module) -> tuple[nn.Module, str, nn.ModuleList] | None:
-    """Give the layers with the module that holds them, and their name in it."""
+    """Return the module that holds the layers, their name in it, and the layers."""
     found = _named_layer_list(module)
     if found is None:
         return None

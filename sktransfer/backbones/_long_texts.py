@@ -1,4 +1,4 @@
-"""What is read of a text that has more tokens than an encoder takes."""
+"""Tokenize texts, and cut those that have more tokens than an encoder reads."""
 
 from __future__ import annotations
 
@@ -7,26 +7,37 @@ from dataclasses import dataclass
 from typing import Any
 
 LONG_TEXTS = ("truncate", "head_tail", "window_mean", "window_max")
-# Windows of a text; a text of a million words would otherwise cost thousands of them.
+# Largest number of windows of a text; one of a million words would have thousands.
 _MAX_WINDOWS = 64
-# No text of words has tokens this long on average, so what is behind is cut in any case.
+# Tokens of a text of words are shorter than this on average, so that characters beyond this many
+# for each token can be cut before tokenizing.
 _CHARS_PER_TOKEN = 64
+
+
+# Settings of a tokenizer that returns the tokens of texts, without special ones.
+_PLAIN = {
+    "add_special_tokens": False,
+    "split_special_tokens": True,
+    "return_attention_mask": False,
+    "return_token_type_ids": False,
+    "verbose": False,
+}
 
 
 @dataclass(slots=True)
 class TokenRow:
-    """Token ids of a text, in windows that are full but for the last.
+    """Token ids of a text, in windows of which all but the last are full.
 
     Attributes
     ----------
     ids : list of int
-        Special tokens included.
-    tokens : int
-        Tokens of the whole text, without special ones.
-    cut : int
-        How many of them are not in the row.
-    types : list of int or None
-        For a pair, which of its texts each token belongs to.
+        Ids of the tokens, with special ones.
+    tokens : int, default=0
+        Number of tokens of the whole text, without special ones.
+    cut : int, default=0
+        Number of these tokens that are not in the row.
+    types : list of int or None, default=None
+        Of a pair, the number of the text of each token.
     """
 
     ids: list[int]
@@ -39,25 +50,26 @@ class TokenRow:
 
 
 class Cutter:
-    """Tokenize texts, and choose what is read of long ones.
+    """Tokenize texts, and cut long ones.
 
     Parameters
     ----------
     tokenizer : transformers tokenizer
-        Reads texts.
+        Tokenizer of the model.
     max_length : int
-        Tokens of a window, special ones included.
+        Number of tokens of a window, with special ones.
     long_text : {"truncate", "head_tail", "window_mean", "window_max"}
-        What is read of a longer text.
+        Part of a longer text that is read, as in `TransformerBackbone`.
     stride : int or None
-        Tokens from the beginning of a window to that of the next; None is no overlap.
+        Number of tokens from the beginning of a window to that of the next one; None makes windows
+        that do not overlap.
     prefix : str
-        Put before each text.
+        Prefix of each text.
 
     Raises
     ------
     ValueError
-        If ``long_text`` is none of these, or ``stride`` would leave gaps.
+        If ``long_text`` is another string, or ``stride`` would leave gaps.
     """
 
     def __init__(
@@ -79,27 +91,20 @@ class Cutter:
         self.step = self._room if stride is None else stride
 
     def rows(self, X: Sequence[Any]) -> list[TokenRow]:
-        """Give a row for each text or pair of texts."""
+        """Return a row for each text or pair of texts."""
         if not len(X):
             return []
         return self._pairs(X) if isinstance(X[0], tuple) else self._texts(X)
 
     def spans(self, X: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """Give the characters of a text that each token of its row stands for."""
+        """Return the first and last character of each token of the row of each text."""
         if self.long_text != "truncate" or (len(X) and isinstance(X[0], tuple)):
             raise NotImplementedError(
                 f"tokens of pairs, and of texts that are read by long_text={self.long_text!r}, are "
                 "not located in the text; long_text='truncate' is"
             )
-        offsets = self._tokenizer(
-            [self._prefix + text for text in X],
-            add_special_tokens=False,
-            split_special_tokens=True,
-            return_offsets_mapping=True,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-            verbose=False,
-        )["offset_mapping"]
+        texts = [self._prefix + text for text in X]
+        offsets = self._tokenizer(texts, return_offsets_mapping=True, **_PLAIN)["offset_mapping"]
         begin, special = len(self._prefix), (0, 0)
         return [
             [
@@ -113,28 +118,20 @@ class Cutter:
     def _texts(self, X: Sequence[str]) -> list[TokenRow]:
         windows = self.long_text.startswith("window")
         room = self._room + self.step * (_MAX_WINDOWS - 1) if windows else self._room
-        # The tokenizer reads a text to its end: a million words take seconds. Cut first, far
-        # behind where any text of words is cut by tokens.
+        # The tokenizer reads a text to its end, which takes seconds for a million words. Texts are
+        # cut before, far behind the last token that is read.
         longest = _CHARS_PER_TOKEN * self._max_length * (_MAX_WINDOWS if windows else 1)
         read = [
             self._prefix + (text if len(text) <= longest else _ends(text, longest, self.long_text))
             for text in X
         ]
-        encoded = self._tokenizer(
-            read,
-            add_special_tokens=False,
-            split_special_tokens=True,
-            truncation=False,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-            verbose=False,
-        )["input_ids"]
+        encoded = self._tokenizer(read, truncation=False, **_PLAIN)["input_ids"]
         rows = []
         for text, kept, ids in zip(X, read, encoded, strict=True):
             n_tokens = len(ids)
             unread = len(text) + len(self._prefix) - len(kept)
             if unread > 0:
-                # Nobody counted these tokens; they are as long as the others of the text.
+                # The tokens that were not counted are taken to be as long as the others.
                 n_tokens += round(unread * len(ids) / max(1, len(kept)))
             rows.append(self._row(ids, room, n_tokens))
         return rows
@@ -160,13 +157,16 @@ class Cutter:
         longest = _CHARS_PER_TOKEN * self._max_length
         first = [self._prefix + a[:longest] for a, _ in X]
         second = [self._prefix + b[:longest] for _, b in X]
-        shared = {"split_special_tokens": True, "return_attention_mask": False, "verbose": False}
         encoded = self._tokenizer(
-            first, second, truncation="longest_first", max_length=self._max_length, **shared
+            first,
+            second,
+            truncation="longest_first",
+            max_length=self._max_length,
+            split_special_tokens=True,
+            return_attention_mask=False,
+            verbose=False,
         )
-        whole = self._tokenizer(
-            [*first, *second], add_special_tokens=False, truncation=False, **shared
-        )["input_ids"]
+        whole = self._tokenizer([*first, *second], truncation=False, **_PLAIN)["input_ids"]
         types = encoded.get("token_type_ids") or [None] * len(X)
         specials = self._tokenizer.num_special_tokens_to_add(pair=True)
         rows = []
@@ -178,7 +178,7 @@ class Cutter:
 
 
 def _ends(text: str, longest: int, long_text: str) -> str:
-    """Cut a text by characters, as it will be cut by tokens."""
+    """Cut a text by characters in the way in which its tokens will be cut."""
     text = text.strip()
     if long_text != "head_tail" or len(text) <= longest:
         return text[:longest]
@@ -186,10 +186,9 @@ def _ends(text: str, longest: int, long_text: str) -> str:
 
 
 def _special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
-    """Give the special tokens that stand before and after a text."""
-    shared = {"return_attention_mask": False, "return_token_type_ids": False}
-    bare = tokenizer("a", add_special_tokens=False, **shared)["input_ids"]
-    full = tokenizer("a", **shared)["input_ids"]
+    """Return the special tokens before and after a text."""
+    bare = tokenizer("a", **_PLAIN)["input_ids"]
+    full = tokenizer("a", **{**_PLAIN, "add_special_tokens": True})["input_ids"]
     for start in range(len(full) - len(bare) + 1):
         if full[start : start + len(bare)] == bare:
             return full[:start], full[start + len(bare) :]

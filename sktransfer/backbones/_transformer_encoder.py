@@ -1,4 +1,4 @@
-"""The runtime side of `TransformerBackbone`: tokens in, pooled features out."""
+"""The encoder of `TransformerBackbone`: from tokens to pooled features."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Reached(Exception):
 
 
 class TransformerEncoder(Encoder):
-    """What `TransformerBackbone.load` returns; see `sktransfer.plugins.Encoder`."""
+    """The encoder of `TransformerBackbone`; see `sktransfer.plugins.Encoder`."""
 
     max_length: int
     padded_states = frozenset({"input_ids", "attention_mask", "token_type_ids", "hidden"})
@@ -75,7 +75,7 @@ class TransformerEncoder(Encoder):
             if getattr(module, "pooler", None) is None:
                 raise ValueError(f"{folder} has no pooler; pooling can be 'mean', 'cls' or 'max'.")
         elif getattr(module, "pooler", None) is not None:
-            # Unused, often not even in the file, and it would count as a trained block.
+            # An unused pooler is often not even in the file, and would count as a trained block.
             module.pooler = None
         self.blocks = blocks_of(module)
         self._layers: Any = layer_list(module)
@@ -83,7 +83,7 @@ class TransformerEncoder(Encoder):
         self.fingerprint = self._fingerprint(drawn)
 
     def prepare(self, X: Sequence[Any]) -> list[TokenRow]:
-        """Tokenize each text or pair of texts, and cut what is too long."""
+        """Tokenize texts or pairs of texts, and cut those that are too long."""
         return self._cutter.rows(X)
 
     def collate(self, rows: Sequence[TokenRow]) -> dict[str, torch.Tensor]:
@@ -91,32 +91,30 @@ class TransformerEncoder(Encoder):
         length = self.max_length
         n_windows = max(-(-len(row) // length) for row in rows)
         if n_windows == 1:
-            return self._padded(rows, max(len(row) for row in rows))
+            return self._padded(rows)
         cut = [
             TokenRow(row.ids[i : i + length]) for row in rows for i in range(0, len(row), length)
         ]
         owner = [(i, j) for i, row in enumerate(rows) for j in range(-(-len(row) // length))]
-        flat = self._padded(cut, length)
         index = tuple(torch.tensor(axis) for axis in zip(*owner, strict=True))
         batch = {}
-        for name, value in flat.items():
+        for name, value in self._padded(cut).items():
             batch[name] = value.new_zeros((len(rows), n_windows, length))
             batch[name][index] = value
         return batch
 
-    def _padded(self, rows: Sequence[TokenRow], longest: int) -> dict[str, torch.Tensor]:
-        pad = self._tokenizer.pad_token_id or 0
-        ids = torch.full((len(rows), longest), pad, dtype=torch.int64)
-        mask = torch.zeros((len(rows), longest), dtype=torch.int64)
-        types = torch.zeros((len(rows), longest), dtype=torch.int64)
-        for i, row in enumerate(rows):
-            ids[i, : len(row)] = torch.tensor(row.ids, dtype=torch.int64)
-            mask[i, : len(row)] = 1
-            if row.types is not None:
-                types[i, : len(row)] = torch.tensor(row.types, dtype=torch.int64)
-        batch = {"input_ids": ids.to(self._device), "attention_mask": mask.to(self._device)}
+    def _padded(self, rows: Sequence[TokenRow]) -> dict[str, torch.Tensor]:
+        def padded(values: list[list[int]], fill: int = 0) -> torch.Tensor:
+            tensors = [torch.tensor(each, dtype=torch.int64) for each in values]
+            pad = nn.utils.rnn.pad_sequence
+            return pad(tensors, batch_first=True, padding_value=fill).to(self._device)
+
+        batch = {
+            "input_ids": padded([row.ids for row in rows], self._tokenizer.pad_token_id or 0),
+            "attention_mask": padded([[1] * len(row) for row in rows]),
+        }
         if any(row.types is not None for row in rows):
-            batch["token_type_ids"] = types.to(self._device)
+            batch["token_type_ids"] = padded([row.types or [0] * len(row) for row in rows])
         return batch
 
     def states(self, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -124,11 +122,7 @@ class TransformerEncoder(Encoder):
         mask = batch["attention_mask"]
         if mask.ndim == 2:
             return self._last_states(batch), mask
-        real = mask.sum(dim=2) > 0
-        each = self._windows({n: v[real] for n, v in batch.items()}, self._last_states)
-        hidden = each.new_zeros((*mask.shape, self.dim))
-        hidden[real] = each
-        return hidden.flatten(1, 2), mask.flatten(1, 2)
+        return self._windows(batch, self._last_states).flatten(1, 2), mask.flatten(1, 2)
 
     def pool(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Pool states, and the windows of long texts."""
@@ -144,52 +138,50 @@ class TransformerEncoder(Encoder):
         """Run the encoder and pool its last states."""
         if batch["input_ids"].ndim == 2:
             return self._features(batch)
-        n_tokens = batch["attention_mask"].sum(dim=2)
-        real = n_tokens > 0
-        if torch.compiler.is_exporting():
-            return self._pool_windows(self._all_windows(batch), n_tokens)
-        # Rows have different numbers of windows: only what holds tokens is run, and of each window
-        # one vector is kept.
-        each = self._windows({n: v[real] for n, v in batch.items()}, self._features)
-        windows = each.new_zeros((*real.shape, self.dim))
-        windows[real] = each
-        return self._pool_windows(windows, n_tokens)
+        # One vector of each window is kept, and not its states as by `states`.
+        windows = self._windows(batch, self._features)
+        return self._pool_windows(windows, batch["attention_mask"].sum(dim=2))
 
     def _pool_windows(self, windows: torch.Tensor, n_tokens: torch.Tensor) -> torch.Tensor:
         how = "max" if self._cutter.long_text == "window_max" else "mean"
-        # A last window of few tokens says less than a full one.
+        # Windows are weighted by their tokens, since the last one may have few.
         weight = n_tokens if how == "mean" else n_tokens > 0
         return self._scaled(_pool(windows, weight, how))
-
-    def _all_windows(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Run empty windows, too: a graph that is exported cannot choose by what it is given."""
-        mask = batch["attention_mask"]
-        first = torch.arange(mask.shape[2], device=mask.device) == 0
-        # Attention over no token is undefined; what it gives has no weight afterwards.
-        some = {**batch, "attention_mask": torch.where(first, 1, mask)}
-        flat = {name: value.flatten(0, 1) for name, value in some.items()}
-        return self._features(flat).unflatten(0, mask.shape[:2])
 
     def _windows(
         self,
         batch: Mapping[str, torch.Tensor],
         run: Callable[[Mapping[str, torch.Tensor]], torch.Tensor],
     ) -> torch.Tensor:
-        """Run windows, a few at a time: one long text may have dozens."""
-        ids = batch["input_ids"]
-        few = max(1, self.training_budget() // ids.shape[1])
+        """Compute windows, a few at a time, since one long text may have dozens."""
+        mask = batch["attention_mask"]
+        if torch.compiler.is_exporting():
+            # A graph cannot leave out empty windows. Attention over no token is undefined, so that
+            # they read one; what they give has no weight.
+            first = torch.arange(mask.shape[2], device=mask.device) == 0
+            some = {**batch, "attention_mask": torch.where(first, 1, mask)}
+            flat = {name: value.flatten(0, 1) for name, value in some.items()}
+            return run(flat).unflatten(0, mask.shape[:2])
+        # Rows have different numbers of windows: those without tokens are not computed.
+        real = mask.sum(dim=2) > 0
+        filled = {name: value[real] for name, value in batch.items()}
+        few = max(1, self.training_budget() // mask.shape[2])
         parts = [
-            {name: value[i : i + few] for name, value in batch.items()}
-            for i in range(0, len(ids), few)
+            {name: value[i : i + few] for name, value in filled.items()}
+            for i in range(0, len(filled["input_ids"]), few)
         ]
-        if len(parts) == 1 or not torch.is_grad_enabled():
-            return torch.cat([run(part) for part in parts])
-        # Their activations are computed again in the backward pass instead of being kept.
-        again = torch.utils.checkpoint.checkpoint
-        return torch.cat([again(run, part, use_reentrant=False) for part in parts])
+        if len(parts) > 1 and torch.is_grad_enabled():
+            # Activations are computed again in the backward pass, and not kept.
+            again = torch.utils.checkpoint.checkpoint
+            each = torch.cat([again(run, part, use_reentrant=False) for part in parts])
+        else:
+            each = torch.cat([run(part) for part in parts])
+        windows = each.new_zeros((*real.shape, *each.shape[1:]))
+        windows[real] = each
+        return windows
 
     def in_bf16(self) -> TransformerEncoder:
-        """Give a copy that computes in bfloat16."""
+        """Return a copy that computes in bfloat16."""
         other, table = copy.copy(self), self.table()
         other._in_bf16 = True
         shared = {} if table is None else {id(table.weight): table.weight}
@@ -197,30 +189,30 @@ class TransformerEncoder(Encoder):
         vars(other.module).pop("forward", None)  # compiled for the original
         own = other.table()
         if own is not None:
-            # Half of a small encoder is its word table, of which a batch reads a few rows.
+            # The table of words is half of a small encoder, and a batch uses few of its rows.
             own.weight = None  # type: ignore[assignment]
         other.module.to(torch.bfloat16).eval()
         if own is not None and table is not None:
             own.weight = table.weight
             own.register_forward_hook(lambda module, args, output: output.to(torch.bfloat16))
-        # Statistics have to be those of the original, and angles of positions exact.
+        # Buffers stay those of the original: positions have to be exact, and statistics up to date.
         for name, module in self.module.named_modules():
             share_buffers(other.module.get_submodule(name), module)
         other._layers = layer_list(other.module)
         return other
 
     def budget(self) -> int:
-        """Say how many tokens a batch of inference should have, padding included."""
+        """Return the number of tokens of a batch of inference, with padding."""
         if self._device != "cpu":
             return 64 * _LONGEST
         return 4096 if self._in_bf16 else 1024
 
     def training_budget(self) -> int:
-        """Say for how many tokens, padding included, gradients are computed together."""
+        """Return the number of tokens, with padding, whose gradients are computed together."""
         return 4096 if self._device == "cpu" else 32 * _LONGEST
 
     def table(self) -> nn.Embedding | None:
-        """Give the word embeddings."""
+        """Return the word embeddings."""
         try:
             found = self.module.get_input_embeddings()
         except (AttributeError, NotImplementedError):
@@ -228,7 +220,7 @@ class TransformerEncoder(Encoder):
         return found if isinstance(found, nn.Embedding) else None
 
     def entries(self, rows: Sequence[TokenRow]) -> set[int]:
-        """Say which word embeddings rows look up."""
+        """Return the ids of the word embeddings that rows use."""
         return {self._tokenizer.pad_token_id or 0}.union(*(row.ids for row in rows))
 
     def truncation(self, rows: Sequence[TokenRow]) -> Truncation:
@@ -240,7 +232,7 @@ class TransformerEncoder(Encoder):
         )
 
     def spans(self, X: Sequence[Any]) -> list[list[tuple[int, int]]]:
-        """Say which characters of a text each token stands for."""
+        """Return the first and last character of each token of each text."""
         return self._cutter.spans(X)
 
     def forward_until(
@@ -282,8 +274,8 @@ class TransformerEncoder(Encoder):
                 return (state["hidden"], *args[1:]), kwargs
             return args, {**kwargs, "hidden_states": state["hidden"]}
 
-        # The module itself makes the masks that its layers need; only the layers below are left
-        # out, and what the embeddings give is replaced.
+        # The module itself makes the masks of its layers. Only the layers below are left out, and
+        # the output of the embeddings is replaced.
         hook = layers[layer].register_forward_pre_hook(replace, with_kwargs=True)
         setattr(parent, name, layers[layer:])
         try:
@@ -293,7 +285,7 @@ class TransformerEncoder(Encoder):
             hook.remove()
 
     def _layer_of(self, block: str) -> int | None:
-        """Give the number of a layer's block; None for the embeddings."""
+        """Return the number of a layer's block; None for the embeddings."""
         if self._layers is None:
             return None
         kind, _, number = block.partition(".")
@@ -314,12 +306,12 @@ class TransformerEncoder(Encoder):
         return nn.functional.normalize(features, dim=1) if self._normalize else features
 
     def _fingerprint(self, drawn: str) -> Fingerprint:
-        """Hash everything that features depend on: files and settings."""
+        """Hash all files and settings that features depend on."""
         weights, preprocessing = hashlib.sha256(drawn.encode()), hashlib.sha256()
         folder = self.files.folder
         for digest in self.files.hashes():
             weights.update(digest.encode())
-        # A tokenizer.json says it all. Without one the class builds it from what there is.
+        # A tokenizer.json is complete. Without it, the tokenizer is built from other files.
         whole = (folder / "tokenizer.json").is_file()
         for name in _TOKENIZER_FILES if whole else (*_TOKENIZER_FILES, *_VOCABULARIES):
             path = folder / name
@@ -343,7 +335,7 @@ def _pool(states: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:
 
 def _max_length(asked: int | None, own: int | None, tokenizer: Any, config: Any) -> int:
     positions = getattr(config, "max_position_embeddings", None) or _LONGEST
-    # RoBERTa's positions start behind the padding index, so two of them are never used.
+    # RoBERTa's positions begin after the padding index, so that two of them are never used.
     if getattr(config, "model_type", "") in ("roberta", "xlm-roberta", "camembert", "mpnet"):
         positions -= 2
     limit = min(int(tokenizer.model_max_length), int(positions))

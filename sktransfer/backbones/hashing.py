@@ -1,4 +1,4 @@
-"""Hashed n-grams: a backbone that needs no weights."""
+"""A backbone of hashed n-grams, which needs no pretrained weights."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
 
 __all__ = ["HashingBackbone"]
 
-# Enough for any text that a classifier is given, and a bound on what one row can cost.
+# Longest text in characters, which bounds the cost of a row.
 _MAX_CHARS = 20_000
-# A prime, so that the second text of a pair uses other buckets than the first.
+# A prime factor, so that the texts of a pair use different buckets.
 _SECOND = 7919
 
 
 class HashingBackbone(Backbone):
     """Embed hashed word and character n-grams, and average them.
 
-    The weights are random, so there is nothing to transfer: this is the honest baseline beside
-    pretrained backbones, and what runs where no weights may be installed.
+    The weights are random, so that nothing is transferred: this is a baseline for pretrained
+    backbones, and runs where no weights can be installed.
 
     Parameters
     ----------
     dim : int, default=64
-        Width of the features.
+        Number of features.
     n_buckets : int, default=16384
-        Rows of the embedding; n-grams that fall into the same bucket share one.
+        Number of embeddings; n-grams with the same hash share one.
     word_ngrams : tuple of (int, int), default=(1, 2)
         Shortest and longest word n-gram.
     char_ngrams : tuple of (int, int), default=(3, 5)
@@ -70,7 +70,7 @@ class HashingBackbone(Backbone):
 
     @classmethod
     def test_params(cls) -> list[dict[str, Any]]:
-        """Give constructor parameters of small instances.
+        """Return constructor parameters of small instances.
 
         Returns
         -------
@@ -79,7 +79,7 @@ class HashingBackbone(Backbone):
         return [{"dim": 8, "n_buckets": 64}, {"dim": 4, "n_buckets": 32, "word_ngrams": (1, 1)}]
 
     def search_space(self) -> dict[str, BaseDistribution]:
-        """Say what is worth tuning.
+        """Return the parameters that are worth tuning.
 
         Returns
         -------
@@ -95,9 +95,9 @@ class HashingBackbone(Backbone):
         Parameters
         ----------
         device : str
-            Where the module has to be.
+            Device of the module.
         random_state : int
-            Seeds the weights.
+            Seed of the weights.
 
         Returns
         -------
@@ -107,7 +107,7 @@ class HashingBackbone(Backbone):
 
 
 class HashingEncoder(VectorEncoder):
-    """What `HashingBackbone.load` returns; see `sktransfer.plugins.Encoder`."""
+    """The encoder of `HashingBackbone`; see `sktransfer.plugins.Encoder`."""
 
     def __init__(self, backbone: HashingBackbone, device: str, random_state: int) -> None:
         import numpy as np
@@ -128,30 +128,18 @@ class HashingEncoder(VectorEncoder):
             ),
         ]
         rng = np.random.RandomState(random_state % 2**32)
-        with torch.device("meta"):
-            module = nn.ModuleDict(
-                {
-                    "embeddings": nn.EmbeddingBag(
-                        backbone.n_buckets + 1, self.dim, mode="sum", padding_idx=0
-                    ),
-                    "projection": nn.Linear(self.dim, self.dim),
-                }
-            )
         table = rng.standard_normal((backbone.n_buckets + 1, self.dim)) / self.dim**0.5
         table[0] = 0.0
-        # A rotation keeps all distances, so the second block costs frozen features nothing.
-        rotation, _ = np.linalg.qr(rng.standard_normal((self.dim, self.dim)))
-        state = {
-            "embeddings.weight": table,
-            "projection.weight": rotation,
-            "projection.bias": np.zeros(self.dim),
-        }
-        module.load_state_dict(
-            {name: torch.tensor(value, dtype=torch.float32) for name, value in state.items()},
-            assign=True,
+        embeddings = nn.EmbeddingBag.from_pretrained(
+            torch.tensor(table, dtype=torch.float32), freeze=False, mode="sum", padding_idx=0
         )
-        for parameter in module.parameters():
-            parameter.requires_grad_(True)
+        # A rotation keeps all distances, so that the second block does not change frozen features.
+        rotation, _ = np.linalg.qr(rng.standard_normal((self.dim, self.dim)))
+        projection = nn.utils.skip_init(nn.Linear, self.dim, self.dim)
+        projection.load_state_dict(
+            {"weight": torch.tensor(rotation), "bias": torch.zeros(self.dim)}
+        )
+        module = nn.ModuleDict({"embeddings": embeddings, "projection": projection})
         self.module = module.to(device)
         self.blocks = {
             "embeddings": ["embeddings.weight"],
@@ -182,7 +170,7 @@ class HashingEncoder(VectorEncoder):
         ]
 
     def collate(self, rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
-        """Pad rows with bucket 0, which counts for nothing."""
+        """Pad rows with bucket 0, which has no weight."""
         import torch
         from torch.nn.utils.rnn import pad_sequence
 
@@ -190,22 +178,22 @@ class HashingEncoder(VectorEncoder):
         return {"buckets": pad_sequence(buckets, batch_first=True).to(self._device)}
 
     def table(self) -> Any:
-        """Give the embeddings."""
+        """Return the embeddings."""
         return self.module["embeddings"]
 
     def entries(self, rows: Sequence[Sequence[int]]) -> set[int]:
-        """Say which buckets rows look up."""
+        """Return the embeddings that rows use."""
         return {0}.union(*rows)
 
     def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Average the embeddings, scaled so that length does not change their size."""
+        """Sum the embeddings, divided by the square root of their number."""
         import torch
 
         buckets = batch["buckets"]
         count = (buckets != 0).sum(dim=1, keepdim=True).clamp(min=1)
         summed = self.module["embeddings"](buckets) / count.sqrt()
         # Half precision gains nothing on a layer this small. Double precision costs little, and
-        # makes the product the same whichever rows stand beside a row.
+        # makes the features of a row independent of the other rows of its batch.
         projection: Any = self.module["projection"]
         with torch.autocast(buckets.device.type, enabled=False):
             return torch.nn.functional.linear(

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-# Of models that are known well enough to say so.
+# Models that are known to be trained on English only.
 _ENGLISH = frozenset(
     {
         "minilm",
@@ -46,24 +46,25 @@ class TransformerBackbone(Backbone):
     Parameters
     ----------
     model : str or pathlib.Path, default="minilm"
-        Known weights by name (see `sktransfer.weights.known_weights`), a hub id ``owner/name``,
-        or a folder as a ``pathlib.Path`` or a string that begins with ``./`` or ``/``.
+        Name of known weights (see `sktransfer.weights.known_weights`), hub id ``owner/name``, or
+        folder as a ``pathlib.Path`` or a string that begins with ``./`` or ``/``.
     pooling : {"auto", "mean", "cls", "max", "pooler"}, default="auto"
-        How token states become one vector. ``"auto"`` reads the model's own
-        sentence-transformers files, and is the mean where there are none.
+        How token states are pooled into one vector. ``"auto"`` reads the model's own
+        sentence-transformers files, and is the mean if there are none.
     normalize : bool or "auto", default="auto"
         Whether features are scaled to unit length. ``"auto"`` reads the model's own
-        sentence-transformers files, and is False where there are none.
+        sentence-transformers files, and is False if there are none.
     max_length : int or None, default=None
-        Longest text in tokens. None takes what the model's files say, at most 512.
+        Length of the longest text, in tokens. None is the length in the model's files, at most 512.
     long_text : {"truncate", "head_tail", "window_mean", "window_max"}, default="truncate"
-        What is read of a longer text: its beginning; a quarter from its beginning and the rest
-        from its end [1]_; or all of it, in windows whose features are averaged, or maximised. At
-        most 64 windows of a text are read. Of pairs the longer text is truncated.
+        Part of a longer text that is read: its beginning; a quarter from its beginning and the
+        rest from its end [1]_; or all of it, in at most 64 windows, whose features are averaged or
+        maximised. In a pair, the longer text is truncated.
     stride : int or None, default=None
-        Tokens from the beginning of a window to that of the next; None lets them not overlap.
+        Number of tokens from the beginning of a window to that of the next one; None makes windows
+        that do not overlap.
     prefix : str, default=""
-        Put before each text, for models that were trained with one, such as ``"query: "``.
+        Prefix of each text, for models that were trained with one, such as ``"query: "``.
     revision : str or None, default=None
         Branch, tag or commit on the hub.
     trust_remote_code : bool, default=False
@@ -109,11 +110,11 @@ class TransformerBackbone(Backbone):
 
     @property
     def english_only(self) -> bool:
-        """Whether the model is one of those that are known to have read English alone."""
+        """Whether the model is known to be trained on English only."""
         return isinstance(self.model, str) and self.model in _ENGLISH
 
     def search_space(self) -> dict[str, BaseDistribution]:
-        """Say what is worth tuning.
+        """Return the parameters that are worth tuning.
 
         Returns
         -------
@@ -124,14 +125,14 @@ class TransformerBackbone(Backbone):
         return {"pooling": CategoricalDistribution(["auto", "mean", "cls", "max"])}
 
     def load(self, *, device: str, random_state: int) -> TransformerEncoder:
-        """Find the files, verify what is known by hash, and load them in single precision.
+        """Find the files, verify those with known hashes, and load the model in single precision.
 
         Parameters
         ----------
         device : str
-            Where the module has to be.
+            Device of the module.
         random_state : int
-            Seeds weights that the file lacks; a warning counts them.
+            Seed of weights that the files lack; a warning counts them.
 
         Returns
         -------
@@ -142,7 +143,7 @@ class TransformerBackbone(Backbone):
         OSError
             If the model is not on this machine and cannot be downloaded, or a file is damaged.
         ValueError
-            If the folder is no model, or the model needs code that is not trusted.
+            If the folder is not a model, or the model needs code that is not trusted.
         """
         files = self._files()
         files.check(
@@ -154,7 +155,7 @@ class TransformerBackbone(Backbone):
             module, tokenizer, incomplete = self._from_pretrained(files)
         from sktransfer.backbones._transformer_encoder import TransformerEncoder
 
-        # Weights that are drawn here belong to what the encoder is, as those in the file do.
+        # Drawn weights are a part of the encoder's fingerprint, as those of the files are.
         drawn = f"random_state={random_state}" if incomplete else ""
         return TransformerEncoder(self, module.to(device), tokenizer, files, device, drawn)
 
@@ -164,14 +165,14 @@ class TransformerBackbone(Backbone):
         Parameters
         ----------
         encoder : TransformerEncoder
-            What `load` returned.
+            Encoder that `load` returned.
         folder : pathlib.Path
             An existing empty folder.
 
         Returns
         -------
         backbone : TransformerBackbone
-            Loads from ``folder``, with all other parameters as here.
+            Backbone that loads from ``folder``; its other parameters are the same.
         """
         files: ModelFiles = encoder.files  # type: ignore[attr-defined]
         files.copy_to(folder)

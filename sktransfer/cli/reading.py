@@ -57,7 +57,7 @@ def read_labelled(data: Path, reading: Reading) -> Inputs:
         return _in_table(data, modality, reading)
     import pandas as pd
 
-    from sktransfer.datasets.image_folder import read_class_folders
+    from sktransfer.datasets.class_folders import read_class_folders
 
     paths, classes = read_class_folders(data, modality.formats())
     table = pd.DataFrame({"path": paths, "label": classes.tolist()}, dtype=object)
@@ -99,7 +99,7 @@ def read_inputs(data: Sequence[Path], reading: Reading) -> Inputs:
         return _in_table(tables[0], modality, reading)
     import pandas as pd
 
-    from sktransfer.datasets._image_files import files_below, not_read
+    from sktransfer.datasets._input_files import files_below, not_read
     from sktransfer.images.formats import is_url
 
     formats = modality.formats()
@@ -141,7 +141,7 @@ def _modality_of(data: Path, typed: Mapping[str, Any]) -> type[Modality]:
     Of a table, the option that names a column says so; without one, it holds inputs that are no
     files. Of a folder, it is the modality that most files in it belong to.
     """
-    from sktransfer.datasets._image_files import files_below, is_shown, unpack_hint
+    from sktransfer.datasets._input_files import files_below, is_shown, unpack_hint
     from sktransfer.images.formats import suffix_of
 
     modalities = installed_modalities()

@@ -1,4 +1,4 @@
-"""Small public data sets, fetched once and verified, and own images, as scikit-learn has them."""
+"""Small public data sets, which are fetched once and verified, and folders of own images."""
 
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
@@ -21,9 +21,7 @@ __all__ = ["fetch_bbc_news", "fetch_review_snippets", "read_image_folder"]
 def __getattr__(name: str) -> _Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'sktransfer.datasets' has no attribute {name!r}")
-    value = getattr(_import_module(_PUBLIC[name]), name)
-    globals()[name] = value
-    return value
+    return getattr(_import_module(_PUBLIC[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""Where data sets are kept."""
+"""The folder that keeps data sets."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from sktransfer.weights.cache_dir import cache_dir
 
 
 def dataset_dir(data_home: str | os.PathLike[str] | None) -> Path:
-    """Name the folder of the data sets; it need not exist.
+    """Return the folder of the data sets; it need not exist.
 
     Parameters
     ----------
     data_home : str, path-like or None
-        The folder; None for ``datasets`` in the cache folder.
+        The folder; None is ``datasets`` in the cache folder.
 
     Returns
     -------

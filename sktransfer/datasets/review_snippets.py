@@ -1,4 +1,4 @@
-"""Short texts of four domains with human ratings of their sentiment."""
+"""Short texts of four domains, rated for sentiment by people."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ _DOMAINS = {
 
 _DESCR = """\
 {title}, rated for sentiment
-{rule}
+----------------------------------------------
 
 {n_rows:,} {origin}.
 
 About 20 people rated each text from -4 (extremely negative) over 0 (neutral) to 4 (extremely
-positive); the rating is their mean. Texts are as published, HTML entities such as &amp; included,
-but for white space around them.
+positive); the rating is their mean. Texts are as published, with HTML entities such as &amp;, and
+without white space around them.
 
 {target}
 
@@ -91,11 +91,11 @@ def fetch_review_snippets(
 ) -> Bunch | tuple[list[str], np.ndarray]:
     """Load short texts rated for sentiment, downloading them (2.5 MB) the first time.
 
-    One task in four domains, as transfer learning wants it. People rated each text from -4 to 4;
-    the rating is the mean of about 20 of them.
+    This is one task in four domains, for transfer learning between them. About 20 people rated each
+    text from -4 to 4; the rating is their mean.
 
     ========  ======  ======  =======  ========  ========  ================================
-    domain    rows    copies  neutral  negative  positive  what
+    domain    rows    copies  neutral  negative  positive  texts
     ========  ======  ======  =======  ========  ========  ================================
     "movie"   10,605  2       533      5,075     4,995     sentences of movie reviews
     "amazon"  3,708   11      720      1,233     1,744     sentences of product reviews
@@ -103,20 +103,20 @@ def fetch_review_snippets(
     "tweets"  4,200   0       768      1,087     2,345     texts like tweets
     ========  ======  ======  =======  ========  ========  ================================
 
-    Copies of an earlier text are always dropped, neutral rows as ``neutral_band`` says.
+    Copies of an earlier text are always dropped, and neutral rows according to ``neutral_band``.
 
     Parameters
     ----------
     domain : {"amazon", "movie", "nyt", "tweets"}
-        Which texts.
+        Domain of the texts.
     neutral_band : float or None, default=0.5
-        Rows whose rating is closer to 0 than this, and rows rated exactly 0, are dropped: they
-        have no sentiment that the raters agree on. Nine ratings in ten have a standard error below
-        0.25 (0.32 for movies), so the default is two of them, rounded: the sign of what is left
-        is hardly ever chance. None keeps neutral rows and makes the rating itself the target, for
-        regression.
+        Rows whose rating is closer to 0 than this, and rows rated exactly 0, are dropped, since the
+        raters do not agree on their sentiment. Nine of ten ratings have a standard error below
+        0.25 (0.32 for movies). The default is about two standard errors, so that the signs of the
+        other rows are hardly ever chance. None keeps neutral rows, and makes the rating the target,
+        for regression.
     data_home : str, path-like or None, default=None
-        Folder to keep the download in. None is ``datasets`` in the cache folder, which is
+        Folder that keeps the download. None is ``datasets`` in the cache folder, which is
         ``$SKTRANSFER_CACHE`` or else ``$XDG_CACHE_HOME/sktransfer`` or ``~/.cache/sktransfer``.
     download_if_missing : bool, default=True
         If False, raise an OSError instead of downloading.
@@ -126,20 +126,20 @@ def fetch_review_snippets(
     Returns
     -------
     data : sklearn.utils.Bunch
-        With these attributes:
+        Dictionary-like object with these attributes:
 
         data : list of str
-            The texts, in the order in which they were published.
+            The texts, in the order of the publication.
         target : ndarray of str, or of float if ``neutral_band`` is None
             ``"negative"`` or ``"positive"``, by the sign of the rating; or the rating.
         rating : ndarray of float
-            The mean rating of each.
+            Mean rating of each text.
         target_names : list of str or None
             ``["negative", "positive"]``, or None if ``neutral_band`` is None.
         n_dropped : int
-            Number of rows dropped as neutral.
+            Number of rows that were dropped as neutral.
         n_duplicates : int
-            Number of rows dropped before, as their text occurred in an earlier row.
+            Number of rows that were dropped as copies of an earlier text.
         DESCR : str
             Description, counts, source, licence and reference.
     (data, target) : tuple
@@ -148,8 +148,7 @@ def fetch_review_snippets(
     Raises
     ------
     OSError
-        If the data is neither in the cache nor can be downloaded, or the download is not the file
-        it should be.
+        If the data is not in the cache and cannot be downloaded, or the download has another hash.
     ValueError
         If ``domain`` is unknown or ``neutral_band`` is not between 0 and 4.
 
@@ -180,12 +179,11 @@ def fetch_review_snippets(
         raise ValueError(f"neutral_band must be None or from 0 to 4, got {neutral_band!r}.")
     sdist = read_artifact(_SDIST, dataset_dir(data_home), download_if_missing=download_if_missing)
     rows = _parse(_member(_member(sdist, _INNER), _DOMAINS[domain].file))
-    # Copies were rated on their own, so their ratings differ a little: the first one counts. A copy
-    # left in could end up in training and test data.
-    first: dict[str, float] = {}
-    for text, mean in rows:
-        first.setdefault(text, mean)
-    data, rating = list(first), np.array(list(first.values()))
+    # Copies could end up in both training and test data. They were rated separately, and the first
+    # rating is used.
+    first = dict(reversed(rows))
+    data = list(dict.fromkeys(text for text, _ in rows))
+    rating = np.array([first[text] for text in data])
     target, n_dropped = rating, 0
     if neutral_band is not None:
         kept = (np.abs(rating) >= neutral_band) & (rating != 0)
@@ -208,34 +206,27 @@ def fetch_review_snippets(
         target_names=None if neutral_band is None else ["negative", "positive"],
         n_dropped=n_dropped,
         n_duplicates=n_duplicates,
-        DESCR=_describe(_DOMAINS[domain], counts, neutral_band),
+        DESCR=_DESCR.format(
+            title=_DOMAINS[domain].title,
+            n_rows=counts["rows"],
+            origin=_DOMAINS[domain].origin,
+            target=_REGRESSION if neutral_band is None else _BINARY.format(band=neutral_band),
+            counts="\n".join(f"{name:18}{number:7,}" for name, number in counts.items()),
+        ),
     )
 
 
 def _member(blob: bytes, name: str) -> bytes:
-    """Read a member of a tar file; the hash of the whole was verified, so it is the known one."""
+    """Read a member of a tar file, whose hash was verified."""
     with tarfile.open(fileobj=io.BytesIO(blob), mode="r:gz") as archive:
         member = archive.extractfile(name)
-        assert member is not None  # which a folder would be
+        assert member is not None  # as for a folder
         return member.read()
 
 
 def _parse(content: bytes) -> list[tuple[str, float]]:
     """Split lines of identifier, rating and text."""
-    # Not splitlines(), which also splits at characters that a text may hold.
+    # splitlines() would also split at characters inside of texts.
     lines = content.decode("utf-8").rstrip("\r\n").split("\r\n")
     rows = (line.split("\t") for line in lines)
     return [(text.strip(), float(rating)) for _, rating, text in rows]
-
-
-def _describe(domain: _Domain, counts: dict[str, int], neutral_band: float | None) -> str:
-    """Write DESCR."""
-    head = _DESCR.partition("\n")[0].format(title=domain.title)
-    return _DESCR.format(
-        title=domain.title,
-        rule="-" * len(head),
-        n_rows=counts["rows"],
-        origin=domain.origin,
-        target=_REGRESSION if neutral_band is None else _BINARY.format(band=neutral_band),
-        counts="\n".join(f"{what:18}{number:7,}" for what, number in counts.items()),
-    )

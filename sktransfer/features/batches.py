@@ -1,6 +1,6 @@
-"""Batches of rows of similar length, and collating the next one while the model computes.
+"""Batches of rows of similar length, which are collated while the model computes.
 
-Rows are what an encoder prepared, or states that were computed of these before.
+Rows are those that an encoder prepared, or states that were computed of these before.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 
 from sktransfer.contracts import Encoder
 
-# What the padded rows of a batch may cost together, so that a few long ones do not fill the memory.
+# Total length of the padded rows of a batch, so that a few long ones do not fill the memory.
 _BUDGET = 64 * 512
 
 # Rows are sorted by length within this many batches: nearly no padding, and still a shuffle.
@@ -28,16 +28,16 @@ def sorted_batches(rows: Sequence[Any], batch_size: int, budget: int = _BUDGET) 
     Parameters
     ----------
     rows : sequence of n rows
-        Each has a length.
+        Rows, each of which has a length.
     batch_size : int
-        Rows of a batch at most; fewer where they are long.
+        Largest number of rows of a batch; long rows make smaller batches.
     budget : int, default=32768
-        What the padded rows of a batch may cost together.
+        Largest total length of the padded rows of a batch.
 
     Returns
     -------
     batches : list of ndarray of int
-        Positions in ``rows``; each appears once.
+        Positions in ``rows``, each of them once.
 
     Examples
     --------
@@ -63,16 +63,16 @@ def shuffled_batches(
     Parameters
     ----------
     rows : sequence of n rows
-        Each has a length.
+        Rows, each of which has a length.
     batch_size : int
-        Rows of a batch; one batch may have fewer.
+        Number of rows of a batch; one batch may have fewer.
     rng : numpy.random.Generator
-        The same state gives the same batches.
+        Source of the order. The same state gives the same batches.
 
     Returns
     -------
     batches : list of ndarray of int
-        Positions in ``rows``; each appears once.
+        Positions in ``rows``, each of them once.
 
     Examples
     --------
@@ -93,22 +93,22 @@ def shuffled_batches(
 def prefetch(
     make: Callable[[Any], Any], items: Iterable[Any], encoder: Any
 ) -> Iterator[tuple[Any, Any]]:
-    """Apply a function to each item, to the next one while the caller is busy with this one.
+    """Apply a function to each item, one item ahead of the caller, in a thread.
 
     Parameters
     ----------
     make : callable
-        ``make(item)``; called in the order of the items, and never twice at a time.
+        The function. It is called in the order of the items, and never twice at a time.
     items : iterable
         Arguments of the function.
     encoder : Encoder
-        Says by ``slow_collate`` whether the function takes long. Otherwise, and where torch may
-        use one thread alone, nothing is prefetched.
+        Encoder, whose ``slow_collate`` says whether the function takes long. Otherwise, and if
+        torch has only one thread, the function is called without a thread.
 
     Yields
     ------
     item, made : object
-        In the order of the items.
+        Each item, and the value of the function, in the order of the items.
     """
     if not encoder.slow_collate or torch.get_num_threads() < 2:
         for item in items:
@@ -132,9 +132,9 @@ class StateRow:
     Attributes
     ----------
     values : dict of str to torch.Tensor
-        By name, without padding.
+        Tensors by name, without padding.
     length : int
-        What the row costs, as the row that it was computed from.
+        Length of the row that it was computed from.
     """
 
     values: dict[str, torch.Tensor]
@@ -145,7 +145,7 @@ class StateRow:
 
     @property
     def nbytes(self) -> int:
-        """Memory of its tensors, in bytes."""
+        """Size of the tensors, in bytes."""
         return sum(value.nbytes for value in self.values.values())
 
 
@@ -155,14 +155,14 @@ def collate_states(encoder: Encoder, rows: Sequence[StateRow]) -> dict[str, torc
     Parameters
     ----------
     encoder : Encoder
-        Says which of its states are padded.
+        Encoder, which says which of its states are padded.
     rows : sequence of n StateRow
-        What `prefix_rows` returned.
+        States of rows.
 
     Returns
     -------
     state : dict of str to torch.Tensor
-        As ``encoder.forward_until`` returns it.
+        State in the form of ``encoder.forward_until``.
     """
     padded = encoder.padded_states
     pad = torch.nn.utils.rnn.pad_sequence

@@ -1,4 +1,4 @@
-"""Running an encoder as torch compiled it."""
+"""Run an encoder in the form that torch compiles."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ from sktransfer._compat.torch import reason_of_compile_error
 
 @contextlib.contextmanager
 def compiled(module: Any) -> Iterator[None]:
-    """Compile a module's forward for batches of any shape, while inside.
+    """Compile a module's forward, for batches of any shape, as long as the context lasts.
 
-    torch keeps what it compiled for the rest of the process, also for copies of the module.
+    torch keeps the compiled code for the rest of the process, also for copies of the module.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Left as it was.
+        Module, which is restored at the end.
+
+    Yields
+    ------
+    nothing : None
 
     Raises
     ------
     RuntimeError
-        If torch cannot compile it, for want of a C++ compiler for example.
+        If torch cannot compile it, for example if there is no C++ compiler.
     """
     own = vars(module).get("forward")
     module.forward = fast = torch.compile(module.forward, dynamic=True)
@@ -40,7 +44,7 @@ def compiled(module: Any) -> Iterator[None]:
             "needs none."
         ) from error
     finally:
-        # Another thread may have compiled it in the meantime, and takes it back itself.
+        # Another thread may have compiled the module in the meantime; it restores it itself.
         if vars(module).get("forward") is fast:
             vars(module).pop("forward")
             if own is not None:

@@ -1,10 +1,8 @@
-"""Features of a fixed set of inputs, which many fits draw from."""
+"""Stores of the features of a fixed set of inputs, which many fits use."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,30 +11,31 @@ from typing import Any
 import numpy as np
 
 from sktransfer.features.store import MemoryStore, store_keys
+from sktransfer.weights.global_state import ForkSafeLock
 
 __all__ = ["CorpusStore", "corpus_of", "forgetting"]
 
-# Activations of the lowest blocks are kept up to this size.
+# Largest size of the states that are kept, in bytes.
 _MAX_STATES = 2**29
-# Inputs by which their size is estimated.
+# Number of inputs by which the size of their states is estimated.
 _SOME = 64
-# Searches may be nested, so that one is not enough.
+# Largest number of stores: a search and one that is nested in it have one each.
 _MAX_CORPORA = 2
 
 
 class CorpusStore(MemoryStore):
-    """Features of some inputs, always computed for all of them at once.
+    """A store of the features of some inputs, which are always computed for all of them at once.
 
-    The numbers of a text depend, in their last bits, on those that were beside it in a batch.
-    Here they are computed together, in one order: a fit gives the same result whichever fits came
-    before it, in this process or in another. Nothing else is kept.
+    The features of a text depend, in their last bits, on the other texts of its batch. Here all
+    are computed together, in one order, so that the result of a fit does not depend on earlier
+    fits, in this process or in another. Features of other inputs are not kept.
 
     Parameters
     ----------
     corpus : sequence of n hashable inputs
-        All different.
+        Inputs, all of which differ.
     max_bytes : int, default=2**28
-        Bytes of features that are kept.
+        Largest size of the features, in bytes.
     """
 
     def __init__(self, corpus: Sequence[Any], max_bytes: int = 2**28) -> None:
@@ -44,17 +43,16 @@ class CorpusStore(MemoryStore):
         self.corpus = tuple(corpus)
         self._inputs = frozenset(self.corpus)
         self._states: OrderedDict[str, dict[Any, Any]] = OrderedDict()
-        self._state_bytes: dict[str, int] = {}
-        self._filling = threading.RLock()
+        self._filling = ForkSafeLock()
 
     def put(self, items: Iterable[tuple[bytes, np.ndarray]]) -> None:
-        """Keep nothing that was computed beside other inputs."""
+        """Store nothing, since these features were computed in batches with other inputs."""
 
     def covers(self, inputs: Iterable[Any]) -> bool:
-        """Say whether all inputs are of the corpus, and not what a pipeline made of it.
+        """Return whether all inputs are in the corpus, rather than made of it by a pipeline.
 
-        An input that shows another one, as a view of a picture does, has that as ``origin``, says
-        by ``how`` which view it is, and gives the same view of a third by ``of``.
+        An input that is a view of another one has that one as ``origin``, the name of the view as
+        ``how``, and a method ``of`` that returns the same view of a third input.
         """
         return self._inputs.issuperset(getattr(x, "origin", x) for x in inputs)
 
@@ -65,18 +63,19 @@ class CorpusStore(MemoryStore):
         dim: int,
         compute: Callable[[list[Any]], np.ndarray],
     ) -> None:
-        """Compute the features of the whole corpus as it is shown, unless they are there.
+        """Compute the features of the whole corpus, unless they are in the store.
 
         Parameters
         ----------
         identity : str
-            Of weights, preprocessing and precision.
+            Name of weights, preprocessing and precision.
         inputs : iterable of hashable inputs
-            Some of the corpus, or some views of it: all of it is computed in each of these ways.
+            Inputs of the corpus, or views of them; the features of all inputs are computed for each
+            of these views.
         dim : int
-            Numbers of each input.
+            Number of features of an input.
         compute : callable
-            Gives features of shape (n, dim).
+            Returns the features of a list of inputs, of shape (n, dim).
         """
         shown = self._shown_as(inputs)
         if 4 * dim * len(self.corpus) * len(shown) > self.max_bytes:
@@ -94,23 +93,23 @@ class CorpusStore(MemoryStore):
         compute: Callable[[list[Any]], list[Any]],
         n_views: int = 1,
     ) -> list[Any] | None:
-        """Give the state of each input before a block; those of the whole corpus are computed.
+        """Return the state of each input before a block, computed for the whole corpus at once.
 
         Parameters
         ----------
         key : str
-            Of weights, preprocessing, precision and block.
+            Name of weights, preprocessing, precision and block.
         inputs : sequence of n hashable inputs
-            Some of the corpus, or of one view of it.
+            Inputs of the corpus, or of one view of it.
         compute : callable
-            Gives one `StateRow` for each input.
+            Returns one `StateRow` for each of a list of inputs.
         n_views : int, default=1
-            Views of which states are asked for, and which have to be kept together.
+            Number of views whose states have to be kept together.
 
         Returns
         -------
         states : list of n StateRow, or None
-            None if an input is not of the corpus, or they would take too much memory.
+            None if an input is not in the corpus, or the states would take too much memory.
         """
         with self._filling:
             if not inputs or not self.covers(inputs):
@@ -124,15 +123,16 @@ class CorpusStore(MemoryStore):
                     return None
                 rows = some if len(corpus) <= _SOME else compute(corpus)
                 self._states[key] = dict(zip(corpus, rows, strict=True))
-                self._state_bytes[key] = sum(row.nbytes for row in rows)
-                while len(self._states) > 1 and sum(self._state_bytes.values()) > _MAX_STATES:
-                    oldest, _ = self._states.popitem(last=False)
-                    del self._state_bytes[oldest]
+                while len(self._states) > 1 and self._size_of_states() > _MAX_STATES:
+                    self._states.popitem(last=False)
             self._states.move_to_end(key)
             return [self._states[key][x] for x in inputs]
 
+    def _size_of_states(self) -> int:
+        return sum(row.nbytes for rows in self._states.values() for row in rows.values())
+
     def _shown_as(self, inputs: Iterable[Any]) -> list[list[Any]]:
-        """Give the corpus in each way in which inputs show it."""
+        """Return the corpus in each of the views of inputs."""
         ways = {getattr(x, "how", None): getattr(x, "of", None) for x in inputs}
         return [list(self.corpus if of is None else map(of, self.corpus)) for of in ways.values()]
 
@@ -144,21 +144,21 @@ class CorpusStore(MemoryStore):
 
 
 _CORPORA: OrderedDict[bytes, CorpusStore] = OrderedDict()
-_LOCK = threading.Lock()
+_LOCK = ForkSafeLock()
 
 
 def corpus_of(inputs: Sequence[Any]) -> CorpusStore:
-    """Give the store of these inputs in this process.
+    """Return the store of these inputs in this process.
 
     Parameters
     ----------
     inputs : sequence of n str, or of n tuples of str
-        Some may be equal.
+        Inputs, some of which may be equal.
 
     Returns
     -------
     store : CorpusStore
-        The same one for the same inputs, as long as few others were asked for since.
+        The same store for the same inputs, unless several other ones were made since.
     """
     distinct = list(dict.fromkeys(inputs))
     digest = hashlib.blake2b(b"".join(store_keys("corpus", distinct)), digest_size=16).digest()
@@ -174,22 +174,9 @@ def corpus_of(inputs: Sequence[Any]) -> CorpusStore:
 
 @contextmanager
 def forgetting() -> Iterator[None]:
-    """Let go of what this process keeps, once a search is over."""
+    """Drop all stores of this module at the end of the context, when a search is over."""
     try:
         yield
     finally:
         with _LOCK:
             _CORPORA.clear()
-
-
-def _forget_locks() -> None:
-    """Make locks anew in a process that was forked: another thread may have held them."""
-    global _LOCK
-    _LOCK = threading.Lock()
-    for store in _CORPORA.values():
-        store._lock = threading.Lock()
-        store._filling = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_locks)

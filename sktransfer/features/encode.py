@@ -1,4 +1,4 @@
-"""Features of inputs, in the order of the inputs."""
+"""Compute the features of inputs, in the order of the inputs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BATCH_SIZE = 64
 CHUNK = 4096
 # Rows from which a copy of the encoder in half precision is faster than casting as it runs.
 _WORTH_A_COPY = 256
-# Tokens, or what else rows cost, below which casting the weights takes longer than it saves.
+# Total length of rows, such as tokens, below which casting the weights takes longer than it saves.
 _WORTH_CASTING = 64
 
 
@@ -37,13 +37,14 @@ def encode_rows(
     Parameters
     ----------
     encoder : Encoder
-        Its module is left in evaluation mode.
+        Encoder, whose module is left in evaluation mode.
     rows : sequence of n rows
-        What ``encoder.prepare`` returned.
+        Rows that ``encoder.prepare`` returned.
     precision : {"bf16", "fp32"}
-        In which the encoder runs.
+        Precision in which the encoder runs.
     in_bf16 : callable or None, default=None
-        Gives the copy of the encoder that many rows are worth; by default `copy_in_bf16` does.
+        Returns the copy of the encoder in half precision that is used for many rows; None is
+        `copy_in_bf16`.
     compile : bool, default=False
         Whether torch compiles the encoder.
 
@@ -62,15 +63,11 @@ def encode_rows(
     device = next(encoder.module.parameters()).device.type
     if precision == "bf16" and device == "cpu" and sum(map(len, rows)) < _WORTH_CASTING:
         precision = "fp32"
-    batches = sorted_batches(rows, _BATCH_SIZE, encoder.budget())
     features = torch.empty((len(rows), encoder.dim), dtype=torch.float32)
-    as_told = compiled(encoder.module) if compile else nullcontext()
-    with torch.inference_mode(), autocast(precision, device), as_told:
-        for batch, inputs in prefetch(
-            lambda batch: encoder.collate([rows[i] for i in batch]), batches, encoder
-        ):
-            states = encoder.forward(inputs)
-            features[torch.from_numpy(batch)] = states.float().cpu()
+    compiling = compiled(encoder.module) if compile else nullcontext()
+    with torch.inference_mode(), autocast(precision, device), compiling:
+        for batch, inputs in _collated(encoder, rows):
+            features[torch.from_numpy(batch)] = encoder.forward(inputs).float().cpu()
     return features
 
 
@@ -80,11 +77,11 @@ def encode_states(encoder: Encoder, rows: Sequence[Any], precision: str) -> list
     Parameters
     ----------
     encoder : Encoder
-        Its module is left in evaluation mode.
+        Encoder, whose module is left in evaluation mode.
     rows : sequence of n rows
-        What ``encoder.prepare`` returned.
+        Rows that ``encoder.prepare`` returned.
     precision : {"bf16", "fp32"}
-        In which the encoder runs.
+        Precision in which the encoder runs.
 
     Returns
     -------
@@ -95,15 +92,17 @@ def encode_states(encoder: Encoder, rows: Sequence[Any], precision: str) -> list
     device = next(encoder.module.parameters()).device.type
     states: list[Any] = [None] * len(rows)
     with torch.inference_mode(), autocast(precision, device):
-        for batch, inputs in prefetch(
-            lambda batch: encoder.collate([rows[i] for i in batch]),
-            sorted_batches(rows, _BATCH_SIZE, encoder.budget()),
-            encoder,
-        ):
+        for batch, inputs in _collated(encoder, rows):
             hidden, mask = encoder.states(inputs)
-            for i, row, there in zip(batch, hidden.float().cpu(), mask.bool().cpu(), strict=True):
-                states[i] = row[there].clone()
+            for i, row, real in zip(batch, hidden.float().cpu(), mask.bool().cpu(), strict=True):
+                states[i] = row[real].clone()
     return states
+
+
+def _collated(encoder: Encoder, rows: Sequence[Any]) -> Iterator[tuple[np.ndarray, Any]]:
+    """Yield the positions of the rows of each batch, and the collated batch."""
+    batches = sorted_batches(rows, _BATCH_SIZE, encoder.budget())
+    return prefetch(lambda batch: encoder.collate([rows[i] for i in batch]), batches, encoder)
 
 
 def encode(
@@ -120,15 +119,15 @@ def encode(
     Parameters
     ----------
     encoder : Encoder
-        Its module is left in evaluation mode.
+        Encoder, whose module is left in evaluation mode.
     X : sequence of n hashable inputs
-        What ``encoder.prepare`` accepts.
+        Inputs that ``encoder.prepare`` accepts.
     precision : {"bf16", "fp32"}
-        In which the encoder runs.
+        Precision in which the encoder runs.
     store : FeatureStore or None, default=None
-        Where features are looked up, and kept.
+        Store in which features are looked up and kept.
     identity : str, default=""
-        Names the encoder's weights and preprocessing in the store.
+        Name of the encoder's weights and preprocessing in the store.
     compile : bool, default=False
         Whether torch compiles the encoder.
 
@@ -163,16 +162,14 @@ def unique_index(X: Sequence[Any]) -> dict[Any, int]:
     Parameters
     ----------
     X : sequence of hashable inputs
-        Some may be equal.
+        Inputs, some of which may be equal.
 
     Returns
     -------
     numbers : dict of input to int
+        Position of each input among the distinct ones.
     """
-    numbers: dict[Any, int] = {}
-    for x in X:
-        numbers.setdefault(x, len(numbers))
-    return numbers
+    return {x: i for i, x in enumerate(dict.fromkeys(X))}
 
 
 def encode_chunks(
@@ -184,32 +181,32 @@ def encode_chunks(
     identity: str = "",
     compile: bool = False,
 ) -> Iterator[torch.Tensor]:
-    """Compute the features of inputs, so many at a time that rows and features fit into memory.
+    """Compute the features of inputs in chunks that fit into memory.
 
     Parameters
     ----------
     encoder : Encoder
-        Its module is left in evaluation mode.
+        Encoder, whose module is left in evaluation mode.
     distinct : sequence of n hashable inputs
-        All different.
+        Inputs, all of which differ.
     precision : {"bf16", "fp32"}
-        In which the encoder runs.
+        Precision in which the encoder runs.
     store : FeatureStore or None, default=None
-        Where features are looked up, and kept.
+        Store in which features are looked up and kept.
     identity : str, default=""
-        Names the encoder's weights and preprocessing in the store.
+        Name of the encoder's weights and preprocessing in the store.
     compile : bool, default=False
         Whether torch compiles the encoder.
 
     Yields
     ------
     features : torch.Tensor of shape (n_chunk, dim)
-        float32, on the CPU; those of the next inputs.
+        Features of the next inputs: float32, on the CPU.
     """
     made: list[Any] = []
 
     def in_bf16(rows: Sequence[Any]) -> Any:
-        """Make the copy when it is first needed, once for all chunks."""
+        """Make the copy for the first chunk that needs it, and use it for all others."""
         if not made:
             made.append(copy_in_bf16(encoder, rows))
         return made[0]
@@ -228,7 +225,7 @@ def encode_chunks(
 
 
 def _named(encoder: Encoder, identity: str, precision: str) -> str:
-    """Name what features depend on beside inputs and our own version."""
+    """Return a name of all that features depend on, except for inputs and versions of libraries."""
     return f"{identity}|{precision}|{encoder.code_version()}"
 
 
@@ -239,13 +236,14 @@ def _looked_up(
     identity: str,
     compute: Callable[[list[Any]], torch.Tensor],
 ) -> torch.Tensor:
-    """Take from the store what it has, compute the rest, and put that there."""
+    """Take features from the store, and compute and store those that are missing."""
     keys = store_keys(identity, X)
-    found = store.get(keys)
-    missing = [i for i, value in enumerate(found) if value is None or len(value) != dim]
+    missing = []
     features = torch.empty((len(X), dim), dtype=torch.float32)
-    for i, value in enumerate(found):
-        if value is not None and len(value) == dim:
+    for i, value in enumerate(store.get(keys)):
+        if value is None or len(value) != dim:
+            missing.append(i)
+        else:
             features[i] = torch.from_numpy(np.array(value))
     if missing:
         computed = compute([X[i] for i in missing])

@@ -12,21 +12,19 @@ import torch
 from sktransfer._compat.torch import cpu_has_bf16
 from sktransfer._warnings import warn_user
 
-# What rounding to bfloat16 leaves of the cosine with single precision, by far.
+# Least cosine with features in single precision: rounding to bfloat16 stays far above.
 _CLOSE = 0.98
-
-PRECISIONS = ("auto", "bf16", "fp32")
 
 
 def resolve_precision(precision: str, device: str) -> str:
-    """Settle ``"auto"``: bf16 where the hardware multiplies in it, fp32 elsewhere.
+    """Resolve ``"auto"``: bf16 if the hardware multiplies in it, otherwise fp32.
 
     Parameters
     ----------
     precision : {"auto", "bf16", "fp32"}
-        What the user asked for.
+        Parameter of the user.
     device : str
-        Where the encoder runs.
+        Device on which the encoder runs.
 
     Returns
     -------
@@ -38,14 +36,14 @@ def resolve_precision(precision: str, device: str) -> str:
 
 
 def autocast(precision: str, device: str) -> AbstractContextManager[Any]:
-    """Run what is inside in a precision; parameters stay in single precision.
+    """Make a context that computes in a precision; parameters stay in single precision.
 
     Parameters
     ----------
     precision : {"bf16", "fp32"}
-        What `resolve_precision` gave.
+        Value of `resolve_precision`.
     device : str
-        Where the encoder runs.
+        Device on which the encoder runs.
 
     Returns
     -------
@@ -57,20 +55,20 @@ def autocast(precision: str, device: str) -> AbstractContextManager[Any]:
 
 
 def copy_in_bf16(encoder: Any, rows: Sequence[Any]) -> Any:
-    """Copy an encoder that computes in bfloat16, if it can.
+    """Copy an encoder in bfloat16, if its architecture computes in it.
 
     Parameters
     ----------
     encoder : Encoder
-        In evaluation mode.
+        Encoder in evaluation mode.
     rows : sequence of at least one row
-        The shortest of them are tried.
+        Rows, of which the shortest ones are encoded to compare the copy with the original.
 
     Returns
     -------
     copy : Encoder or None
-        None where it offers no copy; also, with a warning, where the architecture does not compute
-        in bfloat16 as a whole, or not as it should. Autocast runs it all the same.
+        None if the encoder offers no copy; also, with a warning, if the copy fails or gives other
+        features. The encoder itself can then run by autocast.
     """
     few = sorted(rows, key=len)[:2]
     try:

@@ -1,8 +1,8 @@
-"""Features of single inputs, kept between fits, processes and restarts.
+"""Stores that keep the features of single inputs between fits, processes and restarts.
 
-A key names the weights, the preprocessing, the precision, the versions of the libraries and the
-input itself, so that nothing ever has to be invalidated: whatever differs has another key. Values
-are raw float32 behind a checksum, never pickles.
+A key is made of the weights, the preprocessing, the precision, the versions of the libraries and
+the input itself. If any of these differs, the key does, so that no entry has to be invalidated.
+Values are raw float32 behind a checksum, never pickles.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import functools
 import hashlib
 import os
 import struct
-import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
@@ -21,24 +20,26 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from sktransfer._suggestions import import_extra
 from sktransfer._warnings import warn_user
+from sktransfer.weights.global_state import ForkSafeLock
 
 __all__ = ["DiskStore", "FeatureStore", "MemoryStore", "open_store", "store_keys"]
 
 _LIBRARIES = ("sktransfer", "torch", "transformers", "tokenizers")
 _CHECKSUM = 8
-# Evicting goes on to this share of the limit, so that it is rare.
+# Share of the limit to which entries are evicted, so that evictions are rare.
 _AFTER_EVICTION = 0.8
 
 
 class FeatureStore(Protocol):
-    """Where features are kept."""
+    """A store of features."""
 
     def get(self, keys: Sequence[bytes]) -> list[np.ndarray | None]:
-        """Give the features of each key, or None where they are not kept."""
+        """Return the features of each key, or None if they are not in the store."""
 
     def put(self, items: Iterable[tuple[bytes, np.ndarray]]) -> None:
-        """Keep features."""
+        """Store features by their keys."""
 
 
 def store_keys(identity: str, X: Sequence[Any]) -> list[bytes]:
@@ -47,7 +48,7 @@ def store_keys(identity: str, X: Sequence[Any]) -> list[bytes]:
     Parameters
     ----------
     identity : str
-        Weights, preprocessing and precision.
+        Names of weights, preprocessing and precision.
     X : sequence of n str, of n tuples of str, or of n inputs with a ``digest``
         Inputs.
 
@@ -60,7 +61,7 @@ def store_keys(identity: str, X: Sequence[Any]) -> list[bytes]:
     for x in X:
         own = base.copy()
         for data in _contents(x):
-            # The length stands before each part, so that no two pairs are written alike.
+            # The length before each part gives different pairs different bytes.
             own.update(struct.pack("<q", len(data)) + data)
         keys.append(own.digest())
     return keys
@@ -68,7 +69,7 @@ def store_keys(identity: str, X: Sequence[Any]) -> list[bytes]:
 
 @functools.cache
 def _versions() -> str:
-    """Name the versions of the libraries that features depend on; reading metadata takes long."""
+    """Return the versions of the libraries that features depend on; reading metadata takes long."""
     return "|".join(f"{name}={version(name)}" for name in _LIBRARIES)
 
 
@@ -79,32 +80,32 @@ def _contents(x: Any) -> list[bytes]:
 
 
 class MemoryStore:
-    """Features in this process, the least recently used of which go first.
+    """A store in the memory of this process, which evicts the least recently used features.
 
     Parameters
     ----------
     max_bytes : int, default=2**28
-        Bytes of features that are kept.
+        Largest size of the features, in bytes.
     """
 
     def __init__(self, max_bytes: int = 2**28) -> None:
         self.max_bytes = max_bytes
         self._bytes = 0
         self._kept: OrderedDict[bytes, np.ndarray] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def __deepcopy__(self, memo: Any) -> MemoryStore:
-        # `clone` copies parameters; a copy would share nothing.
+        # `clone` copies parameters, and a copy of the store would share no features.
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.max_bytes,)
 
     def get(self, keys: Sequence[bytes]) -> list[np.ndarray | None]:
-        """Give the features of each key, or None where they are not kept."""
+        """Return the features of each key, or None if they are not in the store."""
         with self._lock:
             for key in keys:
                 if key in self._kept:
@@ -112,7 +113,7 @@ class MemoryStore:
             return [self._kept.get(key) for key in keys]
 
     def put(self, items: Iterable[tuple[bytes, np.ndarray]]) -> None:
-        """Keep features."""
+        """Store features by their keys."""
         with self._lock:
             for key, value in items:
                 if key not in self._kept:
@@ -124,19 +125,19 @@ class MemoryStore:
 
 
 class DiskStore:
-    """Features in a folder, an LMDB database that any number of processes share.
+    """A store in a folder: an LMDB database that any number of processes share.
 
     Parameters
     ----------
     path : path-like
-        The folder; made where it does not exist.
+        The folder, which is made if it does not exist.
     max_bytes : int, default=2**31
-        Bytes of features that are kept; the oldest go first.
+        Largest size of the features, in bytes; the oldest are evicted.
 
     Raises
     ------
     ImportError
-        If lmdb is not installed; names the extra.
+        If lmdb is not installed; the message names the extra.
     OSError
         If the folder cannot be written.
     """
@@ -144,7 +145,7 @@ class DiskStore:
     def __init__(self, path: str | os.PathLike[str], max_bytes: int = 2**31) -> None:
         self.path = Path(path).expanduser().absolute()
         self.max_bytes = max_bytes
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._env: Any = None
         self._pid = 0
         self._warned: set[str] = set()
@@ -154,21 +155,16 @@ class DiskStore:
         if self._env is not None and self._pid == os.getpid():
             return self._env
         if self._env is not None:
-            # A process that was forked must not use the environment of its parent; closing it
-            # only makes lmdb forget that the folder is open.
+            # A forked process must not use the environment of its parent. Closing it here only
+            # makes lmdb forget that the folder is open.
             self._env.close()
-        try:
-            import lmdb
-        except ImportError as error:
-            raise ImportError(
-                f"cache={str(self.path)!r} needs lmdb: pip install 'sktransfer[cache]'."
-            ) from error
+        lmdb = import_extra("lmdb", "cache", f"cache={str(self.path)!r}")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(f"{self.path} cannot be a folder of features: {error}") from error
         settings: dict[str, Any] = {
-            # Address space, not memory or disk. Pages that a deletion frees need room to be noted.
+            # Address space, not memory or disk; LMDB needs some to note the pages that it frees.
             "map_size": 2 * self.max_bytes + 2**26,
             "max_dbs": 3,
             "readahead": False,
@@ -177,7 +173,7 @@ class DiskStore:
         try:
             self._env = lmdb.open(str(self.path), **settings)
         except (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError) as error:
-            # Not a database, or one that is beyond repair: put it aside, and begin anew.
+            # The file is not a database, or damaged: rename it, and begin with an empty one.
             for file in ("data.mdb", "lock.mdb"):
                 with contextlib.suppress(FileNotFoundError):
                     os.replace(self.path / file, self.path / f"{file}.damaged")
@@ -194,7 +190,7 @@ class DiskStore:
             return txn.stat(self._features)["entries"]
 
     def get(self, keys: Sequence[bytes]) -> list[np.ndarray | None]:
-        """Give the features of each key, or None where they are not kept, or damaged."""
+        """Return the features of each key, or None if they are not in the store, or damaged."""
         import lmdb
 
         with self._lock:
@@ -206,7 +202,7 @@ class DiskStore:
                 return [None] * len(keys)
 
     def put(self, items: Iterable[tuple[bytes, np.ndarray]]) -> None:
-        """Keep features, in one transaction."""
+        """Store features by their keys, in one transaction."""
         import lmdb
 
         with self._lock:
@@ -266,19 +262,19 @@ def _digest(key: bytes, data: bytes) -> bytes:
 # An LMDB environment may be open once in a process.
 _OPEN: dict[str, DiskStore] = {}
 _MEMORY = MemoryStore()
-_LOCK = threading.Lock()
+_LOCK = ForkSafeLock()
 
 
 def open_store(cache: Any, max_bytes: int = 2**31) -> FeatureStore | None:
-    """Give the store that a ``cache`` parameter names.
+    """Return the store that a ``cache`` parameter names.
 
     Parameters
     ----------
     cache : None, "memory", path-like or FeatureStore
-        None keeps nothing, ``"memory"`` in this process, a path in that folder. A store is given
-        back.
+        ``"memory"`` is the store of this process, a path is the store in that folder, and a store
+        is returned as it is.
     max_bytes : int, default=2**31
-        Of a folder.
+        Largest size of a store in a folder, in bytes.
 
     Returns
     -------
@@ -294,16 +290,3 @@ def open_store(cache: Any, max_bytes: int = 2**31) -> FeatureStore | None:
         if store is None:
             store = _OPEN[path] = DiskStore(path, max_bytes)
         return store
-
-
-def _forget_locks() -> None:
-    """Make locks anew in a process that was forked: another thread may have held them."""
-    global _LOCK
-    _LOCK = threading.Lock()
-    _MEMORY._lock = threading.Lock()
-    for store in _OPEN.values():
-        store._lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_locks)

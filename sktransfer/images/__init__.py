@@ -1,1 +1,1 @@
-"""Pictures: reading them, and changing them for training."""
+"""Images: decode them, augment them for training, and draw sheets of them."""

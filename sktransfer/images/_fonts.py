@@ -1,4 +1,4 @@
-"""A font that has the characters of a text, as far as there is one without searching the system."""
+"""Choose a font that has the characters of a text: Pillow's own, or that of matplotlib."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from sktransfer._warnings import warn_user
 
 __all__ = ["fitting", "font_for"]
 
-# In no font: what is drawn for it is drawn for everything that is missing.
+# A character that no font has: its glyph is the one that is drawn for all missing characters.
 _MISSING = "\uffff"
 
 
 def font_for(text: str) -> Callable[[int], Any]:
-    """Give a function from sizes to fonts.
+    """Return a function from sizes to fonts.
 
-    Pillow's own font knows English alone. Where that is not enough, matplotlib's knows the other
-    European languages as well, if it is installed.
+    Pillow's own font has the characters of English only. For other European languages, the font of
+    matplotlib is used if it is installed.
 
     Parameters
     ----------
     text : str
-        All that is to be written.
+        All texts that will be written.
 
     Returns
     -------
     font : callable
-        Takes a size in pixels, and gives a font of Pillow's.
+        Takes a size in pixels, and returns a font of Pillow.
 
     Warns
     -----
@@ -54,16 +54,16 @@ def font_for(text: str) -> Callable[[int], Any]:
 
 
 def fitting(text: str, font: Any, width: int) -> str:
-    """Shorten a text with an ellipsis to at most so many pixels.
+    """Shorten a text with an ellipsis to a width.
 
     Parameters
     ----------
     text : str
-        One line.
+        Text of one line.
     font : PIL.ImageFont.FreeTypeFont
-        What it will be written in.
+        Font of the text.
     width : int
-        The most pixels.
+        Largest width, in pixels.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Random changes of pictures that leave what they show as it is."""
+"""Random changes of training images that keep their labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from sktransfer._compat.sklearn import Interval, StrOptions
 from sktransfer.contracts import Plugin, Variation
-from sktransfer.images.decode import import_pillow
+from sktransfer.images.decode import check_pixels, import_pillow
 from sktransfer.images.image import View
 
 if TYPE_CHECKING:
@@ -21,21 +21,16 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageAugmentation"]
 
-# What is erased: shares of the picture's area, and heights as multiples of widths. The paper's.
+# Of erased rectangles: shares of the image's area, and heights as multiples of widths, as in the
+# paper.
 _AREA = (0.02, 0.4)
 _ASPECT = (0.3, 1 / 0.3)
-# How much of red, green and blue the eye sees: Pillow's, and those of ITU-R 601-2.
-_LUMA = np.array([0.299, 0.587, 0.114])
-
-
-# Times the pixels of a picture that are made at most, mirror images around it included.
-_PADDED = 30
-# What says nothing of how one picture is changed.
+# Parameters that do not affect how one image is changed.
 _NOT_OF_ONE = ("mixup", "n_views")
 
 
 class _Draws(NamedTuple):
-    """Everything random of one call, uniform in [0, 1): always all of it, in this order."""
+    """The draws of one call, uniform in [0, 1): always all of them, in this order."""
 
     flip_horizontally: float
     flip_vertically: float
@@ -57,7 +52,7 @@ class _Draws(NamedTuple):
 
 
 class _Window(NamedTuple):
-    """What a crop leaves."""
+    """The part of an image that a crop keeps."""
 
     top: int
     left: int
@@ -66,28 +61,28 @@ class _Window(NamedTuple):
 
 
 class ImageAugmentation(Plugin, Variation):
-    """Flip, turn, cut and colour training pictures at random, anew in each epoch.
+    """Flip, rotate, crop and colour training images at random, differently in each epoch.
 
-    Say what does not change the label: whoever mirrors a picture of the digit 3 has no 3 any more.
-    The defaults suit photographs. They flip and cut, as Kolesnikov et al. [1]_ do for whatever they
-    fine-tune on; all else is off, since turned ships and green roses may be wrong.
+    Choose changes that keep the labels: the mirror image of a digit 3 is not a 3. The defaults suit
+    photographs. They flip and crop, as Kolesnikov et al. [1]_ do in all their fine-tuning; all
+    other changes are off, since they may be wrong, such as rotated ships and green roses.
 
     Parameters
     ----------
     flip : {"horizontal", "vertical", "both"} or None, default="horizontal"
-        Half of the pictures are mirrored: left to right, upside down, or each of the two. A
-        mirrored photograph could have been taken as well. None suits text, digits and
-        everything that tells left from right.
+        Half of the images are mirrored: left to right, upside down, or each of the two. A mirrored
+        photograph is as likely as the original. None suits texts, digits and everything else in
+        which left and right differ.
     rotation : float, default=0.0
-        Pictures are turned by up to so many degrees to either side, 0 to 180.
+        Largest rotation to either side, in degrees, 0 to 180.
     shear : float, default=0.0
-        Upright lines lean by up to so many degrees to either side, 0 to 45.
+        Largest angle of upright lines to either side, in degrees, 0 to 45.
     zoom : float, default=0.0
-        Pictures are scaled by a factor from ``1 - zoom`` to ``1 + zoom``, 0 to 0.5. They keep
-        their number of pixels, so that the factor is about what is seen.
+        Images are scaled by a factor from ``1 - zoom`` to ``1 + zoom``, 0 to 0.5. They keep their
+        number of pixels.
     crop : float, default=0.2
-        Up to this fraction of height and width is cut off, the same of both, at a random place. 0.2
-        leaves at least four fifths of each side, so that what is shown is seldom lost.
+        Largest fraction of height and width that is cut off, the same of both, at a random place.
+        0.2 keeps at least four fifths of each side, so that the object is seldom lost.
     color : float, default=0.0
         Brightness, contrast and saturation are each multiplied by a factor from ``1 - color`` to
         ``1 + color``, 0 to 1.
@@ -95,21 +90,21 @@ class ImageAugmentation(Plugin, Variation):
         Probability that a rectangle is replaced by noise [2]_: 2 to 40 percent of the area, and
         0.3 to 3.3 times as high as wide.
     mixup : float, default=0.0
-        Training mixes pairs of pictures and of labels by shares of a Beta(mixup, mixup)
-        distribution [3]_, 0.1 to 0.4 in the paper; 0 mixes nothing. It takes batches, so that
-        `apply` has no part in it, and it has no effect on a head that is fitted to convergence.
+        Training mixes pairs of images and of labels by shares of a Beta(mixup, mixup) distribution
+        [3]_, 0.1 to 0.4 in the paper; 0 mixes nothing. It needs batches, so that `apply` does
+        without it, and it has no effect on a head that is fitted to convergence.
     n_views : int, default=4
-        Where the encoder, or a part of it, does not train, features of this many fixed views of
-        each picture are computed once, and training draws from them. More take more time, for
-        less and less.
+        Number of fixed views of each image that training draws from if the encoder, or a part of
+        it, does not train: their features are computed once. More views take more time, and each
+        adds less.
 
     Notes
     -----
-    Rotation, shear and zoom are one bilinear resampling. What they bring in from outside the
-    picture is its mirror image, not black corners, which a network could take for a sign.
+    Rotation, shear and zoom are one bilinear resampling. It fills the area outside of the image
+    with its mirror image, since a network could learn black corners.
 
-    Every call takes the same number of draws, whatever the parameters: with one of them changed,
-    the other changes of a picture stay what they were.
+    Every call takes the same number of draws, whatever the parameters, so that changing one
+    parameter keeps the other changes of an image.
 
     References
     ----------
@@ -126,7 +121,7 @@ class ImageAugmentation(Plugin, Variation):
     >>> ImageAugmentation(rotation=10).apply(picture, np.random.default_rng(0)).shape
     (245, 327, 3)
 
-    What is missing is a subclass:
+    Other changes are made by a subclass:
 
     >>> class Noisy(ImageAugmentation):
     ...     def apply(self, picture, rng):
@@ -140,8 +135,7 @@ class ImageAugmentation(Plugin, Variation):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "flip": [StrOptions({"horizontal", "vertical", "both"}), None],
         "rotation": [Interval(Real, 0, 180, closed="both")],
-        # Beyond these, most of what is seen would be mirror images, and their memory is no longer
-        # that of a picture.
+        # Beyond these limits, mirror images would take most of the area, and much memory.
         "shear": [Interval(Real, 0, 45, closed="both")],
         "zoom": [Interval(Real, 0, 0.5, closed="both")],
         "crop": [Interval(Real, 0, 1, closed="left")],
@@ -175,7 +169,7 @@ class ImageAugmentation(Plugin, Variation):
         self.n_views = n_views
 
     def search_space(self) -> dict[str, BaseDistribution]:
-        """Say what is worth tuning: not what is known beforehand, such as whether flips are right.
+        """Return the parameters that are worth tuning; whether flips are right is known before.
 
         Returns
         -------
@@ -193,29 +187,29 @@ class ImageAugmentation(Plugin, Variation):
         }
 
     def apply(self, picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Give a changed copy of a picture.
+        """Return a changed copy of an image.
 
         Parameters
         ----------
         picture : ndarray of uint8 of shape (height, width, 3)
-            Red, green and blue. It is left as it is.
+            Red, green and blue. It is not changed.
         rng : numpy.random.Generator
-            All that is random comes from here.
+            Source of all draws.
 
         Returns
         -------
         changed : ndarray of uint8 of shape (new_height, new_width, 3)
-            Smaller than the picture by what was cut off, and at least one pixel.
+            Image of at least one pixel, which is smaller if it was cropped.
 
         Raises
         ------
         ValueError
-            If a parameter or the picture is not what it has to be.
+            If a parameter or the image is invalid.
         ImportError
-            If Pillow is not installed, which turning and colouring need.
+            If Pillow is not installed, which color needs.
         """
         self._validate_params()
-        picture = _checked(picture)
+        picture = check_pixels(picture, "picture")
         draws = _Draws(*rng.random(len(_Draws._fields)).tolist())
         changed = self._moved(picture, draws)
         if self.color:
@@ -225,14 +219,15 @@ class ImageAugmentation(Plugin, Variation):
         return changed
 
     def view(self, picture: Picture, seed: int) -> View:
-        """Give a picture as this shows it, which is computed when it is looked at.
+        """Return an augmented image, which is computed when its pixels are used.
 
         Parameters
         ----------
         picture : Picture
-            What is shown.
+            The image.
         seed : int
-            The same one shows the same picture alike; another picture is changed in another way.
+            Seed of the changes. The same seed changes the same image in the same way, and another
+            image differently.
 
         Returns
         -------
@@ -241,7 +236,7 @@ class ImageAugmentation(Plugin, Variation):
         return View(picture, self, seed)
 
     def identity(self) -> str:
-        """Name all that `apply` depends on: equal strings change a picture alike.
+        """Return a string of all that `apply` depends on.
 
         Returns
         -------
@@ -252,12 +247,12 @@ class ImageAugmentation(Plugin, Variation):
         name = f"{cls.__module__}.{cls.__qualname__}{shown}"
         if cls is ImageAugmentation:
             return name
-        # What a user overrides, and what else it goes by, may change without a parameter.
+        # Methods and attributes of a subclass may change without a parameter.
         rest = {n: v for n, v in sorted(vars(self).items()) if n not in (*shown, *_NOT_OF_ONE)}
         return f"{name}{rest}{_own_code(cls)}"
 
     def _moved(self, picture: np.ndarray, draws: _Draws) -> np.ndarray:
-        """Flip, turn, lean, scale and cut; always a copy."""
+        """Flip, rotate, shear, scale and crop; always returns a copy."""
         height, width, _ = picture.shape
         window = self._window(height, width, draws)
         flips_x = self.flip in ("horizontal", "both") and draws.flip_horizontally < 0.5
@@ -271,7 +266,7 @@ class ImageAugmentation(Plugin, Variation):
             matrix[0] *= -1 if flips_x else 1
             matrix[1] *= -1 if flips_y else 1
             return _resampled(picture, matrix, window)
-        # What only moves pixels changes none of them.
+        # Flips and crops move pixels without changing them.
         flipped = picture[:: -1 if flips_y else 1, :: -1 if flips_x else 1]
         rows = slice(window.top, window.top + window.height)
         return flipped[rows, window.left : window.left + window.width].copy()
@@ -283,24 +278,21 @@ class ImageAugmentation(Plugin, Variation):
         return _Window(top, _place(draws.left, width - new_width), new_height, new_width)
 
     def _coloured(self, picture: np.ndarray, draws: _Draws) -> np.ndarray:
-        """Do what Pillow's ImageEnhance does, its three steps as one matrix, rounded once."""
-        brightness = 1 + _spread(draws.brightness, self.color)
-        contrast = 1 + _spread(draws.contrast, self.color)
-        saturation = 1 + _spread(draws.saturation, self.color)
-        Image = import_pillow()
-        image = Image.fromarray(picture)
-        counts = np.array(image.histogram()).reshape(3, 256)
-        mean = _LUMA @ (counts @ np.arange(256)) / (picture.shape[0] * picture.shape[1])
-        matrix = np.empty((3, 4))
-        # Away from a pixel's own grey, and then from the mean grey of the brighter picture.
-        matrix[:, :3] = saturation * np.eye(3) + (1 - saturation) * _LUMA
-        matrix[:, :3] *= brightness * contrast
-        matrix[:, 3] = (1 - contrast) * brightness * mean
-        return np.array(image.convert("RGB", tuple(matrix.ravel().tolist())))
+        """Change brightness, contrast and saturation."""
+        image = import_pillow().fromarray(picture)
+        from PIL import ImageEnhance
+
+        for enhancer, draw in (
+            (ImageEnhance.Brightness, draws.brightness),
+            (ImageEnhance.Contrast, draws.contrast),
+            (ImageEnhance.Color, draws.saturation),
+        ):
+            image = enhancer(image).enhance(1 + _spread(draw, self.color))
+        return np.array(image)
 
 
 def _own_code(cls: type) -> str:
-    """Give a digest of the functions of a subclass."""
+    """Return a digest of the functions of a subclass."""
     digest = hashlib.blake2b(digest_size=8)
     for base in cls.__mro__[: cls.__mro__.index(ImageAugmentation)]:
         for name, member in sorted(vars(base).items()):
@@ -310,19 +302,8 @@ def _own_code(cls: type) -> str:
     return digest.hexdigest()
 
 
-def _checked(picture: Any) -> np.ndarray:
-    array = np.asarray(picture)
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
-        raise ValueError(
-            "A picture has to be an array of uint8 of shape (height, width, 3), got "
-            f"{array.dtype} of shape {array.shape}. Pillow gives one: "
-            "numpy.asarray(Image.open(file).convert('RGB'))."
-        )
-    return array
-
-
 def _spread(draw: float, most: float) -> float:
-    """Turn a draw from [0, 1) into one from -most to most."""
+    """Scale a draw from [0, 1) to [-most, most)."""
     return (2 * draw - 1) * most
 
 
@@ -331,57 +312,46 @@ def _place(draw: float, room: int) -> int:
 
 
 def _inverse(angle: float, slope: float, factor: float) -> np.ndarray:
-    """Give the matrix that finds where a point was before leaning, turning and scaling."""
+    """Return the inverse of the matrix that shears, rotates and scales."""
     cos, sin = math.cos(angle), math.sin(angle)
     back = np.array([[cos, sin], [-sin, cos]]) / factor
     return np.array([[1.0, -slope], [0.0, 1.0]]) @ back
 
 
 def _resampled(picture: np.ndarray, matrix: np.ndarray, window: _Window) -> np.ndarray:
-    """Fill a window of the picture that a linear map about its centre gives."""
-    Image = import_pillow()
-    height, width, _ = picture.shape
-    centre = np.array([width / 2, height / 2])
+    """Compute a window of the image that a linear map about its centre gives."""
+    from scipy.ndimage import affine_transform
+
+    # The map is one of points, which are half a pixel from the indices of pixels.
+    centre = np.array(picture.shape[1::-1]) / 2 - 0.5
     start = matrix @ (np.array([window.left, window.top]) - centre) + centre
-    sides = matrix * (window.width, window.height)
-    low = start + np.minimum(sides, 0).sum(axis=1)
-    high = start + np.maximum(sides, 0).sum(axis=1)
-    # One pixel more on each side, so that the resampling always has its neighbours.
-    before = np.maximum(1 - np.floor(low), 0).astype(int).tolist()
-    after = np.maximum(np.ceil(high) + 1 - (width, height), 0).astype(int).tolist()
-    (left, top), (right, bottom) = before, after
-    if (height + top + bottom) * (width + left + right) > _PADDED * height * width:
-        # Turned, a strip would need a square of its length.
-        left = top = right = bottom = 0
-        before = [0, 0]
-    padded = np.pad(picture, ((top, bottom), (left, right), (0, 0)), mode="symmetric")
-    (a, b), (c, d) = matrix.tolist()
-    x, y = (start + before).tolist()
-    image = Image.fromarray(padded).transform(
-        (window.width, window.height),
-        Image.Transform.AFFINE,
-        (a, b, x, c, d, y),
-        resample=Image.Resampling.BILINEAR,
-        fillcolor=tuple(int(c) for c in picture.reshape(-1, 3).mean(axis=0)),
+    # scipy has rows before columns.
+    settings = {
+        "matrix": matrix[::-1, ::-1],
+        "offset": start[::-1],
+        "output_shape": (window.height, window.width),
+        "order": 1,
+        "mode": "reflect",
+    }
+    return np.dstack(
+        [affine_transform(channel, **settings) for channel in picture.transpose(2, 0, 1)]
     )
-    return np.array(image)
 
 
 def _erase(picture: np.ndarray, draws: _Draws) -> None:
-    """Replace a rectangle of the array itself by noise."""
+    """Replace a rectangle by noise, in place."""
     height, width, _ = picture.shape
     area = (_AREA[0] + draws.erased_area * (_AREA[1] - _AREA[0])) * height * width
-    # The paper draws until the rectangle fits, which would take any number of draws. Aspects are
-    # drawn from those that fit, and by their logarithm, so that upright ones are as frequent as
-    # lying ones.
+    # The paper draws until a rectangle fits, which takes any number of draws. Here the logarithm of
+    # the aspect is drawn from the range that fits, so that high rectangles are as frequent as wide.
     least, most = np.clip(_ASPECT, area / width**2, height**2 / area)
     aspect = math.exp(math.log(least) + draws.erased_aspect * math.log(most / least))
-    # Rounded down: of a picture of few pixels, nothing may be erased, and never too much.
+    # Rounded down, so that never too much is erased, and nothing of an image of few pixels.
     tall = min(height, int(math.sqrt(area * aspect)))
     wide = min(width, int(math.sqrt(area / aspect)))
     top = _place(draws.erased_top, height - tall)
     left = _place(draws.erased_left, width - wide)
-    # A generator of its own, so that the size of the picture takes no more draws.
+    # A generator of its own keeps the number of draws independent of the size of the image.
     noise = np.random.default_rng(int(draws.noise * 2**53))
     size = (tall, wide, 3)
     picture[top : top + tall, left : left + wide] = noise.integers(0, 256, size, dtype=np.uint8)

@@ -1,29 +1,29 @@
-"""Files, bytes, images of Pillow and arrays, decoded to red, green and blue."""
+"""Decode files, bytes, images of Pillow and arrays to arrays of red, green and blue."""
 
 from __future__ import annotations
 
 import io
 import os
-import threading
 from math import ceil
 from typing import Any
 
 import numpy as np
 
 from sktransfer.images.formats import names_of_read
+from sktransfer.weights.global_state import ForkSafeLock
 
-__all__ = ["from_array", "from_file", "from_image", "import_pillow", "reduced"]
+__all__ = ["check_pixels", "from_array", "from_file", "from_image", "import_pillow", "reduced"]
 
 _ORIENTATION = 0x0112
-# By EXIF orientation, the PIL.Image.Transpose that puts an image upright. Pillow's own function
-# writes all other EXIF data anew, which fails where any of them is not as it should be.
+# PIL.Image.Transpose that puts an image upright, by EXIF orientation. Pillow's own function writes
+# all other EXIF data again, which fails if any of them is invalid.
 _TURNED = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
-# An image of Pillow reads its pixels when they are asked for, and from one place in one file.
-_LOADING = threading.Lock()
-# A JPEG is decoded at a half, a quarter or an eighth of its size, down to so many times what is
-# needed: what is lost is lost by the resizing that follows as well.
+# An image of Pillow reads its pixels when they are first used, at one position of one file.
+_LOADING = ForkSafeLock()
+# A JPEG is decoded at a half, a quarter or an eighth of its size, but at least so many times the
+# pixels that are needed: the resizing that follows would lose the same details.
 _SPARE = 2
-# So much beyond 0 and 1 is what resizing and rounding leave of black and white.
+# Resizing and rounding move black and white at most so far beyond 0 and 1.
 _ROUNDING = 0.001
 _HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
@@ -46,25 +46,25 @@ def from_file(file: str | os.PathLike[str] | bytes, at_least: int | None = None)
     Parameters
     ----------
     file : str, path-like or bytes
-        Where it is, or what is in it.
+        Path of the file, or its content.
     at_least : int or None, default=None
-        Pixels that are needed of the shorter side: a JPEG of more than four times as many is
-        decoded at a fraction of its size, which is faster. None decodes it whole.
+        Number of pixels of the shorter side that are needed. A JPEG with more than four times as
+        many is decoded at a fraction of its size, which is faster. None decodes all pixels.
 
     Returns
     -------
     pixels : ndarray of uint8 of shape (height, width, 3)
-        Red, green and blue; upright, as its EXIF data says, and on white where it is transparent.
-        Of several frames the first.
+        Red, green and blue; upright, as the EXIF data says, and on white where the image is
+        transparent. Only the first of several frames is decoded.
 
     Raises
     ------
     ValueError
-        If it is not an image of a known format, is damaged, or has too many pixels.
+        If the file is not an image of a format that is read, is damaged, or has too many pixels.
     """
     Image = import_pillow()
     Image.init()
-    known = [name for name in names_of_read() if name in Image.OPEN]  # as Pillow was built
+    known = [name for name in names_of_read() if name in Image.OPEN]  # Pillow may lack some
     opened = None
     try:
         with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, "r", known) as image:
@@ -72,48 +72,48 @@ def from_file(file: str | os.PathLike[str] | bytes, at_least: int | None = None)
             loaded = _loaded(image, Image, at_least if opened in ("JPEG", "MPO") else None)
     except MemoryError:
         raise
-    except Exception as error:  # decoders raise whatever they meet
+    except Exception as error:  # decoders raise errors of many types
         raise ValueError(_reason(error) or _damage(file, opened, known, error)) from error
     return _rgb(loaded, Image)
 
 
 def from_image(image: Any) -> np.ndarray:
-    """Convert an image of Pillow as `from_file` does; it stays as it is, but for being loaded."""
+    """Convert an image of Pillow as `from_file` does; its pixels are loaded, and not changed."""
     Image = import_pillow()
     with _LOADING:
         try:
             loaded = _loaded(image, Image)
         except MemoryError:
             raise
-        except Exception as error:  # of any type, as above
+        except Exception as error:  # as above
             raise ValueError(_reason(error) or str(error) or type(error).__name__) from error
         return _rgb(loaded, Image)
 
 
 def _loaded(image: Any, Image: Any, at_least: int | None = None) -> Any:
-    """Read the pixels of an image, unless they would fill the memory, and put it upright."""
+    """Load an image, unless it has too many pixels, and put it upright."""
     limit = Image.MAX_IMAGE_PIXELS
-    if limit is not None and image.width * image.height > limit:  # where Pillow warns
+    if limit is not None and image.width * image.height > limit:  # where Pillow only warns
         raise Image.DecompressionBombError(f"it has {image.width} x {image.height} pixels")
     scale = 1 if at_least is None else _SPARE * at_least / min(image.size)
     if scale < 1:
-        # Decoded as RGB or grey, as it is; the orientation does not matter here.
+        # None keeps the mode. Both sides are scaled alike, so that the orientation does not matter.
         image.draft(None, (ceil(scale * image.width), ceil(scale * image.height)))
     image.load()
     try:
         turn = _TURNED.get(image.getexif().get(_ORIENTATION))
-    except Exception:  # an image without legible EXIF data is shown as it is
+    except Exception:  # EXIF data that cannot be read are ignored
         return image
     return image if turn is None else image.transpose(Image.Transpose(turn))
 
 
 def _rgb(image: Any, Image: Any) -> np.ndarray:
-    """Convert a loaded image to red, green and blue, on white."""
+    """Convert a loaded image to red, green and blue, with white behind transparent pixels."""
     if image.mode.startswith("I"):
-        # 16 bits a pixel, also where Pillow keeps them in 32; `convert` would cut them off at 255.
+        # 16 bits a pixel, which Pillow may keep in 32; `convert` would clip them at 255.
         exact = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
         clear = image.info.get("transparency")
-        if isinstance(clear, int):  # a PNG may name one grey that is transparent
+        if isinstance(clear, int):  # a PNG may have one transparent grey
             exact[exact == clear] = 65535
         return from_array(exact.astype(np.uint16))
     if image.mode == "F" or 0 in image.size:
@@ -128,14 +128,14 @@ def _rgb(image: Any, Image: Any) -> np.ndarray:
 
 
 def _reason(error: Exception) -> str | None:
-    """Give the reason of the system, or that there are too many pixels."""
+    """Return the system's reason of an error, or that there are too many pixels; else None."""
     if type(error).__name__.startswith("DecompressionBomb"):
         return f"{error}; set PIL.Image.MAX_IMAGE_PIXELS higher if you trust the file"
     return error.strerror if isinstance(error, OSError) else None
 
 
 def _damage(file: Any, opened: str | None, known: list[str], error: Exception) -> str:
-    """Say by how a file begins why it could not be decoded."""
+    """Describe, by the first bytes of a file, why it cannot be decoded."""
     with io.BytesIO(file) if isinstance(file, bytes) else open(file, "rb") as stream:
         start = stream.read(64)
     if not start:
@@ -147,34 +147,33 @@ def _damage(file: Any, opened: str | None, known: list[str], error: Exception) -
             "register an opener, pillow_heif.register_heif_opener()"
         )
     Image = import_pillow()
-    for name in [opened] if opened else known:
-        accept = Image.OPEN[name][1]
-        if opened or (accept and accept(start[:16]) is True):
-            reason = f"({str(error) or type(error).__name__})"
-            return f"it begins like {name}, but is damaged or cut off {reason}"
+    accepting = (n for n in known if (accepts := Image.OPEN[n][1]) and accepts(start[:16]) is True)
+    if name := opened or next(accepting, None):
+        reason = str(error) or type(error).__name__
+        return f"it begins like {name}, but is damaged or cut off ({reason})"
     text = start[:40].decode("utf-8", "replace")  # such as an error page in place of a download
     formats = ", ".join(names_of_read())
     return f"it is not an image of a format that is read ({formats}), but begins with {text!r}"
 
 
 def from_array(array: np.ndarray) -> np.ndarray:
-    """Convert an array.
+    """Convert an array to red, green and blue.
 
     Parameters
     ----------
     array : ndarray of shape (height, width) or (height, width, C)
-        With 1 channel of grey, 3 of red, green and blue, or 4 with one of opacity; uint8, bool,
-        uint16, or float from 0 to 1.
+        Image with 1 channel of grey, 3 of red, green and blue, or 4 with one of opacity; uint8,
+        bool, uint16, or float from 0 to 1.
 
     Returns
     -------
     pixels : ndarray of uint8 of shape (height, width, 3)
-        Shares memory where nothing had to be changed.
+        The array itself if it has this form already.
 
     Raises
     ------
     ValueError
-        If it is of another shape, type or range.
+        If the array has another shape, type or range.
 
     Examples
     --------
@@ -220,17 +219,19 @@ def _as_bytes(array: np.ndarray) -> np.ndarray:
     raise ValueError(f"{got}, expected uint8 (or float from 0 to 1): {hint}")
 
 
+def check_pixels(pixels: Any, name: str) -> np.ndarray:
+    """Return pixels as an array, or raise a ValueError unless they are uint8 of three channels."""
+    array = np.asarray(pixels)
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
+        raise ValueError(
+            f"{name} has to be an array of uint8 of shape (height, width, 3), got {array.dtype} of "
+            f"shape {array.shape}. Pillow gives one: "
+            "numpy.asarray(Image.open(file).convert('RGB'))."
+        )
+    return array
+
+
 def reduced(pixels: np.ndarray, at_least: int | None) -> np.ndarray:
-    """Reduce an image by a whole number to at least twice the ``at_least`` pixels a side needed."""
+    """Reduce an image by a whole factor; its sides keep at least twice ``at_least`` pixels."""
     factor = 1 if at_least is None else min(pixels.shape[:2]) // (_SPARE * at_least)
     return pixels if factor < 2 else np.asarray(import_pillow().fromarray(pixels).reduce(factor))
-
-
-def _forget_lock() -> None:
-    """Make the lock anew in a process that was forked: another thread may have held it."""
-    global _LOADING
-    _LOADING = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_lock)

@@ -1,4 +1,4 @@
-"""What a path says about its file: which images are decoded by their suffix, and URLs."""
+"""Recognise images by the suffixes of their paths, and URLs."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ __all__ = [
     "suffixes_of_read",
 ]
 
-# Pillow would hand PostScript over to another program, and has readers that hardly anybody looks
-# at. These are what cameras, browsers and scanners write; by Pillow's names, in the order in which
-# they are tried.
+# Formats that cameras, browsers and scanners write, by Pillow's names, in the order in which they
+# are tried. Pillow would run another program for PostScript, and has readers that few review.
 _READ = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "MPO": (".mpo",),
@@ -35,38 +34,38 @@ _READ = {
     "AVIF": (".avif",),
     "JPEG2000": (".jp2",),
 }
-# Those that a user adds to Pillow, as pillow_heif.register_heif_opener() does.
+# Formats that a user adds to Pillow, as by pillow_heif.register_heif_opener().
 _IF_REGISTERED = {"HEIF": (".heic", ".heif", ".hif")}
 _SUFFIXES = {
     suffix: name for name, suffixes in {**_READ, **_IF_REGISTERED}.items() for suffix in suffixes
 }
-# Drawings, what cameras store before they make a picture of it, and what editors keep.
+# Drawings, raw data of cameras, and files of editors.
 _NOT_READ = {".svg", ".svgz", ".eps", ".psd", ".xcf", ".ico", ".tga", ".jxl", ".exr", ".dcm"}
 _NOT_READ |= {".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".raf"}
 _NOT_READ |= {".orf", ".rw2", ".pef", ".srw", ".x3f", ".3fr", ".iiq"}
 
 
-# pathlib makes one slash of two; a single letter is a drive.
+# A Path of a URL has one slash instead of two. A single letter before the colon is a drive.
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://|(https?|ftp|s3|gs):/|data:[\w/+.-]*[;,]", re.IGNORECASE)
 
 
 def names_of_read() -> list[str]:
-    """Name the formats that are decoded, as Pillow does, in the order in which they are tried."""
+    """Return Pillow's names of the formats that are decoded, in the order of the trials."""
     return [*_READ, *_registered()]
 
 
 def suffixes_of_read() -> frozenset[str]:
-    """Give the suffixes of formats that are decoded, or can be registered with Pillow."""
+    """Return the suffixes of formats that are decoded, or can be registered with Pillow."""
     return frozenset(_SUFFIXES)
 
 
 def suffix_of(name: str | os.PathLike[str]) -> str:
-    """Give the suffix of a file, which need not exist, in small letters and with its dot."""
+    """Return the suffix of a path in small letters, with its dot."""
     return os.path.splitext(os.path.basename(os.fspath(name)))[1].lower()
 
 
 def is_read(name: str | os.PathLike[str]) -> bool:
-    """Tell by its suffix whether a file is an image of a format that is decoded.
+    """Return whether a path has the suffix of a format that is decoded.
 
     Examples
     --------
@@ -78,7 +77,7 @@ def is_read(name: str | os.PathLike[str]) -> bool:
 
 
 def is_of_image(name: str | os.PathLike[str]) -> bool:
-    """Tell by its suffix whether a file is an image, be its format decoded or not.
+    """Return whether a path has the suffix of an image, decoded or not.
 
     Examples
     --------
@@ -90,7 +89,7 @@ def is_of_image(name: str | os.PathLike[str]) -> bool:
 
 
 def is_url(path: str) -> bool:
-    """Tell an address on the web, or a data URL, from the path of a file.
+    """Return whether a path is an address on the web or a data URL.
 
     Examples
     --------
@@ -102,7 +101,7 @@ def is_url(path: str) -> bool:
 
 
 def packages_of_added() -> list[str]:
-    """Name the packages that a user has registered to decode what Pillow does not."""
+    """Return the names of packages that a user has registered with Pillow as decoders."""
     return sorted({_openers()[name][0].__module__.partition(".")[0] for name in _registered()})
 
 
@@ -111,7 +110,7 @@ def _registered() -> list[str]:
 
 
 def _openers() -> dict[str, Any]:
-    # Whoever registers an opener has imported Pillow, so that it need not be imported here.
+    # An opener can only be registered after Pillow was imported.
     return getattr(sys.modules.get("PIL.Image"), "OPEN", {})
 
 

@@ -1,4 +1,4 @@
-"""Images that are decoded when they are looked at, and as often."""
+"""Images that are decoded each time when their pixels are used."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["Picture", "View"]
 
 
 class _Decoded:
-    """An image that is decoded on demand; numpy takes it for the array of its pixels."""
+    """An image that is decoded on demand, and converts to the array of its pixels."""
 
     def decoded(self, at_least: int | None = None) -> np.ndarray:
-        """Decode the image, anew each time.
+        """Decode the image; the pixels are not kept.
 
         Parameters
         ----------
         at_least : int or None, default=None
-            Pixels that are needed of the shorter side, where fewer than all.
+            Number of pixels of the shorter side that are needed; None is all of them.
 
         Returns
         -------
@@ -35,7 +35,7 @@ class _Decoded:
         Raises
         ------
         ValueError
-            If it cannot be decoded; names it.
+            If it cannot be decoded; the message names the image.
         """
         raise NotImplementedError(f"{type(self).__name__}.decoded")
 
@@ -44,23 +44,24 @@ class _Decoded:
 
 
 class Picture(_Decoded):
-    """One image of a user's, and what to call it in a message.
+    """One image of a user, with its name for messages.
 
-    Two of them are equal if they are sure to show the same. So equal ones are computed once.
+    Two images are equal if they certainly have the same pixels, so that features of equal images
+    are computed once.
 
     Parameters
     ----------
     source : str, path-like, bytes, PIL.Image.Image or ndarray
-        Where its pixels are.
+        Path or content of a file, or pixels.
     index : int
-        Its position among the inputs.
+        Position among the inputs.
     advice : str, default=""
-        What to do where it cannot be decoded, as a sentence.
+        Sentence for the error of an image that cannot be decoded.
 
     Attributes
     ----------
     source : str, bytes, PIL.Image.Image or ndarray
-        As given.
+        The parameter; a path as str.
 
     Examples
     --------
@@ -79,16 +80,16 @@ class Picture(_Decoded):
 
     @property
     def name(self) -> str:
-        """Position, and what else helps to find it, as the subject of a sentence."""
-        # The position is that in a fold where there are folds, which users do not see.
+        """Position and path, or size, of the image, as the subject of a sentence."""
+        # In a cross-validation the position is that in a fold, so that the path has to help.
         size = f"{len(self.source):,} bytes" if isinstance(self.source, bytes) else None
         what = size or self.path
         return f"X[{self._index}], {what}," if what else f"X[{self._index}]"
 
     @property
     def path(self) -> str | None:
-        """Path of its file, which some images of Pillow know, too."""
-        # An array that is mapped has a file name, too: of the file of all arrays.
+        """Path of the file, also of an image that Pillow opened; None if there is none."""
+        # The ``filename`` of a mapped array is that of the file of all arrays.
         mapped = isinstance(self.source, np.ndarray)
         named = None if mapped else getattr(self.source, "filename", None)
         path = self.source if isinstance(self.source, str) else named
@@ -109,7 +110,7 @@ class Picture(_Decoded):
 
     @cached_property
     def digest(self) -> bytes:
-        """Hash of its content and of the library that decodes it; a file is read for it."""
+        """Hash of the content, which is read for it, and of the versions of the decoders."""
         content: Any = self.source
         if isinstance(content, str):
             try:
@@ -128,12 +129,12 @@ class Picture(_Decoded):
 
     @cached_property
     def identity(self) -> Any:
-        """What makes it the same as another one, without reading a file for it."""
+        """Value that equal images share: path, size and time of a file, otherwise the digest."""
         if not isinstance(self.source, str):
             return self.digest
         try:
             status = os.stat(self.source)
-        except (OSError, ValueError):  # a NUL is no part of a path
+        except (OSError, ValueError):  # a ValueError of a path with a NUL
             return self.source, None, None
         return self.source, status.st_size, status.st_mtime_ns
 
@@ -148,21 +149,21 @@ class Picture(_Decoded):
 
 
 class View(_Decoded):
-    """An image as an augmentation shows it; the same seed shows the same.
+    """An image with the changes of an augmentation.
 
     Parameters
     ----------
     picture : Picture
-        What is shown.
+        The image.
     augmentation : sktransfer.ImageAugmentation
-        How.
+        The augmentation.
     seed : int
-        Seeds what is random, together with the image's content.
+        Seed of the changes, together with the content of the image.
 
     Attributes
     ----------
     origin : Picture
-        What is shown.
+        The image.
     """
 
     def __init__(self, picture: Picture, augmentation: Any, seed: int) -> None:
@@ -178,16 +179,16 @@ class View(_Decoded):
 
     @property
     def how(self) -> str:
-        """Name the way in which it is shown."""
+        """Name of the augmentation and its seed."""
         return f"{self._augmentation.identity()}|{self._seed}"
 
     def of(self, picture: Picture) -> View:
-        """Show another image in the same way."""
+        """Return the view of another image by the same augmentation and seed."""
         return View(picture, self._augmentation, self._seed)
 
     @property
     def digest(self) -> bytes:
-        """Hash of the image, and of how it is shown."""
+        """Hash of the image, the augmentation and its seed."""
         how = f"{self.how}|{version('numpy')}"
         return hashlib.blake2b(self.origin.digest + how.encode(), digest_size=32).digest()
 
@@ -199,7 +200,7 @@ class View(_Decoded):
 
 
 def _decoder() -> str:
-    """Name what decodes: Pillow, and what a user has added to it."""
+    """Return names and versions of Pillow and of the decoders that a user has registered."""
     try:
         pillow = f"pillow={version('pillow')}"
     except PackageNotFoundError:

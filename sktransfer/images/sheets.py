@@ -1,4 +1,4 @@
-"""Many small pictures with captions on one sheet, such as those that were predicted wrongly."""
+"""Sheets of small images with captions, such as of those that were predicted wrongly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sktransfer.images._fonts import fitting, font_for
-from sktransfer.images.decode import import_pillow
+from sktransfer.images.decode import check_pixels, import_pillow
 from sktransfer.images.image import Picture
 from sktransfer.images.validation import check_pictures
 
@@ -22,7 +22,7 @@ _INK, _FAINT_INK = "#1f2328", "#6a7078"
 _MARGIN, _GAP, _ABOVE_CAPTION, _BELOW_TITLE = 28, 18, 7, 16
 _CAPTION_SIZE, _CAPTION_LINE, _TITLE_SIZE, _TITLE_LINE = 13, 18, 20, 28
 _NARROWEST = 32
-# What a letter of a caption takes at most, on average.
+# Width of a letter of a caption, in pixels, on average and at most.
 _LETTER = 7.5
 
 
@@ -34,32 +34,32 @@ def contact_sheet(
     thumbnail: int = 160,
     title: str | None = None,
 ) -> Any:
-    """Put small pictures with captions below them on one sheet, row by row.
+    """Draw small images with captions below them on one sheet, row by row.
 
     Parameters
     ----------
     pictures : sequence of n array-likes of shape (height, width, 3)
-        Red, green and blue, uint8; numpy.asarray is called on one after the other. Each is scaled
-        to its place as a whole, whatever its shape.
+        Red, green and blue, uint8; numpy.asarray is called on one after the other. Each image is
+        scaled as a whole, whatever its shape.
     captions : sequence of n str
-        A caption may have several lines, of which the first is the darkest. Lines that are too
+        Captions. They may have several lines, of which the first is the darkest; lines that are too
         long are shortened.
     n_columns : int, default=6
-        The most pictures side by side.
+        Largest number of images side by side.
     thumbnail : int, default=160
-        Width and height of a picture's place, in pixels.
+        Width and height of the place of an image, in pixels.
     title : str or None, default=None
-        One line above all. A sheet of few pictures becomes wider for it, up to ``n_columns``.
+        Line above all images. A sheet of few images becomes wider for it, up to ``n_columns``.
 
     Returns
     -------
     sheet : PIL.Image.Image
-        Its method ``save`` writes a file, and notebooks show it.
+        Image whose method ``save`` writes a file, and which notebooks show.
 
     Raises
     ------
     ValueError
-        If there are not as many captions as pictures, or one is not a picture.
+        If there are not as many captions as images, or an image is invalid.
     ImportError
         If Pillow is not installed.
 
@@ -70,7 +70,7 @@ def contact_sheet(
 
     See Also
     --------
-    mistakes_sheet : The pictures that an estimator is wrong about.
+    mistakes_sheet : The images that an estimator predicts wrongly.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def contact_sheet(
     across, down = thumbnail + _GAP, thumbnail + below + _GAP
     n_rows = math.ceil(len(captions) / n_columns)
     top, font = _MARGIN, font_of_size(_TITLE_SIZE)
-    # Without pictures there is room for the title all the same.
+    # A sheet without images has all columns, for the title.
     width = (min(n_columns, len(captions)) or n_columns) * across - _GAP
     if title is not None:
         top += _TITLE_LINE + (_BELOW_TITLE if n_rows else _GAP)
@@ -113,7 +113,7 @@ def contact_sheet(
     font = font_of_size(_CAPTION_SIZE)
     for i, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
         x, y = _MARGIN + i % n_columns * across, top + i // n_columns * down
-        # Around the place, so that white pictures show where they end.
+        # The frame shows where white images end.
         draw.rectangle((x - 1, y - 1, x + thumbnail, y + thumbnail), fill=_MOUNT, outline=_RULE)
         small = _thumbnail(picture, thumbnail, i)
         inside = ((thumbnail - small.width) // 2, (thumbnail - small.height) // 2)
@@ -135,44 +135,44 @@ def mistakes_sheet(
     n_columns: int = 6,
     thumbnail: int = 160,
 ) -> Any:
-    """Show the pictures that an estimator is wrong about, the most confident mistakes first.
+    """Draw the images that an estimator predicts wrongly, the most confident mistakes first.
 
-    Those are worth a look: many are wrong labels. Captions give the label, what was predicted
-    and its probability, as the title says, and the name of the file where there is one.
+    Many of these have wrong labels. The captions are the label, the prediction and its probability,
+    as the title says, and the name of the file if there is one.
 
     Parameters
     ----------
     estimator : classifier
-        Fitted, with ``predict_proba`` and ``classes_``.
+        Fitted estimator with ``predict_proba`` and ``classes_``.
     X : sequence of n_samples pictures
-        Whatever the estimators of images take: paths, images of Pillow, arrays.
+        Images as for the estimators of images: paths, images of Pillow, arrays.
     y : array-like of shape (n_samples,)
-        Their labels. Labels are the same if they read the same; one that the estimator does not
-        know is predicted wrongly.
+        Labels. They are compared as strings; a label that the estimator does not know is predicted
+        wrongly.
     n : int, default=24
-        The most pictures.
+        Largest number of images.
     n_columns : int, default=6
-        The most pictures side by side.
+        Largest number of images side by side.
     thumbnail : int, default=160
-        Width and height of a picture's place, in pixels.
+        Width and height of the place of an image, in pixels.
 
     Returns
     -------
     sheet : PIL.Image.Image
-        Its method ``save`` writes a file, and notebooks show it. Without mistakes, it is a title
-        that says so.
+        Image whose method ``save`` writes a file, and which notebooks show. Without mistakes, it
+        has only a title that says so.
 
     Raises
     ------
     ValueError
-        If X and y differ in length, or y has several labels a picture.
+        If X and y differ in length, or y has several labels for an image.
     ImportError
         If Pillow is not installed.
 
     See Also
     --------
-    contact_sheet : What draws it.
-    plot_confusion : Which labels are taken for which.
+    contact_sheet : Draws a sheet of any images and captions.
+    plot_confusion : Draws how often each label is predicted as each other one.
 
     Examples
     --------
@@ -183,7 +183,7 @@ def mistakes_sheet(
     import_pillow()
     if n < 1:
         raise ValueError(f"n={n}; expected 1 at least.")
-    X = list(X) if isinstance(X, Iterator) else X  # which is read twice
+    X = list(X) if isinstance(X, Iterator) else X  # it is read twice
     pictures, true = check_pictures(X), np.asarray(y)
     if true.ndim != 1:
         raise ValueError(f"y has the shape {true.shape}; expected one label a picture.")
@@ -209,23 +209,25 @@ def draw_mistakes(
     classes: Any,
     *,
     n: int = 24,
-    n_columns: int = 6,
     thumbnail: int = 160,
+    **layout: Any,
 ) -> Any:
-    """Draw the sheet of `mistakes_sheet` from probabilities that are known already.
+    """Draw the sheet of `mistakes_sheet` from probabilities.
 
     Parameters
     ----------
     pictures : sequence of n_samples Picture
-        Of which only those that are drawn are decoded.
+        Images, of which only those that are drawn are decoded.
     true : array-like of n_samples labels
-        Labels are the same if they read the same.
+        Labels, which are compared as strings.
     probabilities : array-like of shape (n_samples, n_classes)
-        What was predicted.
+        Predicted probabilities.
     classes : array-like of n_classes labels
-        Of the columns of ``probabilities``.
-    n, n_columns, thumbnail : int
-        As of `mistakes_sheet`.
+        Labels of the columns of ``probabilities``.
+    n, thumbnail : int
+        Parameters of `mistakes_sheet`.
+    **layout : dict
+        Other parameters of `contact_sheet`.
 
     Returns
     -------
@@ -245,38 +247,32 @@ def draw_mistakes(
     return contact_sheet(
         [pictures[i] for i in first],
         captions,
-        n_columns=n_columns,
         thumbnail=thumbnail,
         title=_title(len(wrong), len(true), len(first)),
+        **layout,
     )
 
 
 def _thumbnail(picture: Any, side: int, i: int) -> Any:
-    """Scale a picture so that it just fits into a square."""
+    """Scale an image to the largest size that fits into a square."""
     Image = import_pillow()
-    # A file need not be decoded whole for it.
-    array = picture.decoded(side) if isinstance(picture, Picture) else np.asarray(picture)
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
-        raise ValueError(
-            f"pictures[{i}] has to be an array of uint8 of shape (height, width, 3), got "
-            f"{array.dtype} of shape {array.shape}. Pillow gives one: "
-            "numpy.asarray(Image.open(file).convert('RGB'))."
-        )
-    image = Image.fromarray(array)
+    # A large file is decoded at a fraction of its size.
+    pixels = picture.decoded(side) if isinstance(picture, Picture) else picture
+    image = Image.fromarray(check_pixels(pixels, f"pictures[{i}]"))
     factor = side / max(image.size)
     size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
-    # Of pictures of few pixels, one sees what the network sees.
+    # An image of few pixels is shown as the network sees it, with its pixels as squares.
     smooth = Image.Resampling.LANCZOS if factor < 2 else Image.Resampling.NEAREST
     return image.resize(size, smooth)
 
 
 def _lines(verdicts: Sequence[tuple[str, str, str]], width: int) -> list[str]:
-    """Say what was taken for what: on one line, or on two where labels are long."""
+    """Write label, prediction and probability on one line, or on two if labels are long."""
     n_letters = int(width / _LETTER)
     lines = [f"{true} -> {predicted} {share}" for true, predicted, share in verdicts]
     if all(len(line) <= n_letters for line in lines):
         return lines
-    # The probability stands last, and is not what is to be cut off.
+    # Names are shortened here, since a longer line would lose the probability at its end.
     longest = max(n_letters - len("->  0.00"), 4)
     return [f"{true}\n-> {_short(name, longest)} {share}" for true, name, share in verdicts]
 

@@ -1,4 +1,4 @@
-"""Images as users have them, validated; and which of them can be decoded."""
+"""Validate the images of users, and find those that cannot be decoded."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ _EXPECTED = (
     "a list, Series or one-column frame of paths, Pillow images or arrays, or an array of shape "
     "(n, height, width) or (n, height, width, 3)"
 )
-# Files that were decoded, as they were then: the fits of a search are given the same ones.
+# Keys of files that were decoded without an error, since all fits of a search read the same files.
 _READ: set[Hashable] = set()
-# About 100 MB of them; then it begins anew.
+# Largest number of keys, which take about 100 MB; then all are dropped.
 _MOST = 2**18
 
 
 def check_pictures(X: Any, *, start: int = 0, advice: str = "") -> Inputs:
-    """Validate images; nothing is decoded.
+    """Validate images, without decoding them.
 
     Parameters
     ----------
     X : list, tuple, ndarray, Series, one-column frame or other iterable of n images
-        Each a path (str or path-like), the bytes of a file, an image of Pillow, or an array; pandas
-        and polars are understood. An array of three dimensions holds grey images. In a path, a
-        ``~`` is the home folder.
+        Images, each of which is a path (str or path-like), the bytes of a file, an image of Pillow,
+        or an array, in a container of numpy, pandas or polars or another iterable. An array of
+        three dimensions holds grey images. In a path, ``~`` is the home folder.
     start : int, default=0
         Number of the first image, for messages.
     advice : str, default=""
-        What to do about a file that cannot be decoded, for messages; arrays have their own.
+        Sentence for the error of a file that cannot be decoded. Errors of arrays have their own.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def check_pictures(X: Any, *, start: int = 0, advice: str = "") -> Inputs:
     ValueError
         If X is one image, is empty, has several columns, missing values or URLs.
     TypeError
-        If X is not a collection, or something in it is not an image.
+        If X is not a collection, or an item is not an image.
 
     Examples
     --------
@@ -149,30 +149,33 @@ def _shortened(path: Any) -> Any:
 
 
 def _is_image(value: Any) -> bool:
-    """Tell an image of Pillow, without importing it."""
+    """Return whether a value is an image of Pillow, without importing Pillow."""
     return any(cls.__module__ == "PIL.Image" for cls in type(value).__mro__)
 
 
 def unreadable(pictures: Iterable[Picture]) -> dict[int, str]:
-    """Decode images, and forget them; a file that does not change is decoded once a process.
+    """Find the images that cannot be decoded.
+
+    A file that does not change is decoded once in a process.
 
     Parameters
     ----------
     pictures : iterable of n Picture
+        Images.
 
     Returns
     -------
     bad : dict of int to str
-        Position of each one that cannot be decoded, and why.
+        Position of each image that cannot be decoded, and the reason.
     """
     bad = {}
     for i, picture in enumerate(pictures):
-        # What has its pixels already has no key, which would take longer to compute.
+        # An array needs no key, which would take longer to compute than the check.
         key = _key(picture) if isinstance(picture.source, str | bytes) else None
         if key in _READ:
             continue
         try:
-            # At a fraction of its size all of a file is read, too.
+            # All of a file is read, also if it is decoded at a fraction of its size.
             picture.decoded(at_least=1)
         except ValueError as error:
             bad[i] = str(error)
@@ -185,7 +188,7 @@ def unreadable(pictures: Iterable[Picture]) -> dict[int, str]:
 
 
 def _key(picture: Picture) -> Hashable:
-    """Say what makes a file, and what decodes it, the same as before."""
+    """Return a key that changes with a file, its decoders and their limits."""
     Image = import_pillow()
     from PIL import ImageFile
 

@@ -1,4 +1,4 @@
-"""Pictures of what was trained, and of how it predicts."""
+"""Plots of trainings and of predictions."""
 
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
@@ -32,9 +32,7 @@ __all__ = [
 def __getattr__(name: str) -> _Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'sktransfer.inspection' has no attribute {name!r}")
-    value = getattr(_import_module(_PUBLIC[name]), name)
-    globals()[name] = value
-    return value
+    return getattr(_import_module(_PUBLIC[name]), name)
 
 
 def __dir__() -> list[str]:

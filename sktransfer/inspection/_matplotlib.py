@@ -1,35 +1,28 @@
-"""The library that draws: an extra, and imported where something is drawn."""
+"""Import matplotlib, which is an extra, only when something is drawn."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from sktransfer._suggestions import import_extra
+
 __all__ = ["check_matplotlib", "new_axes"]
 
 
 def check_matplotlib() -> None:
-    """Say how to get matplotlib if it is missing.
-
-    Raises
-    ------
-    ImportError
-        If it cannot be imported.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ImportError('Pictures need matplotlib: pip install "sktransfer[plot]"') from error
+    """Raise an ImportError that says how to install matplotlib, if it is missing."""
+    import_extra("matplotlib", "plot", "Drawing")
 
 
 def new_axes(ax: Any = None, *, size: tuple[float, float] | None = None) -> Any:
-    """Give axes to draw on.
+    """Return axes to draw on.
 
     Parameters
     ----------
     ax : matplotlib Axes or None, default=None
-        Given back; None makes a figure with pyplot, so that notebooks show it.
+        Axes to return; None makes a figure with pyplot, so that notebooks show it.
     size : tuple of float or None, default=None
-        Width and height of that figure in inches; None is matplotlib's default.
+        Width and height of the new figure, in inches; None is matplotlib's default.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""A picture of which labels are taken for which."""
+"""A plot of the confusion matrix for many labels."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _LETTER = 0.085
 def plot_confusion(y_true: Any, y_pred: Any, *, labels: Any = None, ax: Any = None) -> Any:
     """Draw a confusion matrix: counts as numbers, shares of the row as colours.
 
-    Unlike counts, shares of the row look the same for rare labels as for frequent ones.
+    Shares of the row, unlike counts, have the same colours for rare labels as for frequent ones.
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        Labels; the rows of the picture.
+        Labels, which are the rows of the matrix.
     y_pred : array-like of shape (n,)
-        Predictions; its columns.
+        Predictions, which are its columns.
     labels : array-like of shape (n_labels,) or None, default=None
-        Which labels to draw, in this order; None is all that occur, sorted.
+        Labels to draw, in this order; None is all labels that occur, sorted.
     ax : matplotlib Axes or None, default=None
-        Where to draw; None makes a figure of a size that suits the labels.
+        Axes to draw on; None makes a figure whose size suits the labels.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def plot_confusion(y_true: Any, y_pred: Any, *, labels: Any = None, ax: Any = No
 
     See Also
     --------
-    sklearn.metrics.ConfusionMatrixDisplay : What this is made of.
+    sklearn.metrics.ConfusionMatrixDisplay : The display that is returned.
 
     Examples
     --------
@@ -74,16 +74,16 @@ def plot_confusion(y_true: Any, y_pred: Any, *, labels: Any = None, ax: Any = No
 
 
 def write_confusion(y_true: Any, y_pred: Any, file: IO[bytes], *, labels: Any = None) -> None:
-    """Write the picture of `plot_confusion` as PNG; needs no screen.
+    """Write the figure of `plot_confusion` as PNG, without a screen.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n,)
         Labels and predictions.
     file : binary file
-        What is written to.
+        File to write to.
     labels : array-like of shape (n_labels,) or None, default=None
-        Which labels to draw, in this order; None is all that occur, sorted.
+        Labels to draw, in this order; None is all labels that occur, sorted.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def write_confusion(y_true: Any, y_pred: Any, file: IO[bytes], *, labels: Any = 
 
 
 def _count(y_true: Any, y_pred: Any, labels: Any) -> tuple[Any, list[str]]:
-    """Count, and give the labels as they are to be drawn."""
+    """Return the matrix of counts, and the texts of the labels."""
     check_matplotlib()
     from sklearn.metrics import confusion_matrix
     from sklearn.utils.multiclass import unique_labels
@@ -129,13 +129,13 @@ def _count(y_true: Any, y_pred: Any, labels: Any) -> tuple[Any, list[str]]:
 
 
 def _short(name: str) -> str:
-    """Put a name on one line that leaves room for the matrix."""
+    """Shorten a name to one line that leaves room for the matrix."""
     name = " ".join(name.split())
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def _sizes(names: Sequence[str]) -> tuple[float, tuple[float, float]]:
-    """Give the side of a cell, and width and height of a figure in which all is readable."""
+    """Return the side of a cell, and the size of a readable figure, in inches."""
     cell = min(max(4 / len(names), _SMALLEST_CELL), _LARGEST_CELL, _LARGEST_SIDE / len(names))
     side = max(cell * len(names), 2.0)
     longest = max(map(len, names)) * _LETTER
@@ -164,7 +164,7 @@ def _draw(counts: Any, names: list[str], ax: Any, cell: float) -> Any:
         include_values=len(names) <= _MOST_WITH_COUNTS,
         im_kw={"vmin": 0, "vmax": 1},
     )
-    # The display is one of counts, whatever the colours show.
+    # The colours show shares; the display has the counts.
     display.confusion_matrix = counts
     if display.text_ is not None:
         widest = len(f"{counts.max():,}")

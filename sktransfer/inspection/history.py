@@ -1,7 +1,8 @@
-"""A picture of the training, epoch by epoch through all stages.
+"""A plot of the training, epoch by epoch through all stages.
 
-The loss has the axes, the score of held-out rows a second y-axis, and a strip above shows how many
-blocks of the encoder train. Stages differ in task and labels, so no line connects them.
+The axes show the loss, a second y-axis the score of held-out rows, and a strip above them the
+number of blocks of the encoder that train. Stages differ in task and labels, so that no line
+connects them.
 """
 
 from __future__ import annotations
@@ -16,38 +17,38 @@ __all__ = ["TrainingHistoryDisplay"]
 _LOSSES = {"train_loss": "training loss", "valid_loss": "validation loss"}
 _SCORE = "valid_score"
 _COLORS = {"train_loss": "C0", "valid_loss": "C1", _SCORE: "C2"}
-# In heights of the axes, above which it stands.
+# Bottom and height of the strip, in heights of the axes.
 _STRIP_BOTTOM, _STRIP_HEIGHT = 1.03, 0.13
 
 
 class TrainingHistoryDisplay:
     """Losses, scores and training blocks of all epochs of all stages.
 
-    `from_estimator` creates it. A dashed line and a name mark where a stage begins. The points of
-    an epoch in which no block trains are those of a head that was fitted to convergence.
+    Use `from_estimator` to create it. A dashed line and a name mark the beginning of a stage. In an
+    epoch in which no block trains, the head was fitted to convergence.
 
     Parameters
     ----------
     history : list of dict
-        ``history_`` of a fitted estimator, one record for each epoch.
+        Attribute ``history_`` of a fitted estimator: one record for each epoch.
     name : str or None, default=None
         Title of the legend.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Holds the losses.
+        Axes of the losses.
     score_ax_ : matplotlib Axes or None
-        Holds the scores; None where no rows were held out.
+        Axes of the scores; None if no rows were held out.
     blocks_ax_ : matplotlib Axes
-        The strip above: how many blocks train.
+        Strip above the axes: the number of blocks that train.
     figure_ : matplotlib Figure
-        Holds them all.
+        Figure of all axes.
     lines_ : dict of str to matplotlib Line2D
-        ``"train_loss"`` and, where rows were held out, ``"valid_loss"`` and ``"valid_score"``.
-        Stages are separated by NaN.
+        ``"train_loss"`` and, if rows were held out, ``"valid_loss"`` and ``"valid_score"``. Stages
+        are separated by NaN.
     stage_lines_ : list of matplotlib Line2D
-        Mark where stages begin; the first has none.
+        Lines at the beginning of all stages but the first.
 
     See Also
     --------
@@ -62,7 +63,7 @@ class TrainingHistoryDisplay:
     >>> clf = TransferTextClassifier("hashing", max_epochs=3, random_state=0).fit(texts, labels)
     >>> clf = clf.partial_fit(["where is it?", "here"] * 4, ["q", "a"] * 4, classes=["a", "q"])
 
-    ``from_estimator(clf)`` alone draws with pyplot; here the axes are given:
+    Without ``ax``, `from_estimator` draws with pyplot:
 
     >>> ax = Figure(layout="constrained").subplots()
     >>> display = TrainingHistoryDisplay.from_estimator(clf, ax=ax)
@@ -91,12 +92,12 @@ class TrainingHistoryDisplay:
             A fitted estimator of sktransfer, a `sklearn.pipeline.Pipeline` that ends in one, or
             one in `sklearn.frozen.FrozenEstimator`.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a new figure. Strip and legend stand outside of the axes:
-            ``layout="constrained"`` makes room for them.
+            Axes to draw on; None makes a new figure. The strip and the legend are outside of the
+            axes: ``layout="constrained"`` makes room for them.
         name : str or None, default=None
             Title of the legend; None is the name of the estimator's class.
         line_kw : dict or None, default=None
-            Keywords for the curves, as those of ``matplotlib.axes.Axes.plot``.
+            Keywords of ``matplotlib.axes.Axes.plot`` for the curves.
 
         Returns
         -------
@@ -109,7 +110,7 @@ class TrainingHistoryDisplay:
         TypeError
             If it is not an estimator of sktransfer.
         ValueError
-            If nothing was trained.
+            If the estimator was fitted without a training.
         ImportError
             If matplotlib is not installed.
         """
@@ -127,16 +128,16 @@ class TrainingHistoryDisplay:
         name: str | None = None,
         line_kw: dict[str, Any] | None = None,
     ) -> TrainingHistoryDisplay:
-        """Draw.
+        """Draw the training.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on; None makes a new figure.
         name : str or None, default=None
             Title of the legend; None is that of the display.
         line_kw : dict or None, default=None
-            Keywords for the curves, as those of ``matplotlib.axes.Axes.plot``.
+            Keywords of ``matplotlib.axes.Axes.plot`` for the curves.
 
         Returns
         -------
@@ -155,7 +156,7 @@ class TrainingHistoryDisplay:
 
         n_epochs = len(self.history)
         stages = _stages(self.history)
-        # A curve of one point has no line, so points are marked; small ones where there are many.
+        # A curve of one point has no line, so that points are marked; many points are small.
         style = {"marker": "o", "markersize": 4 if n_epochs <= 60 else 2}
         style |= normalize_kwargs(line_kw or {}, Line2D)
         self.ax_, self.figure_ = ax, ax.figure
@@ -207,7 +208,7 @@ _Stage = tuple[str, int, int]
 
 
 def _trained(estimator: Any) -> Any:
-    """Unwrap what was trained."""
+    """Return the trained estimator inside of pipelines and frozen estimators."""
     from sklearn.frozen import FrozenEstimator
     from sklearn.pipeline import Pipeline
     from sklearn.utils.validation import check_is_fitted
@@ -220,21 +221,20 @@ def _trained(estimator: Any) -> Any:
     if not isinstance(inner, TransferEstimator):
         of_search = hasattr(inner, "best_estimator_")
         raise TypeError(
-            "A training history is expected of an estimator of sktransfer, or of a Pipeline or "
-            f"FrozenEstimator that holds one, got {type(inner).__name__}"
-            f"{': pass its best_estimator_' if of_search else ''}."
+            "estimator has to be one of sktransfer, or a Pipeline or FrozenEstimator that holds "
+            f"one, got {type(inner).__name__}{': pass its best_estimator_' if of_search else ''}."
         )
     check_is_fitted(inner)
     if not inner.history_:
         raise ValueError(
-            f"This {type(inner).__name__} was not trained, so there is no history to draw: its "
+            f"This {type(inner).__name__} was not trained, so that it has no history to draw: its "
             "encoder is as it was loaded."
         )
     return inner
 
 
 def _stages(history: list[dict[str, Any]]) -> list[_Stage]:
-    """Find the stages; each counts its epochs from 1."""
+    """Find the stages, each of which counts its epochs from 1."""
     starts = [
         i
         for i, record in enumerate(history)
@@ -250,7 +250,7 @@ def _stages(history: list[dict[str, Any]]) -> list[_Stage]:
 
 
 def _draw_strip(ax: Any, n_blocks: list[int]) -> Any:
-    """Show above the axes how many blocks train in each epoch."""
+    """Draw, above the axes, the number of blocks that train in each epoch."""
     strip = ax.inset_axes((0, _STRIP_BOTTOM, 1, _STRIP_HEIGHT))
     edges = [i + 0.5 for i in range(len(n_blocks) + 1)]
     most = max(n_blocks)
@@ -266,17 +266,17 @@ def _draw_strip(ax: Any, n_blocks: list[int]) -> Any:
 
 
 def _name_stages(ax: Any, stages: list[_Stage], n_epochs: int) -> None:
-    """Write the name of each stage where it begins; leave names out where they would overlap."""
+    """Write the name of each stage at its beginning, except for names that would overlap."""
     from matplotlib import rcParams
 
     size = rcParams["font.size"]
-    epoch = ax.bbox.width / ax.figure.dpi * 72 / n_epochs  # its width, in points as the size
+    epoch = ax.bbox.width / ax.figure.dpi * 72 / n_epochs  # width of an epoch, in points
     slanted = any(0.7 * len(name) * size > (stop - start) * epoch for name, start, stop in stages)
     named: list[_Stage] = []
     for stage in stages:
         if not named or (stage[1] - named[-1][1]) * epoch > 1.5 * size:
             named.append(stage)
-    # As ticks, and not as texts, they are known to layouts and to the title.
+    # Layouts and titles make room for ticks, and not for texts.
     axis = ax.secondary_xaxis(_STRIP_BOTTOM + _STRIP_HEIGHT)
     axis.set_xticks([start + 0.5 for _, start, _ in named], [name for name, _, _ in named])
     axis.tick_params(length=0, pad=2)
@@ -286,13 +286,13 @@ def _name_stages(ax: Any, stages: list[_Stage], n_epochs: int) -> None:
 
 
 def _draw_legend(ax: Any, lines: list[Any], name: str | None) -> None:
-    """Put the legend below, where no curve is; both y-axes share it."""
+    """Draw the legend of both y-axes below them, where it covers no curve."""
     from matplotlib import rcParams
     from matplotlib.transforms import ScaledTranslation
 
     # Below the ticks and the label of the x-axis, whatever the size of the axes.
     size = rcParams["font.size"]
-    width = 1.25 * ax.bbox.width / ax.figure.dpi * 72  # with what belongs to the axes beside them
+    width = 1.25 * ax.bbox.width / ax.figure.dpi * 72  # with the labels beside the axes
     below = ScaledTranslation(0, -3.4 * size / 72, ax.figure.dpi_scale_trans)
     legend = ax.legend(
         handles=lines,

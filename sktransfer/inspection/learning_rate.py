@@ -1,4 +1,4 @@
-"""A learning-rate range test, and its picture."""
+"""A learning-rate range test, and its plot."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sklearn.pipeline import Pipeline
 
 __all__ = ["LearningRateDisplay", "find_lr"]
 
-# How much of the earlier mean a step keeps; single batches say little.
-_SMOOTHING = 0.9
-# A loss this many times the best one is not coming back.
+# Weight of a loss in the moving average: single batches say little.
+_SMOOTHING = 0.1
+# The test ends at a loss of this many times the lowest one.
 _LOST = 4.0
 _FEWEST = 10
 
@@ -28,35 +28,35 @@ def find_lr(
     n_steps: int = 100,
     **fit_params: Any,
 ) -> LearningRateDisplay:
-    """Train a copy of an estimator at rising learning rates, and see where the loss falls [1]_.
+    """Train a copy of an estimator at rising learning rates, and record the loss [1]_.
 
     Parameters
     ----------
     estimator : estimator of sktransfer, or Pipeline that ends with one
-        A clone is trained, with its own strategy and batches.
+        Estimator, of which a clone is trained, with its own strategy and batches.
     X : list, array, Series or one-column frame of n inputs
-        As for ``fit``.
+        Inputs, as for ``fit``.
     y : array-like of shape (n,) or (n, n_outputs)
-        As for ``fit``.
+        Targets, as for ``fit``.
     lr_min, lr_max : float, default=1e-7 and 1e-1
         Learning rate of the encoder at the first step and at the last; the head's is its usual
         multiple.
     n_steps : int, default=100
-        Steps between them; the test ends earlier where the loss explodes.
+        Number of steps. The test ends earlier if the loss explodes.
     **fit_params : dict
-        Passed to ``fit``.
+        Parameters that are passed to ``fit``.
 
     Returns
     -------
     display : LearningRateDisplay
-        With ``suggestion``, and a ``plot`` method.
+        Display with the attribute ``suggestion`` and the method ``plot``.
 
     Raises
     ------
     ValueError
         If the estimator's strategy trains nothing by steps, or the limits are in the wrong order.
     TypeError
-        If it is not an estimator of sktransfer.
+        If ``estimator`` is not one of sktransfer.
 
     References
     ----------
@@ -78,7 +78,7 @@ def find_lr(
     from sktransfer import TrainingDivergedError
 
     if not 0 < lr_min < lr_max:
-        raise ValueError(f"0 < lr_min < lr_max is needed, got {lr_min} and {lr_max}.")
+        raise ValueError(f"lr_min={lr_min} and lr_max={lr_max}: expected 0 < lr_min < lr_max.")
     if n_steps < _FEWEST:
         raise ValueError(f"n_steps has to be at least {_FEWEST}, got {n_steps}.")
     if isinstance(estimator, Pipeline):
@@ -118,14 +118,14 @@ def find_lr(
         early_stopping=False,
         callbacks=[*(estimator.callbacks or ()), RaiseRate],
     )
-    # Monitors of the real training have nothing to see here.
+    # Callbacks of scikit-learn would take this for a training of the user.
     test.set_callbacks()
     with contextlib.suppress(_Enough, TrainingDivergedError):
         test.fit(X, y, **fit_params)
     if len(losses) < 2:
         raise ValueError(
-            f"freeze={estimator.freeze!r} trains nothing by steps, so there is no learning rate to "
-            "find: its head is fitted to convergence."
+            f"freeze={estimator.freeze!r} trains nothing by steps: its head is fitted to "
+            "convergence, without a learning rate."
         )
     return LearningRateDisplay(lrs=rates[: len(losses)], losses=np.array(losses))
 
@@ -145,14 +145,14 @@ class LearningRateDisplay:
     smoothed : ndarray of shape (n_steps,)
         Moving average of the losses.
     suggestion : float
-        A tenth of the rate at which the smoothed loss is lowest, but not below where it falls
-        most steeply.
+        A tenth of the rate at which the smoothed loss is lowest, but at least the rate at which it
+        falls most steeply.
     ax_ : matplotlib Axes
-        Where `plot` drew.
+        Axes of `plot`.
     figure_ : matplotlib Figure
-        Its figure.
+        Figure of `plot`.
     line_ : matplotlib Line2D
-        The smoothed losses.
+        Line of the smoothed losses.
 
     Examples
     --------
@@ -177,7 +177,7 @@ class LearningRateDisplay:
     def suggestion(self) -> float:
         """A rate at which training is fast and safe."""
         smooth = self.smoothed
-        # The first steps are at rates that change nothing, and their mean is of few losses.
+        # The rates of the first steps change nothing, and their averages are of few losses.
         skip = min(10, len(smooth) // 5)
         lowest = skip + int(smooth[skip:].argmin())
         slope = np.gradient(smooth, np.log(self.lrs)) if len(smooth) > 1 else np.zeros(1)
@@ -190,9 +190,9 @@ class LearningRateDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None makes a new figure.
         name : str or None, default=None
-            For the legend.
+            Name of the losses in the legend; None is "training loss".
 
         Returns
         -------
@@ -223,9 +223,7 @@ class LearningRateDisplay:
 
 
 def _smoothed(losses: np.ndarray) -> np.ndarray:
-    """Average exponentially, without a bias to the start."""
-    total, out = 0.0, np.empty(len(losses))
-    for i, loss in enumerate(losses):
-        total = _SMOOTHING * total + (1 - _SMOOTHING) * loss
-        out[i] = total / (1 - _SMOOTHING ** (i + 1))
-    return out
+    """Compute the exponential moving average, without a bias to the start."""
+    import pandas as pd
+
+    return pd.Series(losses).ewm(alpha=_SMOOTHING).mean().to_numpy()

@@ -1,4 +1,4 @@
-"""ONNX: a fitted model as one file, checked when it is written, and predictions through it."""
+"""Export a fitted model to an ONNX file, which is checked, and predict through such a file."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from sktransfer._suggestions import import_extra
 from sktransfer.contracts import EncoderWrapper
 from sktransfer.features.encode import encode, encode_chunks
 from sktransfer.training.module import TransferModule
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
     from sktransfer.contracts import Encoder
     from sktransfer.features.store import FeatureStore
 
-# What rounding may move an output by, relative to the largest.
+# Largest difference of outputs by rounding, relative to the largest output.
 _TOLERANCE = 1e-4
 _IDENTITY = "sktransfer.identity"
-# What terminals read as a change of colour.
+# Codes of terminals for colours.
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -41,21 +42,21 @@ def export_onnx(module: TransferModule, examples: Sequence[Any], path: Path) -> 
     Parameters
     ----------
     module : TransferModule
-        On the CPU.
+        Module on the CPU.
     examples : sequence of at least 4 hashable inputs
-        Of different lengths. The first two are traced; all are compared.
+        Inputs of different lengths. The first two are traced, and outputs of all are compared.
     path : pathlib.Path
-        The file to write, which is replaced only by one that passed the comparison.
+        File to write. An existing file is replaced only after the comparison.
 
     Raises
     ------
     ImportError
         If onnx, onnxscript or onnxruntime is missing.
     ValueError
-        If the computation cannot be exported, or gives other outputs.
+        If the computation cannot be exported, or the file gives different outputs.
     """
     for name in ("onnx", "onnxscript", "onnxruntime"):
-        _import(name)
+        import_extra(name, "onnx", "ONNX")
     if path.is_dir() or not path.parent.is_dir():
         raise ValueError(f"{path} has to be a file in an existing folder.")
     module.eval()
@@ -77,7 +78,7 @@ def export_onnx(module: TransferModule, examples: Sequence[Any], path: Path) -> 
                 verbose=False,
             )
     except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
-        # The last of the causes says what is wrong, the others which step met it.
+        # The last cause says what is wrong, the others only in which step.
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__
@@ -87,7 +88,7 @@ def export_onnx(module: TransferModule, examples: Sequence[Any], path: Path) -> 
     program.model.metadata_props[_IDENTITY] = _identity(module)
     program.model.metadata_props["sktransfer.version"] = version("sktransfer")
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        # Weights of more than 2 GB stand in a second file, known by its name.
+        # Weights of more than 2 GB are in a second file, which the first one names.
         program.save(Path(folder) / path.name)
         _compare(OnnxModule(module, Path(folder) / path.name), module, examples)
         for file in sorted(Path(folder).iterdir(), key=lambda file: file.name == path.name):
@@ -95,20 +96,20 @@ def export_onnx(module: TransferModule, examples: Sequence[Any], path: Path) -> 
 
 
 def with_onnx(estimator: Any, path: str | os.PathLike[str]) -> Any:
-    """Give a fitted estimator that predicts through an ONNX file.
+    """Return a fitted estimator that predicts through an ONNX file.
 
     Parameters
     ----------
     estimator : estimator
-        Fitted; what the file was exported from, or the same that was saved and loaded. It is left
-        as it is, and goes on reading inputs and naming labels.
+        Fitted estimator that the file was exported from, or a saved and loaded one. It is not
+        changed. Its copy still prepares inputs and names labels.
     path : str or path-like
-        What `export_onnx` wrote.
+        File that ``export_onnx`` wrote.
 
     Returns
     -------
     served : estimator
-        A copy for predictions alone. Its pickle names the file by its path.
+        A copy for predictions only. Its pickle names the file by its path.
 
     Raises
     ------
@@ -117,13 +118,13 @@ def with_onnx(estimator: Any, path: str | os.PathLike[str]) -> Any:
     FileNotFoundError
         If there is no such file.
     TypeError
-        If this is no estimator of ours.
+        If ``estimator`` is not one of sktransfer.
     ValueError
-        If the file is no ONNX model, or was exported from another model.
+        If the file is not an ONNX model, or was exported from another model.
     """
     if not hasattr(estimator, "export_onnx"):
         raise TypeError(
-            f"An estimator of sktransfer is expected, got a {type(estimator).__name__}: in a "
+            f"estimator has to be one of sktransfer, got a {type(estimator).__name__}: in a "
             "Pipeline, exchange the step, pipe.set_params(clf=with_onnx(pipe['clf'], path))."
         )
     check_is_fitted(estimator)
@@ -133,14 +134,14 @@ def with_onnx(estimator: Any, path: str | os.PathLike[str]) -> Any:
 
 
 class _OnnxEncoder(EncoderWrapper):
-    """An encoder whose vectors an ONNX file computes: outputs of the head, or features.
+    """An encoder that computes outputs of the head, or features, through an ONNX file.
 
     Parameters
     ----------
     inner : Encoder
-        Prepares and collates inputs.
+        Encoder that prepares and collates inputs.
     session : onnxruntime.InferenceSession
-        Computes the vectors.
+        Session of the file.
     """
 
     def __init__(self, inner: Encoder, session: Any) -> None:
@@ -150,12 +151,12 @@ class _OnnxEncoder(EncoderWrapper):
         self._shapes = {entry.name: entry.shape for entry in session.get_inputs()}
 
     def states(self, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give the vectors as the only state of each row."""
+        """Return the vector of each row as its only state."""
         vectors = self.forward(batch)
         return vectors.unsqueeze(1), vectors.new_ones(len(vectors), 1)
 
     def pool(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Give the only state of each row."""
+        """Return the only state of each row."""
         return hidden[:, 0]
 
     def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -164,7 +165,7 @@ class _OnnxEncoder(EncoderWrapper):
         for name, shape in self._shapes.items():
             value = batch[name].cpu().numpy()
             if value.ndim < len(shape):
-                # Texts of one window come without the axis of windows, and padded to the longest.
+                # A batch of one window has no axis of windows, and its longest text as length.
                 room = [(0, 0), (0, shape[2] - value.shape[1])]
                 value = np.pad(value, room)[:, None]
             inputs[name] = value
@@ -172,18 +173,18 @@ class _OnnxEncoder(EncoderWrapper):
 
 
 class OnnxModule:
-    """Stands where a `TransferModule` stands for predictions.
+    """Take the place of a `TransferModule` in predictions.
 
     Parameters
     ----------
     module : TransferModule
-        Reads inputs.
+        Module that the file was exported from, which prepares inputs.
     path : pathlib.Path
-        Computes outputs.
+        ONNX file, which computes outputs.
     """
 
     def __init__(self, module: TransferModule, path: Path) -> None:
-        onnxruntime = _import("onnxruntime")
+        onnxruntime = import_extra("onnxruntime", "onnx", "ONNX")
         if not path.is_file():
             raise FileNotFoundError(
                 f"There is no file {path}; estimator.export_onnx(path) writes one."
@@ -194,7 +195,7 @@ class OnnxModule:
             session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # onnxruntime's own, of a dozen kinds
+        except Exception as error:  # onnxruntime has a dozen types of errors
             raise ValueError(f"{path} is no ONNX model that onnxruntime reads: {error}") from error
         exported = session.get_modelmeta().custom_metadata_map.get(_IDENTITY)
         if exported != _identity(module):
@@ -211,38 +212,38 @@ class OnnxModule:
         function: Callable[[torch.Tensor, Sequence[int]], Any],
         store: FeatureStore | None = None,
     ) -> list[Any]:
-        """Apply a function to outputs, as `TransferModule.map_outputs` does; no store is needed."""
+        """Apply a function to outputs, as `TransferModule.map_outputs` does, without a store."""
         chunks = encode_chunks(self._served, X, "fp32")
         return [function(outputs.double(), ()) for outputs in chunks]
 
     def features(self, X: Sequence[Any], store: FeatureStore | None = None) -> torch.Tensor:
-        """Compute features, where the model has no head."""
+        """Compute features, if the model was exported without a head."""
         return encode(self._served, X, "fp32")
 
 
 class _OnnxNet:
-    """Stands where a `FittedNet` stands for predictions."""
+    """Take the place of a `FittedNet` in predictions."""
 
     def __init__(self, net: Any, path: Path) -> None:
         self._net, self._path = net, path
         self._module = OnnxModule(net.on("cpu", "fp32"), path)
 
     def on(self, device: str, precision: str) -> OnnxModule:
-        """Give the module, whatever the device."""
+        """Return the module, which does not depend on the device."""
         return self._module
 
     @property
     def head(self) -> Any:
-        """What owns the probabilities."""
+        """Head of the original, which computes probabilities."""
         return self._net.head
 
     @property
     def state(self) -> Any:
-        """What was trained: saving and further training go on from the original."""
+        """State of the original, from which saving and further training start."""
         return self._net.state
 
     def without_head(self) -> Any:
-        """Give the original's encoder alone."""
+        """Return the net of the original without its head."""
         return self._net.without_head()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -250,12 +251,12 @@ class _OnnxNet:
 
     @property
     def module_(self) -> OnnxModule:
-        """The module."""
+        """Module that predicts through the file."""
         return self._module
 
 
 class _Whole(nn.Module):
-    """Encoder and head with tensors as arguments, as ONNX wants them."""
+    """Encoder and head with tensors as arguments, as the exporter needs them."""
 
     def __init__(self, module: TransferModule, names: list[str]) -> None:
         super().__init__()
@@ -268,9 +269,9 @@ class _Whole(nn.Module):
 
 
 def _free_axes(traced: torch.Tensor, alone: list[torch.Tensor]) -> dict[int, Any]:
-    """Say which axes are of any length: rows, and what they are padded to, if they are."""
+    """Return the axes of variable length: that of rows, and that of padding if there is any."""
     same = all(each.shape[1:] == traced.shape[1:] for each in alone)
-    # The windows of a text are a third axis, whose length is that of a window.
+    # The axis of tokens is the third one in batches of windows, and has a fixed length.
     return dict.fromkeys(range(1 if same else 2), torch.export.Dim.DYNAMIC)
 
 
@@ -296,20 +297,9 @@ def _identity(module: TransferModule) -> str:
     return digest.hexdigest()
 
 
-def _import(name: str) -> Any:
-    from importlib import import_module
-
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ImportError(
-            f"ONNX needs {name}, which is not installed: pip install 'sktransfer[onnx]'."
-        ) from error
-
-
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporter's remarks about itself from the user."""
+    """Silence the log messages and warnings of the exporter in the block."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

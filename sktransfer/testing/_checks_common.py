@@ -13,204 +13,159 @@ from typing import Any
 
 from sklearn.base import BaseEstimator, clone
 
-from sktransfer.plugins import (
-    Alignment,
-    Backbone,
-    FreezeStrategy,
-    Head,
-    Modality,
-    Plugin,
-    Regulariser,
-    parameters_of,
-)
-from sktransfer.testing import (
-    _checks_backbone,
-    _checks_freeze,
-    _checks_head,
-    _checks_losses,
-    _checks_modality,
-)
-from sktransfer.testing._expect import expect
+from sktransfer.plugins import Plugin, parameters_of
+from sktransfer.testing._check import check_of, expect, expect_no_error
 from sktransfer.testing._fresh_process import first_use
+from sktransfer.testing._use import use
 
 
+@check_of(Plugin)
 def check_parameters_have_defaults(plugin: Plugin) -> None:
-    """Check that every constructor parameter has a name and a default."""
+    """Every parameter of the constructor has a name and a default.
+
+    Spell the parameters out, so that clone and searches see them, and give each the default that
+    suits most users.
+    """
     for name, parameter in _constructor(plugin).items():
-        expect(
-            parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD),
-            got=f"the parameter {parameter} in the constructor of {type(plugin).__name__}",
-            expected="named parameters only",
-            change="Spell the parameters out, so that clone and searches see them.",
-        )
-        expect(
-            parameter.default is not parameter.empty,
-            got=f"no default for the parameter {name!r} of {type(plugin).__name__}",
-            expected="a default for every parameter",
-            change=f"Give {name!r} the default that suits most users.",
-        )
+        unnamed = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        where = f"in the constructor of {type(plugin).__name__}"
+        expect(not unnamed, f"the parameter {parameter} {where}")
+        expect(parameter.default is not parameter.empty, f"no default for {name!r} {where}")
 
 
+@check_of(Plugin)
 def check_constructor_only_stores(plugin: Plugin) -> None:
-    """Check that the constructor stores its arguments unchanged, and nothing else."""
+    """The constructor stores its arguments, whatever they are, as they are, and nothing else.
+
+    Write `self.name = name` in __init__ for each parameter. Validate and convert parameters, and
+    compute what depends on them, where they are used.
+    """
     cls = type(plugin)
     # Strange values, so that a constructor that validates, converts or replaces is caught at it.
     for strange in (object, lambda: None, list):
         given = {name: strange() for name in plugin.get_params(deep=False)}
-        try:
+        with expect_no_error(f"from the constructor of {cls.__name__} for {given}"):
             built = cls(**given)
-        except Exception as error:
-            raise AssertionError(
-                f"got {type(error).__name__}: {error} from the constructor of {cls.__name__}; "
-                "expected any value to be stored. Validate parameters where they are used, not in "
-                "__init__."
-            ) from error
         for name, value in given.items():
             stored = getattr(built, name, "nothing")
-            expect(
-                stored is value,
-                got=f"{stored!r} in the attribute {name!r} when {value!r} was given",
-                expected="the same object",
-                change=f"Write `self.{name} = {name}` in __init__, and convert where it is used.",
-            )
+            expect(stored is value, f"{stored!r} in the attribute {name!r} for the given {value!r}")
         extra = sorted(set(vars(built)) - set(given))
-        expect(
-            not extra,
-            got=f"the attributes {extra} besides the parameters",
-            expected="parameters only",
-            change="Compute what depends on parameters where it is used.",
-        )
+        expect(not extra, f"the attributes {extra} besides the parameters")
 
 
+@check_of(Plugin)
 def check_use_stores_nothing(plugin: Plugin) -> None:
-    """Check that using a plugin leaves its attributes as they were."""
+    """Using a plugin leaves its attributes as they were: it is a parameter object without state.
+
+    Keep state in the object that the method returns.
+    """
     own = clone(plugin)
-    before = dict(vars(own))
+    before, nothing = dict(vars(own)), object()
     use(own)
     after = vars(own)
-    changed = sorted(
-        name
-        for name in {*before, *after}
-        if name not in before or name not in after or before[name] is not after[name]
-    )
-    expect(
-        not changed,
-        got=f"the attributes {changed} set or changed by the plugin's methods",
-        expected="a parameter object without state",
-        change="Keep state in the object that the method returns.",
-    )
+    names = sorted({*before, *after})
+    changed = [n for n in names if before.get(n, nothing) is not after.get(n, nothing)]
+    expect(not changed, f"the attributes {changed} set or changed by the plugin's methods")
 
 
+@check_of(Plugin)
 def check_clone(plugin: Plugin) -> None:
-    """Check that a clone is another object with the same parameters."""
+    """A clone is another object with equal parameters.
+
+    Do not override __sklearn_clone__, and store parameters unchanged.
+    """
     own = clone(plugin)
     expect(
         own is not plugin and _same_parameters(own, plugin),
-        got=f"{own!r} as the clone of {plugin!r}",
-        expected="another object with equal parameters",
-        change="Do not override __sklearn_clone__, and store parameters unchanged.",
+        f"{own!r} as the clone of {plugin!r}" + (", the same object" if own is plugin else ""),
     )
 
 
+@check_of(Plugin)
 def check_set_params(plugin: Plugin) -> None:
-    """Check that every parameter can be set, and set back."""
+    """Every parameter can be set, and set back.
+
+    Let get_params and set_params be those of the base class.
+    """
     params = plugin.get_params(deep=False)
     own = clone(plugin)
     for values in ({name: f"another {name}" for name in params}, params):
         own.set_params(**values)
-        expect(
-            own.get_params(deep=False) == values,
-            got=f"{own!r} after set_params(**{values})",
-            expected="these parameters",
-            change="Let get_params and set_params be those of the base class.",
-        )
+        expect(own.get_params(deep=False) == values, f"{own!r} after set_params(**{values})")
 
 
+@check_of(Plugin)
 def check_repr(plugin: Plugin) -> None:
-    """Check that the repr names the class."""
-    text = repr(plugin)
-    expect(
-        text.startswith(type(plugin).__name__),
-        got=f"the repr {text!r}",
-        expected=f"{type(plugin).__name__}(...)",
-        change="Let __repr__ be that of the base class.",
-    )
+    """The repr begins with the name of the class.
+
+    Let __repr__ be that of the base class.
+    """
+    text, name = repr(plugin), type(plugin).__name__
+    expect(text.startswith(name), f"the repr {text!r} of the class {name}")
 
 
+@check_of(Plugin)
 def check_pickle(plugin: Plugin) -> None:
-    """Check that pickling keeps class and parameters: jobs travel to other processes."""
-    try:
+    """A pickle keeps class and parameters: jobs travel to other processes.
+
+    Define the class at the top of a module, keep parameters simple, and do not override
+    __getstate__ or __reduce__.
+    """
+    with expect_no_error(f"from pickling a {type(plugin).__name__}"):
         own = pickle.loads(pickle.dumps(plugin))
         same = _same_parameters(own, plugin)
-    except Exception as error:
-        raise AssertionError(
-            f"got {type(error).__name__}: {error} from pickling a {type(plugin).__name__}; "
-            "expected a round trip. Define the class at the top of a module, and keep parameters "
-            "simple."
-        ) from error
-    expect(
-        same,
-        got=f"{own!r} from a pickle of {plugin!r}",
-        expected="equal parameters",
-        change="Do not override __getstate__ or __reduce__.",
-    )
+    expect(same, f"{own!r} from a pickle of {plugin!r}")
 
 
+@check_of(Plugin)
 def check_import_needs_no_torch(plugin: Plugin) -> None:
-    """Check that importing the module and building the plugin do not import torch."""
+    """Importing the module and building the plugin do not import torch.
+
+    Move `import torch`, and imports that need it, into the methods that compute with it.
+    """
     cls = type(plugin)
-    planning = _checks_freeze.PLANNING if isinstance(plugin, FreezeStrategy) else None
-    answer = first_use(plugin, planning)
+    answer = first_use(plugin)
     if answer is None:
         return
     for step, name in (("import", "importing the module"), ("constructor", "the constructor")):
-        expect(
-            not answer[f"torch_after_{step}"],
-            got=f"torch imported by {name} of {cls.__module__}.{cls.__qualname__}",
-            expected="torch imported only in the methods that compute with it",
-            change="Move `import torch`, and imports that need it, into those methods.",
-        )
+        eager = answer[f"torch_after_{step}"]
+        expect(not eager, f"torch imported by {name} of {cls.__module__}.{cls.__qualname__}")
 
 
+@check_of(Plugin)
 def check_search_space_names_own_parameters(plugin: Plugin) -> None:
-    """Check that the search space is a dict whose keys `set_params` takes."""
-    space = plugin.search_space()
-    own = list(plugin.get_params(deep=False))
-    expect(
-        isinstance(space, dict) and all(name.partition("__")[0] in own for name in space),
-        got=f"the search space {space!r}",
-        expected=f"a dict with keys among {own}",
-        change="Use the names of constructor parameters as keys, or <name>__<parameter>.",
-    )
+    """The search space is a dict whose keys `set_params` takes.
+
+    Use the names of constructor parameters as keys, or <name>__<parameter>.
+    """
+    space, own = plugin.search_space(), list(plugin.get_params(deep=False))
+    fits = isinstance(space, dict) and all(name.partition("__")[0] in own for name in space)
+    expect(fits, f"the search space {space!r} of a plugin with the parameters {own}")
 
 
+@check_of(Plugin)
 def check_search_space_holds_distributions(plugin: Plugin) -> None:
-    """Check that the search space holds Optuna distributions, with choices that can be stored."""
-    from optuna.distributions import BaseDistribution, CategoricalDistribution
+    """The search space holds Optuna distributions, with choices that can be stored.
+
+    Use optuna.distributions, such as FloatDistribution(1e-3, 1, log=True). Let choices be None,
+    bool, int, float or str: name objects by string, and look them up where they are used.
+    """
+    from optuna.distributions import BaseDistribution
 
     for name, distribution in plugin.search_space().items():
-        expect(
-            isinstance(distribution, BaseDistribution),
-            got=f"{distribution!r} for {name!r} in the search space",
-            expected="an optuna distribution",
-            change="Use optuna.distributions, such as FloatDistribution(1e-3, 1, log=True).",
-        )
-        if isinstance(distribution, CategoricalDistribution):
-            odd = [
-                choice
-                for choice in distribution.choices
-                if not (choice is None or isinstance(choice, bool | int | float | str))
-            ]
-            expect(
-                not odd,
-                got=f"the choices {odd!r} for {name!r} in the search space",
-                expected="choices of None, bool, int, float or str",
-                change="Name objects by string and look them up where they are used.",
-            )
+        where = f"for {name!r} in the search space"
+        expect(isinstance(distribution, BaseDistribution), f"{distribution!r} {where}")
+        choices = getattr(distribution, "choices", ())
+        odd = [choice for choice in choices if not isinstance(choice, int | float | str | None)]
+        expect(not odd, f"the choices {odd!r} {where}")
 
 
+@check_of(Plugin)
 def check_search_space_values_work(plugin: Plugin) -> None:
-    """Check that the plugin works at the ends of its search space, and with draws from it."""
+    """The plugin works at the ends of its search space, and everywhere in between.
+
+    Narrow the space, or accept the value.
+    """
     own_names = plugin.get_params(deep=False)
     # What is no parameter or no distribution is the matter of the two checks above.
     space = {
@@ -220,110 +175,57 @@ def check_search_space_values_work(plugin: Plugin) -> None:
     }
     for values in _settings(space):
         own = clone(plugin).set_params(**values)
-        try:
+        with expect_no_error(f"with {values} from the search space of {plugin!r}"):
             use(own)
-        except Exception as error:
-            raise AssertionError(
-                f"got {type(error).__name__}: {error} with {values} from the search space of "
-                f"{plugin!r}; expected every setting in it to work. Narrow the space, or accept "
-                "the value."
-            ) from error
 
 
+@check_of(Plugin)
 def check_docstring_names_parameters(plugin: Plugin) -> None:
-    """Check that the class has a docstring, and every parameter a description."""
+    """The class has a docstring of its own, with a line of text for each parameter and no other.
+
+    Say in one line what the plugin does. For each parameter, add `name : type, default=value` and,
+    indented below it, what it means to a numpydoc section 'Parameters'. Remove or rename entries
+    that are no parameters.
+    """
     cls = type(plugin)
     doc = inspect.cleandoc(cls.__dict__.get("__doc__") or "")
-    expect(
-        doc,
-        got=f"no docstring in the class {cls.__name__}",
-        expected="a docstring of its own",
-        change="Say in one line what the plugin does.",
-    )
+    expect(doc, f"no docstring in the class {cls.__name__}")
     described = _described_parameters(doc)
     wanted = list(plugin.get_params(deep=False))
     # What is declared by `param` is described there.
     declared = parameters_of(cls) if is_dataclass(cls) else {}
-    missing = [
-        name
-        for name in wanted
-        if not described.get(name) and not (name in declared and declared[name].doc)
-    ]
-    expect(
-        not missing,
-        got=f"nothing on {missing} in the docstring of {cls.__name__}",
-        expected="a numpydoc section 'Parameters' with a line of text for each parameter",
-        change="Add `name : type, default=value` and, indented below it, what it means.",
-    )
+    elsewhere = [name for name in declared if declared[name].doc]
+    missing = [name for name in wanted if not described.get(name) and name not in elsewhere]
+    expect(not missing, f"nothing on {missing} in the docstring of {cls.__name__}")
     unknown = [name for name in described if name not in wanted]
     expect(
-        not unknown,
-        got=f"{unknown} described as parameters of {cls.__name__}",
-        expected=f"its parameters {wanted} only",
-        change="Remove or rename the entries.",
+        not unknown, f"{unknown} in the docstring of {cls.__name__}, whose parameters are {wanted}"
     )
 
 
+@check_of(Plugin)
 def check_test_params_build(plugin: Plugin) -> None:
-    """Check that ``test_params`` gives constructor parameters of at least one instance."""
+    """`test_params` gives a list of dicts of constructor parameters, at least one.
+
+    Use the names of constructor parameters, and give [{}] where the defaults make a small offline
+    instance.
+    """
     cls = type(plugin)
-    entries = cls.test_params()
-    expect(
-        isinstance(entries, list) and entries and all(isinstance(e, dict) for e in entries),
-        got=f"{entries!r} from {cls.__name__}.test_params()",
-        expected="a list of at least one dict",
-        change="Give [{}] where the defaults make a small offline instance.",
-    )
+    entries, own = cls.test_params(), list(_constructor(plugin))
+    where = f"from {cls.__name__}.test_params()"
+    fits = isinstance(entries, list) and entries and all(isinstance(e, dict) for e in entries)
+    expect(fits, f"{entries!r} {where}")
     for entry in entries:
-        unknown = [name for name in entry if name not in _constructor(plugin)]
-        expect(
-            not unknown,
-            got=f"{unknown} in an entry of {cls.__name__}.test_params()",
-            expected=f"parameters among {list(_constructor(plugin))}",
-            change="Use the names of constructor parameters.",
-        )
+        unknown = [name for name in entry if name not in own]
+        expect(not unknown, f"{unknown} {where} where the parameters are {own}")
         cls(**entry)
 
 
-CHECKS = (
-    check_parameters_have_defaults,
-    check_constructor_only_stores,
-    check_use_stores_nothing,
-    check_clone,
-    check_set_params,
-    check_repr,
-    check_pickle,
-    check_import_needs_no_torch,
-    check_search_space_names_own_parameters,
-    check_search_space_holds_distributions,
-    check_search_space_values_work,
-    check_docstring_names_parameters,
-    check_test_params_build,
-)
-
-
-def use(plugin: Any) -> None:
-    """Call the methods of a plugin's kind once, on small data."""
-    for kind, use_kind in _USE_OF_KIND.items():
-        if isinstance(plugin, kind):
-            use_kind(plugin)
-
-
-_USE_OF_KIND = {
-    Backbone: _checks_backbone.use,
-    FreezeStrategy: _checks_freeze.use,
-    Head: _checks_head.use,
-    Alignment: _checks_losses.use,
-    Regulariser: _checks_losses.use,
-    Modality: _checks_modality.use,
-}
-
-
 def _constructor(plugin: Plugin) -> dict[str, inspect.Parameter]:
-    signature = inspect.signature(type(plugin).__init__)
-    named = list(signature.parameters.items())[1:]
     # A class without a constructor shows object's, which takes anything.
-    return {} if type(plugin).__init__ is object.__init__ else dict(named)
+    if type(plugin).__init__ is object.__init__:
+        return {}
+    return dict(list(inspect.signature(type(plugin).__init__).parameters.items())[1:])
 
 
 def _same_parameters(one: Any, other: Any) -> bool:
@@ -338,10 +240,8 @@ def _same_parameters(one: Any, other: Any) -> bool:
 def _settings(space: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Give every end and choice of a search space alone, and a few draws of all keys together."""
     for name, distribution in space.items():
-        for value in getattr(distribution, "choices", None) or (
-            distribution.low,
-            distribution.high,
-        ):
+        choices = getattr(distribution, "choices", None)
+        for value in choices or (distribution.low, distribution.high):
             yield {name: value}
     if space:
         generator = random.Random(0)
@@ -365,12 +265,6 @@ def _draw(distribution: Any, generator: random.Random) -> Any:
 def _described_parameters(doc: str) -> dict[str, str]:
     """Map the names in a numpydoc section 'Parameters' to what is said about them."""
     section = re.search(r"^Parameters\n-+\n(.*?)(?=^\S[^\n]*\n-{3,}$|\Z)", doc, re.M | re.S)
-    described: dict[str, str] = {}
-    names: list[str] = []
-    for line in section[1].splitlines() if section else ():
-        if line[:1].strip():
-            names = [name.strip() for name in line.split(":")[0].split(",")]
-            described.update(dict.fromkeys(names, ""))
-        else:
-            described.update({name: described[name] + line.strip() for name in names})
-    return described
+    # An entry: the names up to a colon, the rest of the line, and indented or empty lines.
+    entries = re.findall(r"^(\S[^:\n]*).*((?:\n(?!\S).*)*)", section[1] if section else "", re.M)
+    return {name.strip(): text.strip() for names, text in entries for name in names.split(",")}

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sktransfer.plugins import Alignment, Forward, Regulariser, WeightChange
-from sktransfer.testing._expect import expect
+from sktransfer.testing._check import check_of, expect
+from sktransfer.testing._random_states import torch_seeded
+from sktransfer.testing._use import use
 
 if TYPE_CHECKING:
     import torch
@@ -14,125 +16,109 @@ DIM = 6
 N_OUTPUTS = 3
 
 
+@check_of(Alignment, Regulariser)
 def check_build_gives_module_or_none(plugin: Alignment | Regulariser) -> None:
-    """Check that ``build`` gives a module, or None where the loss has no parameters."""
+    """`build` gives a torch.nn.Module, or None where the loss has no parameters.
+
+    Return None where nothing is trained.
+    """
     import torch
 
     module = plugin.build(DIM, N_OUTPUTS)
-    expect(
-        module is None or isinstance(module, torch.nn.Module),
-        got=f"{module!r} from build",
-        expected="a torch.nn.Module or None",
-        change="Return None where nothing is trained.",
-    )
+    expect(module is None or isinstance(module, torch.nn.Module), f"{module!r} from build")
 
 
+@check_of(Alignment, Regulariser)
 def check_weight_and_schedule_are_numbers(plugin: Alignment | Regulariser) -> None:
-    """Check that the loss can be weighed at every point of a training."""
+    """The weight and its schedule are finite numbers along a training, none below 0.
+
+    Return floats from schedule, and reverse gradients inside the loss.
+    """
     factors = [plugin.weight, *(plugin.schedule(done / 4) for done in range(4))]
     expect(
         all(isinstance(f, int | float) and 0 <= f < float("inf") for f in factors),
-        got=f"the weight and factors {factors} along a training",
-        expected="finite numbers that are not negative",
-        change="Return floats from schedule, and reverse gradients inside the loss.",
+        f"the weight and factors {factors} along a training",
     )
 
 
+@check_of(Alignment, Regulariser)
 def check_loss_is_finite_number(plugin: Alignment | Regulariser) -> None:
-    """Check that the loss of samples of any two sizes is one finite number."""
+    """The loss of samples of any two sizes is one finite number, a tensor of shape ().
+
+    Average over rows, and allow for a single row.
+    """
     for source, target in ((16, 16), (7, 16), (16, 7), (1, 16), (16, 1), (1, 1)):
         loss = _loss(plugin, *_sides(source, target))
         expect(
-            loss.shape == () and loss.is_floating_point() and bool(loss.isfinite()),
-            got=f"the loss {loss!r} for {source} source rows and {target} target rows",
-            expected="a finite number of shape ()",
-            change="Average over rows, and allow for a single row.",
+            loss.shape == () and loss.is_floating_point() and loss.isfinite(),
+            f"the loss {loss!r} for {source} source rows and {target} target rows",
         )
 
 
+@check_of(Alignment, Regulariser)
 def check_loss_is_not_negative(plugin: Alignment | Regulariser) -> None:
-    """Check that the loss is at least 0, unless the docstring says that it can be negative."""
+    """The loss is at least 0, unless the docstring says that it can be negative.
+
+    Use the biased estimator, or say in the docstring that it can be negative.
+    """
     if "negative" in (type(plugin).__doc__ or ""):
         return
     for shift in (0.0, 2.0):
         loss = _loss(plugin, *_sides(16, 12, shift=shift)).item()
-        expect(
-            # Negated, so that a loss that is no number is left to the check of finite numbers.
-            not loss < -1e-6,
-            got=f"a loss of {loss}",
-            expected="0 or more",
-            change="Use the biased estimator, or say in the docstring that it can be negative.",
-        )
+        # Negated, so that a loss that is no number is left to the check of finite numbers.
+        expect(not loss < -1e-6, f"a loss of {loss}")
 
 
+@check_of(Alignment)
 def check_loss_vanishes_for_equal_samples(plugin: Alignment) -> None:
-    """Check that equal samples cost nothing, if the loss is a distance."""
+    """If the loss is a distance, equal samples cost nothing, within 1e-4.
+
+    Subtract the value at equal distributions, or set is_distance = False.
+    """
     if not plugin.is_distance:
         return
     loss = _loss(plugin, *_sides(16, 16, shift=0.0)).item()
-    expect(
-        not abs(loss) > 1e-4,
-        got=f"a loss of {loss} for equal samples",
-        expected="0 within 1e-4",
-        change="Subtract the value at equal distributions, or set is_distance = False.",
-    )
+    expect(not abs(loss) > 1e-4, f"a loss of {loss} for equal samples")
 
 
+@check_of(Alignment)
 def check_loss_grows_with_distance(plugin: Alignment) -> None:
-    """Check that a sample with another mean and spread costs more than an equal one."""
+    """If the loss is a distance, samples with other means and spreads cost more than equal ones.
+
+    Check the sign of the loss.
+    """
     if not plugin.is_distance:
         return
     near = _loss(plugin, *_sides(16, 16, shift=0.0)).item()
     far = _loss(plugin, *_sides(16, 16)).item()
-    expect(
-        not far <= near + 1e-6,
-        got=f"a loss of {far} for samples apart and {near} for equal ones",
-        expected="more for samples apart",
-        change="Check the sign of the loss.",
-    )
+    expect(not far <= near + 1e-6, f"a loss of {far} for samples apart and {near} for equal ones")
 
 
+@check_of(Alignment, Regulariser)
 def check_loss_is_differentiable(plugin: Alignment | Regulariser) -> None:
-    """Check that gradients are finite, also at equal samples, and not all 0 for samples apart."""
-    for shift, apart in ((2.0, True), (0.0, False)):
+    """Gradients are finite, also at equal samples, and not all 0 for samples apart.
+
+    Compute with differentiable operations; a square root needs a small number added inside.
+    """
+    for shift, which in ((2.0, "samples apart"), (0.0, "equal samples")):
         source, target = _sides(16, 16, shift=shift)
-        leaves = [side for pair in (source, target) for side in (pair.features, pair.outputs)]
+        change = _change()
+        leaves = [source.features, source.outputs, target.features, target.outputs]
+        leaves += change.current.values()
         for leaf in leaves:
             leaf.requires_grad_()
-        change = _change()
         loss = _loss(plugin, source, target, change=change)
         if loss.requires_grad:
             loss.backward()
-        leaves += list(change.current.values())
         gradients = [leaf.grad for leaf in leaves if leaf.grad is not None]
-        expect(
-            all(bool(g.isfinite().all()) for g in gradients)
-            and (not apart or any(bool(g.any()) for g in gradients)),
-            got=f"gradients that are {'missing, 0 or ' if apart else ''}not finite for "
-            f"{'samples apart' if apart else 'equal samples'}",
-            expected="finite gradients" + (" that are not all 0" if apart else ""),
-            change="Compute with differentiable operations; a square root needs a small number "
-            "added inside.",
-        )
+        finite = all(gradient.isfinite().all() for gradient in gradients)
+        expect(finite, f"gradients that are not finite for {which}")
+        moves = shift == 0.0 or any(gradient.any() for gradient in gradients)
+        expect(moves, f"gradients that are missing or all 0 for {which}")
 
 
-_OF_BOTH = (
-    check_build_gives_module_or_none,
-    check_weight_and_schedule_are_numbers,
-    check_loss_is_finite_number,
-    check_loss_is_not_negative,
-    check_loss_is_differentiable,
-)
-OF_ALIGNMENTS = (
-    *_OF_BOTH,
-    check_loss_vanishes_for_equal_samples,
-    check_loss_grows_with_distance,
-)
-OF_REGULARISERS = _OF_BOTH
-
-
-def use(plugin: Alignment | Regulariser) -> None:
-    """Build the module and compute a loss."""
+@use.register(Alignment | Regulariser)
+def _use(plugin: Alignment | Regulariser) -> None:
     _loss(plugin, *_sides(16, 16))
 
 
@@ -140,10 +126,7 @@ def _loss(
     plugin: Any, source: Forward, target: Forward, change: WeightChange | None = None
 ) -> torch.Tensor:
     """Compute the loss of two sides; of both together for a regulariser."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
+    with torch_seeded(0):
         module = plugin.build(DIM, N_OUTPUTS)
     if isinstance(plugin, Alignment):
         return plugin.loss(source, target, 0.5, module)

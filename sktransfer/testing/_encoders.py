@@ -5,10 +5,7 @@ Torch is imported where it computes, so that freeze strategies are checked witho
 
 from __future__ import annotations
 
-import contextlib
-import pickle
-import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,20 +19,16 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-5
 
 
-def samples(plugin: Backbone) -> list[Any]:
-    """Give inputs of the plugin's modality, of different lengths or sizes."""
-    return _modality(plugin).samples()
-
-
-def odd_samples(plugin: Backbone) -> dict[str, Any]:
-    """Give inputs of the plugin's modality that go wrong easily."""
-    return _modality(plugin).odd_samples()
-
-
-def _modality(plugin: Backbone) -> Modality:
+def modality_of(plugin: Backbone) -> Modality:
+    """Give the modality that knows inputs of the plugin."""
     names = [info.name for info in available("modality")]
     # A modality that nobody has registered is what another check reports.
     return modality_class(plugin.modality if plugin.modality in names else names[-1])()
+
+
+def samples(plugin: Backbone) -> list[Any]:
+    """Give inputs of the plugin's modality, of different lengths or sizes."""
+    return modality_of(plugin).samples()
 
 
 def load(plugin: Backbone, random_state: int = 0) -> Encoder:
@@ -52,29 +45,26 @@ def features_of(encoder: Encoder, X: Sequence[Any]) -> torch.Tensor:
         return encoder.forward(encoder.collate(encoder.prepare(X)))
 
 
-def close(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Say whether features are equal up to rounding."""
-    import torch
-
-    return one.shape == other.shape and torch.allclose(one, other, atol=TOLERANCE, rtol=TOLERANCE)
+def backward(encoder: Encoder, X: Sequence[Any]) -> None:
+    """Compute gradients of the features in the mode that the module is in."""
+    features = encoder.forward(encoder.collate(encoder.prepare(X)))
+    # A projection at random: sums of squares stand still where features have unit length.
+    if features.requires_grad:
+        (features * noise(features, seed=0)).sum().backward()
 
 
 def noise(like: torch.Tensor, seed: int) -> torch.Tensor:
     """Draw numbers of a tensor's shape, without touching the global random state."""
     import torch
 
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(like.shape, generator=generator)
+    return torch.randn(like.shape, generator=torch.Generator().manual_seed(seed))
 
 
-def equal_weights(one: Encoder, other: Encoder) -> bool:
-    """Say whether two modules have the same weights and buffers."""
+def close(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Say whether features are equal up to rounding."""
     import torch
 
-    mine, theirs = one.module.state_dict(), other.module.state_dict()
-    return mine.keys() == theirs.keys() and all(
-        torch.equal(value, theirs[name]) for name, value in mine.items()
-    )
+    return one.shape == other.shape and torch.allclose(one, other, atol=TOLERANCE, rtol=TOLERANCE)
 
 
 def same_rows(one: Any, other: Any) -> bool:
@@ -89,38 +79,3 @@ def same_rows(one: Any, other: Any) -> bool:
         return bool(np.array_equal(np.asarray(one), np.asarray(other)))
     except (TypeError, ValueError):
         return bool(one == other)
-
-
-def random_states() -> dict[str, bytes]:
-    """Describe the global random state of everybody who has one."""
-    import torch
-
-    return {
-        "torch": torch.get_rng_state().numpy().tobytes(),
-        "NumPy": pickle.dumps(np.random.get_state()),
-        "Python": pickle.dumps(random.getstate()),
-    }
-
-
-def seed_everything(seed: int) -> None:
-    """Set every global random state."""
-    import torch
-
-    # The CPU's generator alone: torch.manual_seed would also reset accelerators.
-    torch.default_generator.manual_seed(seed)
-    np.random.seed(seed)
-    random.seed(seed)
-
-
-@contextlib.contextmanager
-def random_states_kept() -> Iterator[None]:
-    """Restore every global random state afterwards."""
-    import torch
-
-    numpy_state, python_state = np.random.get_state(), random.getstate()
-    with torch.random.fork_rng(devices=[]):
-        try:
-            yield
-        finally:
-            np.random.set_state(numpy_state)
-            random.setstate(python_state)

@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from sktransfer.plugins import (
-    Alignment,
-    Backbone,
-    FreezeStrategy,
-    Head,
-    Modality,
-    Plugin,
-    Regulariser,
-)
-from sktransfer.testing import (
+from sktransfer.plugins import Plugin
+from sktransfer.testing import (  # noqa: F401  (importing them registers the checks)
     _checks_backbone,
     _checks_common,
+    _checks_encoder,
     _checks_freeze,
     _checks_head,
+    _checks_learning,
     _checks_losses,
     _checks_modality,
 )
-
-Check = Callable[[Any], None]
-
-_CHECKS_OF_KIND: dict[type[Plugin], tuple[Check, ...]] = {
-    Backbone: _checks_backbone.CHECKS,
-    FreezeStrategy: _checks_freeze.CHECKS,
-    Head: _checks_head.CHECKS,
-    Alignment: _checks_losses.OF_ALIGNMENTS,
-    Regulariser: _checks_losses.OF_REGULARISERS,
-    Modality: _checks_modality.CHECKS,
-}
+from sktransfer.testing._check import CHECKS_OF_KIND, Check
 
 
 def contract_checks(plugin: Plugin) -> list[Check]:
@@ -59,8 +43,9 @@ def contract_checks(plugin: Plugin) -> list[Check]:
     """
     if not isinstance(plugin, Plugin):
         raise TypeError(f"An instance of a plugin is wanted, got {plugin!r}.")
-    own = (checks for kind, checks in _CHECKS_OF_KIND.items() if isinstance(plugin, kind))
-    return [*_checks_common.CHECKS, *next(own, ())]
+    # From the base of all plugins to the kind: what all have in common comes first.
+    kinds = reversed(type(plugin).__mro__)
+    return [check for kind in kinds for check in CHECKS_OF_KIND.get(kind, ())]
 
 
 def check_plugin(plugin: Plugin | type[Plugin]) -> None:

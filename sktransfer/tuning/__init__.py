@@ -1,4 +1,4 @@
-"""Search with Optuna, and the spaces of estimators and pipelines."""
+"""Searches of hyperparameters with Optuna, and the search spaces of estimators."""
 
 from sktransfer.tuning.progress import SearchProgress
 from sktransfer.tuning.search import TransferSearchCV

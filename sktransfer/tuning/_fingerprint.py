@@ -1,4 +1,4 @@
-"""What a study notes of a search: searches may share trials if all of this is equal."""
+"""Fingerprints of searches, which have to be equal for searches that share a study."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from scipy.sparse import issparse
 
 from sktransfer._compat.sklearn import BaseScorer
 
-# Parameters that change where, how fast or how verbosely something runs, and no result.
+# Parameters that do not change results, such as where and how fast something runs.
 _INDIFFERENT = {"cache", "callbacks", "device", "memory", "n_jobs", "pre_dispatch", "verbose"}
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
-# Platforms differ in the width of an integer, and in the order of its bytes.
+# Platforms differ in the width of integers and in the order of bytes.
 _DTYPES = {"b": "|b1", "i": "<i8", "u": "<u8", "f": "<f8", "c": "<c16"}
 
 
 def settings_of_estimator(estimator: Any, space: Mapping[str, Any]) -> dict[str, str]:
-    """Describe the parameters that are not searched, in the same words on every machine."""
+    """Describe the parameters that are not searched, equally on every machine."""
     return {"class": _described(estimator)} | {
         key: _described(value)
         for key, value in estimator.get_params(deep=True).items()
@@ -40,7 +40,7 @@ def name_of_scoring(scoring: Any) -> Any:
 
 
 def digest_of_data(*parts: Any) -> str:
-    """Hash arrays, sparse matrices, frames, sequences, or mappings of such."""
+    """Hash arrays, sparse matrices, frames, sequences, and mappings of these."""
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
         _update(digest, part)
@@ -71,7 +71,7 @@ def _update(digest: Any, part: Any) -> None:
 
 
 def _described(value: Any) -> str:
-    """Describe a value without what changes from process to process, such as addresses."""
+    """Describe a value without addresses and other parts that differ between processes."""
     if isinstance(value, np.ndarray):
         return digest_of_data(value)
     if isinstance(value, np.generic):

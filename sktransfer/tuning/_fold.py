@@ -1,4 +1,4 @@
-"""Folds of trials, fitted by the workers of joblib, of which some may die."""
+"""Fit the folds of trials with the workers of joblib, some of which may die."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from sktransfer.tuning.space import Tunable
 
 # Attribute of an exception: the number of the trial whose fold raised it.
 TRIAL_OF_ERROR = "trial_number"
-# Seconds between looks at a cluster, and until no worker is expected in place of a dead one.
+# Seconds between queries of a cluster, and for which a worker is expected to replace a dead one.
 _POLL, _PATIENCE = 0.5, 60
 _DIED = (
-    "a worker process died while it was fitted, twice: perhaps for want of memory. Lower n_jobs or "
-    "the estimator's batch_size."
+    "a worker process died while it was fitted, twice, perhaps because it ran out of memory. Lower "
+    "n_jobs or the estimator's batch_size."
 )
 
 
 @dataclass(frozen=True)
 class Fold:
-    """A number, rows to train on, and rows to score on."""
+    """A fold: its number, and the positions of the rows to train on and to score."""
 
     number: int
     train: np.ndarray
@@ -41,7 +41,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the folds of all trials have in common: data, folds, and a search with its settings."""
+    """All that the trials share: folds, scorer, parameters, and a search with its settings."""
 
     search: Any
     folds: list[Fold]
@@ -51,11 +51,11 @@ class Evaluation:
 
     @property
     def metric(self) -> str | None:
-        """Give the name of the score that is searched for; None if there is one alone."""
+        """Name of the score that is maximised; None if there is only one."""
         return self.search.refit if isinstance(self.search.refit, str) else None
 
     def score_of(self, scores: Any) -> float:
-        """Pick the score that is searched for."""
+        """Return the score that is maximised."""
         if not isinstance(scores, dict):
             return float(scores)
         if self.metric not in scores:
@@ -69,25 +69,25 @@ class FoldJob:
 
     fold: Fold
     params: dict[str, Any]
-    earlier_scores: list[float]  # of the folds before it that have ended
-    monitor: PruningMonitor | None  # None where nothing is pruned
-    deadline: float | None  # in seconds of the epoch (`time.time`)
-    context: Any  # of scikit-learn's callbacks
-    progress: tuple[int, int]  # numbers of the trial and of trials
+    earlier_scores: list[float]  # of folds with lower numbers
+    monitor: PruningMonitor | None  # None if the search does not prune
+    deadline: float | None  # a `time.time`
+    context: Any  # context of scikit-learn's callbacks
+    progress: tuple[int, int]  # number of the trial, and how many there are
 
 
 def is_over(deadline: float | None) -> bool:
-    """Say whether a deadline is over, given in seconds of the epoch."""
+    """Return whether a deadline, which is a `time.time` or None, is over."""
     return deadline is not None and time.time() >= deadline
 
 
 def fit_folds(
     evaluation: Evaluation, data: Any, jobs: Sequence[FoldJob], keep: Callable[..., None]
 ) -> list[dict[str, Any]]:
-    """Fit folds at once; if a worker dies, those of one trial after the other, once more.
+    """Fit folds in parallel; after the death of a worker, once more, trial by trial.
 
-    ``keep`` is called with the place of a job and its result as soon as that is there. Results are
-    those of `fit_fold`; where a worker died twice, ``ended`` is "died", and there is a ``reason``.
+    ``keep`` is called with the position of a job and its result as soon as it is known. Results
+    are those of `fit_fold`. If a worker died twice, ``ended`` is "died", and ``reason`` says so.
     """
     results: list[dict[str, Any]] = [{} for _ in jobs]
     n_jobs, pre_dispatch = evaluation.search.n_jobs, evaluation.search.pre_dispatch
@@ -103,8 +103,8 @@ def fit_folds(
             keep(i, result)
 
     def wait_for_workers() -> None:
-        # A cluster starts a worker in place of the one that died. With one left, joblib would fit
-        # in this process, which would then die itself.
+        # A cluster replaces a worker that died. With a single worker, joblib would fit in this
+        # process, which would then die itself.
         end = time.time() + _PATIENCE
         while effective_n_jobs(n_jobs) < n_workers and time.time() < end:
             time.sleep(_POLL)
@@ -132,7 +132,7 @@ def fit_folds(
 
 
 def _is_death_of_worker(error: Exception) -> bool:
-    # Errors of dask: a worker died too often, or was the only one that held some of the data.
+    # Errors of dask: a worker died too often, or was the only one with some of the data.
     names = ("KilledWorker", "FutureCancelledError")
     return isinstance(error, BrokenProcessPool) or type(error).__name__ in names
 
@@ -140,9 +140,9 @@ def _is_death_of_worker(error: Exception) -> bool:
 def fit_fold(evaluation: Evaluation, X: Any, y: Any, job: FoldJob) -> dict[str, Any]:
     """Fit and score one fold.
 
-    The result is what scikit-learn's ``_fit_and_score`` returns, with ``ended`` (None, ``"pruned"``
-    or ``"timeout"``), ``score_error`` (why there is no score, or None) and ``reports`` (scores of
-    epochs by step).
+    The result is that of scikit-learn's ``_fit_and_score``, with ``ended`` (None, ``"pruned"`` or
+    ``"timeout"``), ``score_error`` (the reason why there is no score, or None) and ``reports``
+    (scores of epochs by step).
     """
     if is_over(job.deadline):
         return {"ended": "timeout", "reports": {}}
@@ -151,7 +151,7 @@ def fit_fold(evaluation: Evaluation, X: Any, y: Any, job: FoldJob) -> dict[str, 
     _share_features(estimator, X)
     callback = TimeoutCallback(job)
     last = _last_step(estimator)
-    # Other estimators may have callbacks, too, whose iterations are no epochs.
+    # Callbacks of other estimators may have iterations that are not epochs.
     if isinstance(last, Tunable):
         if job.monitor is not None:
             callback = PruningCallback(job, evaluation, X, y, estimator)
@@ -192,14 +192,14 @@ def fit_fold(evaluation: Evaluation, X: Any, y: Any, job: FoldJob) -> dict[str, 
 
 
 class TimeoutCallback:
-    """A callback of scikit-learn that ends a training after the epoch in which time is over."""
+    """A callback of scikit-learn that ends a training after its first epoch beyond the deadline."""
 
     def __init__(self, job: FoldJob) -> None:
         self._job = job
         self.ended: str | None = None
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Do nothing, as the two methods that follow."""
+        """Do nothing, as in `teardown` and `on_fit_task_begin`."""
 
     teardown = on_fit_task_begin = setup
 
@@ -214,7 +214,7 @@ class TimeoutCallback:
 
 
 class PruningCallback(TimeoutCallback):
-    """Scores the epochs of a training, too, and ends it if the pruner says so."""
+    """A callback that also scores the epochs of a training, and ends it if it is pruned."""
 
     def __init__(
         self, job: FoldJob, evaluation: Evaluation, X: Any, y: Any, estimator: Any
@@ -261,14 +261,14 @@ class PruningCallback(TimeoutCallback):
 
 
 def _last_step(estimator: Any) -> Any:
-    """Give the estimator at the end of a pipeline."""
+    """Return the estimator at the end of a pipeline, or the estimator itself."""
     while isinstance(estimator, Pipeline):
         estimator = estimator.steps[-1][1]
     return estimator
 
 
 def _with_last_step(estimator: Any, last: Any, fitted: Any) -> Any:
-    """Copy a pipeline with ``fitted`` in place of ``last`` at its end."""
+    """Copy a pipeline, and replace ``last`` at its end by ``fitted``."""
     if estimator is last:
         return fitted
     outer = copy.copy(estimator)
@@ -278,7 +278,7 @@ def _with_last_step(estimator: Any, last: Any, fitted: Any) -> Any:
 
 
 def _share_features(estimator: Any, X: Any) -> None:
-    """Let all fits of this process keep features of the search's inputs, in memory."""
+    """Let all fits of this process share the features of the search's inputs, in memory."""
     if isinstance(estimator, Tunable):
         estimator.share_features(X)
     for _, step in estimator.steps if isinstance(estimator, Pipeline) else ():

@@ -1,4 +1,4 @@
-"""The log level of Optuna, which belongs to the user."""
+"""Raise the log level of Optuna for a while, and restore that of the user."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from contextlib import contextmanager
 import optuna
 
 _lock = threading.Lock()
-# Levels that searches in threads of this process ask for, and the one that was set before them.
+# Levels that searches in threads of this process request, and the level before all of them.
 _requested: list[int] = []
 _original = optuna.logging.WARNING
 
 
 @contextmanager
 def optuna_log_level(least: int = optuna.logging.ERROR) -> Iterator[None]:
-    """Raise Optuna's log level to ``least`` at least; the last one that leaves restores it."""
+    """Raise Optuna's log level to at least ``least`` in the block; the last block restores it."""
     global _original
     with _lock:
         if not _requested:

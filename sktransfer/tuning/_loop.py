@@ -1,4 +1,4 @@
-"""Ask, evaluate, tell: trials in batches, their folds in rungs."""
+"""The loop of a search: trials are asked for in batches, and evaluated in rungs of folds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sktransfer.tuning.space import ask_parameters
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
-# Seconds between looks at a study whose last trials run in other processes.
+# Seconds between queries of a study whose last trials run in other processes.
 _POLL = 0.5
 
 
@@ -40,7 +40,7 @@ class _Running:
     over: bool = False
 
     def attempt(self, step: Callable[..., None], *args: Any) -> None:
-        """Take a step, unless the trial is over, or stale, as after a machine was suspended."""
+        """Call a step with the trial, unless the trial is over, or stale as after a suspend."""
         with contextlib.suppress(UpdateFinishedTrialError):
             if not self.over:
                 return step(self, *args)
@@ -48,9 +48,9 @@ class _Running:
 
 
 class SearchLoop:
-    """Evaluates trials until there are as many as were asked for, or the ``deadline`` is over.
+    """Evaluate trials until the study has ``n_trials`` of them, or the ``deadline`` is over.
 
-    That is in seconds of the epoch (`time.time`); ``root`` is the context of ``search.fit``.
+    The deadline is a `time.time`; ``root`` is the callback context of ``search.fit``.
     """
 
     def __init__(
@@ -60,14 +60,14 @@ class SearchLoop:
         self.study = search.study_
         self.evaluation, self.data = evaluation, data
         self.deadline = deadline
-        # Of a study that others have begun, or share, trials may be repeated.
+        # Trials of a persistent study may have been evaluated before, or be repeated.
         n_tasks = None if is_persistent(self.study) else search.n_trials
         self.context = root.subcontext("search", max_subtasks=n_tasks)
         self.prunes = not isinstance(self.study.pruner, NopPruner)
         self.stopped = False
 
     def run(self) -> None:
-        """Go on until all trials have ended, here or in other processes, or time is over."""
+        """Evaluate until all trials have ended, here or in other processes, or time is over."""
         self.context.call_on_fit_task_begin(estimator=self.search)
         self._run()
         self.context.call_on_fit_task_end(estimator=self.search)
@@ -90,20 +90,20 @@ class SearchLoop:
         return _retries.current_trials(self.study.get_trials(deepcopy=False))
 
     def _room(self) -> int:
-        """Give how many trials there are to take from the queue, or to ask for."""
+        """Return the number of trials that are queued or may still be asked for."""
         trials, sampler = self._trials(), self.study.sampler
         is_exhausted = isinstance(sampler, GridSampler) and sampler.is_exhausted(self.study)
         n_new = 0 if is_exhausted else max(0, self.search.n_trials - len(trials))
         return n_new + sum(trial.state == TrialState.WAITING for trial in trials)
 
     def _wait_for(self, running: list[int], waited: float) -> bool:
-        """Wait a little for trials of other processes; False if nothing tells when they die."""
+        """Wait a little for trials of other processes; False if their death is not noticed."""
         if (grace := grace_period(self.study)) is None:
             warn_user(f"Trials {running} are not waited for: this storage has no heartbeats.")
             return False
         if waited <= grace < waited + _POLL:
-            # A process may have died between asking for a trial and its first heartbeat. With one
-            # that is recorded here, its trial becomes stale like others.
+            # A process may have died between asking for a trial and its first heartbeat. After the
+            # heartbeat that is recorded here, its trial becomes stale as others do.
             for number in running:
                 record_heartbeat(self.study, number)
         time.sleep(_POLL)
@@ -113,7 +113,7 @@ class SearchLoop:
         batch: list[_Running] = []
         with contextlib.ExitStack() as heartbeats:
             try:
-                # Other processes ask, too.
+                # Other processes may take trials in the meantime.
                 while len(batch) < n_trials and (not batch or self._room()):
                     context = self.context.subcontext(
                         "trial", max_subtasks=self.search.n_splits_, sequential_subtasks=False
@@ -127,14 +127,14 @@ class SearchLoop:
                 for running in batch:
                     running.attempt(self._tell_score)
             except BaseException as error:
-                # The error that ends the search is the one to be seen.
+                # The user has to see the error that ends the search, not one of the cleanup.
                 for running in (running for running in batch if not running.over):
                     with contextlib.suppress(Exception):
                         self._abandon(running, error)
                 raise
 
     def _begin(self, running: _Running) -> None:
-        """Ask for the parameters of a trial, and read the folds that an earlier process fitted."""
+        """Ask for the parameters of a trial, and read its scores of earlier processes."""
         running.context.call_on_fit_task_begin(estimator=self.search)
         estimator = self.evaluation.search.estimator
         running.params = ask_parameters(running.trial, estimator, self.search.search_space_)
@@ -147,17 +147,17 @@ class SearchLoop:
         return folds_of(trial, len(self.evaluation.folds))
 
     def _rungs(self) -> list[list[Fold]]:
-        """Part the folds, whatever the number of workers: after each part a trial may be pruned."""
+        """Return the rungs, which do not depend on the number of workers."""
         folds = self.evaluation.folds
         if not self.prunes:
             return [folds]
-        # Folds 0, 1 to 2, 3 to 6...: most bad trials are pruned after the first; the more there
-        # are, the less the next one tells, and larger rungs keep more workers busy.
+        # Folds 0, 1 to 2, 3 to 6...: most bad trials are pruned after the first fold, each further
+        # fold tells less, and larger rungs keep more workers busy.
         starts = [2**i - 1 for i in range(len(folds).bit_length())]
         return [folds[start : 2 * start + 1] for start in starts if start < len(folds)]
 
     def _evaluate(self, batch: Sequence[_Running], rung: Sequence[Fold]) -> None:
-        """Fit the folds of a rung at once, and keep the result of each as soon as it is there."""
+        """Fit the folds of a rung at once, and store each result as soon as it is known."""
         jobs = [
             (running, self._job(running, fold))
             for running in batch
@@ -194,7 +194,7 @@ class SearchLoop:
         )
 
     def _tell_fold(self, running: _Running, fold: int, result: dict[str, Any] | None) -> None:
-        """Report a fold to the pruner, and end the trial if that is enough to know."""
+        """Report a fold to the pruner, and end the trial if it failed or is pruned."""
         if result is not None:
             if result["ended"] == "died":
                 return self._fail(running, result["reason"])
@@ -242,7 +242,7 @@ class SearchLoop:
         self._leave(running)
 
     def _interrupt(self, running: _Running, reason: str) -> None:
-        """End a trial that another call may take up again, if the study outlives this one."""
+        """End a trial, and queue it again for another call if the study is persistent."""
         if not is_persistent(self.study):
             return self._fail(running, reason)
         _retries.requeue_interrupted_trial(self.study, running.trial)
@@ -253,7 +253,7 @@ class SearchLoop:
         running.context.call_on_fit_task_end(estimator=self.search)
 
     def _abandon(self, running: _Running, error: BaseException) -> None:
-        """End a trial as the error that ends the search asks for."""
+        """End a trial after an error: as failed if the error is its own, else as interrupted."""
         reason = f"{type(error).__name__}: {error}"
         if getattr(error, TRIAL_OF_ERROR, None) == running.trial.number:
             self._fail(running, reason)

@@ -1,4 +1,4 @@
-"""Pruning in the process that trains, which has no access to the study."""
+"""Pruning in a worker, which has no access to the study."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from sktransfer.tuning._log_level import optuna_log_level
 if TYPE_CHECKING:
     from optuna.study import Study
 
-# A pruner compares trials at equal steps. Trainings of different length are at the same step when
-# they have done the same share of it, since learning rates and strategies are planned by shares.
+# A pruner compares trials at equal steps. A step is a share of a training, whatever its length,
+# since learning rates and strategies are scheduled by shares.
 STEPS_PER_FOLD = 10
 
 
 class PruningMonitor:
-    """Asks a pruner about the epochs of a trial.
+    """Ask a pruner about the epochs of a trial.
 
-    It is pickled to a worker, with what the study holds when the fold begins: whoever trains what
-    meanwhile, any ``n_jobs`` gives the same trials. ``reports`` has the scores by step.
+    It is pickled to a worker with the trials of the study when the fold begins, so that the result
+    does not depend on ``n_jobs``. ``reports`` has the scores by step.
     """
 
     def __init__(self, study: Study, number: int) -> None:
-        # A pruner such as Hyperband goes by numbers, so that no trial may be missing.
+        # A pruner such as Hyperband uses the numbers of trials, so that none may be missing.
         self._trials = [
             trial
             if trial.state.is_finished() or trial.number == number
@@ -38,7 +38,7 @@ class PruningMonitor:
         self.reports: dict[int, float] = {}
 
     def report(self, step: int, score: float) -> None:
-        """Note the mean score so far at a step, in tenths of folds since the trial began."""
+        """Record the mean score so far at a step, in tenths of folds since the trial began."""
         if self._trial is None:
             self._trial = self._copy_of_trial()
         self.reports[step] = score

@@ -1,4 +1,4 @@
-"""What a study keeps of each fold, and the rows that ``cv_results_`` is made of."""
+"""Store the results of folds in a study, and read them for ``cv_results_``."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _SCORES = {"test_scores": "test_", "train_scores": "train_"}
 
 
 def attributes_of(fold: int, result: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn what `fit_fold` returned into attributes of a trial, named as in ``cv_results_``.
+    """Convert a result of `fit_fold` to attributes of a trial, named as in ``cv_results_``.
 
-    There are none of a fold that was ended early, and ``split<n>_error`` where a fit failed.
+    A fold that was ended early has none, and a failed one has ``split<n>_error``.
     """
     if result["ended"] is not None:
         return {}
@@ -36,7 +36,7 @@ def attributes_of(fold: int, result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def folds_of(trial: FrozenTrial, n_folds: int) -> list[dict[str, Any]]:
-    """Read the attributes of a trial as `fit_fold` returned them, with None or nan elsewhere."""
+    """Read the results of `fit_fold` from the attributes of a trial; others are None or nan."""
     folds = []
     for number in range(n_folds):
         start = f"split{number}_"
@@ -54,9 +54,9 @@ def folds_of(trial: FrozenTrial, n_folds: int) -> list[dict[str, Any]]:
 def rows_of(
     trials: Sequence[FrozenTrial], n_folds: int, with_train: bool, error_score: float
 ) -> list[dict[str, Any]]:
-    """Give what scikit-learn makes ``cv_results_`` of: one entry for each fold of each trial.
+    """Return the results of each fold of each trial, of which scikit-learn makes ``cv_results_``.
 
-    A fold whose fit failed has ``error_score``, and one that was not fitted nan.
+    A fold whose fit failed has ``error_score``, and one that was not fitted has nan.
     """
     rows = [fold for trial in trials for fold in folds_of(trial, n_folds)]
     for kind in list(_SCORES) if with_train else ["test_scores"]:
@@ -69,11 +69,11 @@ def rows_of(
 
 
 def reason_of(trial: FrozenTrial) -> str:
-    """Say in a line why a trial failed; its attributes have the whole message."""
+    """Return the last line of the reason why a trial failed."""
     reason = trial.user_attrs.get(ERROR, "the process that ran it died")
     return str(reason).strip().splitlines()[-1]
 
 
 def has_failed(trial: FrozenTrial) -> bool:
-    """Say whether a trial failed, and was not stopped by the timeout."""
+    """Return whether a trial failed, other than by the timeout."""
     return trial.state == TrialState.FAIL and trial.user_attrs.get(ERROR) != STOPPED

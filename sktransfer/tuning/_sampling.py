@@ -1,4 +1,4 @@
-"""Choosing the parameters of a trial."""
+"""The sampler of a search, which chooses the parameters of a trial."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
-# Trials up to which a Gaussian process is worth its seconds, and those that it begins with.
+# Largest number of trials for a Gaussian process, whose time grows with it, and its random trials.
 _FEW_TRIALS, _N_RANDOM = 30, 6
-# How often a setting that is known is drawn anew.
+# How often a setting that was evaluated before is drawn again.
 _N_REDRAWN = 20
 
 
 def make_sampler(n_trials: int, seed: int) -> BaseSampler:
-    """Give a Gaussian process for few trials, and TPE for many."""
+    """Return a Gaussian process for few trials, and TPE for many."""
     tpe = TPESampler(seed=seed)
     if n_trials > _FEW_TRIALS:
         return tpe
@@ -38,9 +38,9 @@ class SeededSampler(BaseSampler):
     """Choose all parameters of a trial at once, with a seed that depends on the trial's number.
 
     Processes that share a study and ``random_state`` therefore choose differently, and a search
-    that goes on does not repeat the numbers that it began with.
+    that is continued does not repeat its first draws.
 
-    ``make`` gives a sampler for a seed, ``starts`` are (parts of) the first settings, and ``ask``
+    ``make`` returns a sampler for a seed, ``starts`` are (parts of) the first settings, and ``ask``
     asks a trial for all active parameters.
     """
 
@@ -52,17 +52,17 @@ class SeededSampler(BaseSampler):
     _chosen: dict[int, Mapping[str, Any]] = field(default_factory=dict)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
-        """Give an empty space: which parameters are active depends on those chosen before."""
+        """Return an empty space, since the active parameters depend on those chosen before."""
         return {}
 
     def sample_relative(self, study: Study, trial: FrozenTrial, search_space: Any) -> Any:
-        """Give no parameters."""
+        """Return no parameters."""
         return {}
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: Any
     ) -> Any:
-        """Give one parameter of a trial; with the first, all are chosen."""
+        """Return one parameter of a trial; all of them are chosen with the first."""
         if trial.number not in self._chosen:
             self._chosen = {trial.number: self._choose(study, trial)}
         return self._chosen[trial.number][param_name]
@@ -71,7 +71,7 @@ class SeededSampler(BaseSampler):
         others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
         earlier = [t for t in others if t.number < trial.number]
         place = sum("failed_trial" not in t.system_attrs for t in earlier)
-        # A trial that is repeated, or was queued by the user, has parameters already.
+        # A trial that is repeated, or that the user queued, has parameters already.
         fixed = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
         if not fixed and place < len(self.starts):
             fixed = dict(self.starts[place])
@@ -80,7 +80,7 @@ class SeededSampler(BaseSampler):
         seeds = np.random.SeedSequence([self.seed, trial.number]).generate_state(1 + _N_REDRAWN)
         first, *more = (int(seed % 2**31) for seed in seeds)
         chosen = redrawn = self._sample(self.make(first), others, fixed)
-        # The score of a setting that is proposed again would be the known one.
+        # A setting that is evaluated again would have the same score.
         for seed in more:
             if redrawn not in known:
                 return redrawn
@@ -99,10 +99,10 @@ class SeededSampler(BaseSampler):
         return self.ask(study.ask())
 
     def _with_all_parameters(self, trial: FrozenTrial) -> FrozenTrial:
-        """Copy a trial for a Gaussian process, which reads complete ones with all parameters alone.
+        """Copy a trial for a Gaussian process, which needs complete trials with all parameters.
 
-        Parameters that were not active get the middle of their range, as in Hutter, Hoos and
-        Leyton-Brown (2011), LION 5; a pruned trial gets its last value.
+        Inactive parameters get the middle of their range, as in Hutter, Hoos and Leyton-Brown
+        (2011), LION 5; a pruned trial gets its last value.
         """
         ended = trial.state == TrialState.PRUNED and trial.value is not None
         middles = {key: _middle(distribution) for key, distribution in self.space.items()}

@@ -1,4 +1,4 @@
-"""The study of a search: opened, and compared with what is searched."""
+"""Open the study of a search, and check that it belongs to the same search."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.study import Study
 
-# Seconds between heartbeats, and without one until a trial is taken for stale.
+# Seconds between heartbeats, and without one until a trial is stale.
 _HEARTBEAT_INTERVAL, _GRACE_PERIOD = 5, 30
 _SQLITE_TIMEOUT = 60
 _ATTEMPTS = 10
 _REASONS = {
     "data": "other data",
-    "folds": "other folds, as of a cv that shuffles without random_state",
+    "folds": "other folds, such as of a cv that shuffles without random_state",
 }
 
 
 def open_study(storage: Any, name: str | None, sampler: BaseSampler, pruner: BasePruner) -> Study:
-    """Open a study, or make it; its name is ``"search"`` unless it has another one.
+    """Open a study, or create it; its default name is ``"search"``.
 
-    A storage that cannot be reached is a ConnectionError, a missing driver an ImportError, and
-    anything else that is wrong with it a TypeError or ValueError.
+    A storage that cannot be reached raises a ConnectionError, a missing driver an ImportError, and
+    an invalid storage a TypeError or ValueError.
     """
     study = optuna.create_study(
         storage=None if storage is None else _open_storage(storage),
@@ -56,9 +56,9 @@ def open_study(storage: Any, name: str | None, sampler: BaseSampler, pruner: Bas
 
 
 def check_study_metadata(study: Study, metadata: Mapping[str, Any]) -> None:
-    """Note what a search is about, or raise a ValueError if an earlier one noted otherwise."""
+    """Store the metadata of a search; a ValueError says how those of an earlier search differ."""
     has_trials = bool(study.get_trials(deepcopy=False))
-    # Read after the trials, since a search notes its metadata before it asks for a trial.
+    # Read after the trials, since a search stores its metadata before it asks for a trial.
     known = study.user_attrs
     if has_trials and not known:
         raise ValueError(
@@ -84,7 +84,7 @@ def _difference(key: str, value: Any, known: Any) -> str:
 
 
 def existing_storage(storage: Any) -> BaseStorage:
-    """Open the storage of an earlier search; it is an error if that is not there."""
+    """Open the storage of an earlier search, or raise an error if there is none."""
     if isinstance(storage, BaseStorage):
         return storage
     url = _url(storage)
@@ -94,7 +94,7 @@ def existing_storage(storage: Any) -> BaseStorage:
     from sqlalchemy import create_engine, inspect
 
     with _storage_errors(url) as shown:
-        # Optuna would create its tables, perhaps in the database of another program.
+        # Optuna would create its tables in any database, also in that of another program.
         engine = create_engine(url)
         tables = inspect(engine).get_table_names()
         engine.dispose()
@@ -136,7 +136,7 @@ def _open_storage(storage: Any, attempts: int = _ATTEMPTS) -> BaseStorage:
                 heartbeat_stale_trial_callback=retry_callback(),
             )
     except Exception as error:
-        # Processes that begin in the same moment create the same tables; one of them succeeds.
+        # Of processes that create the same tables at once, only one succeeds.
         if attempts and any(word in str(error).lower() for word in ("already exists", "unique")):
             time.sleep(0.2)
             return _open_storage(storage, attempts - 1)
@@ -145,18 +145,18 @@ def _open_storage(storage: Any, attempts: int = _ATTEMPTS) -> BaseStorage:
 
 @contextlib.contextmanager
 def _storage_errors(url: str) -> Iterator[str]:
-    """Give a URL without its password, and say what is wrong with it."""
+    """Yield a URL without its password, and turn errors of its database into ours."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
     no_url = (
-        "storage is no URL of a database: postgresql://user@host/name is one, and a path is an "
-        "SQLite file."
+        "storage is not a URL of a database, such as postgresql://user@host/name, nor the path of "
+        "an SQLite file."
     )
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        # What is wrong with it may be a password with an @ in it.
+        # The URL is not shown, since it may be invalid because of an @ in its password.
         raise ValueError(no_url) from None
     hidden = [key for key in parsed.query if "pass" in key.lower()]
     shown = parsed.difference_update_query(hidden).render_as_string(hide_password=True)

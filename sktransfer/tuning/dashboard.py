@@ -1,4 +1,4 @@
-"""Studies in the browser, by optuna-dashboard."""
+"""A page that shows studies in the browser, by optuna-dashboard."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
+from sktransfer._suggestions import import_extra
+
 __all__ = ["make_dashboard"]
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True  # the page asks every few seconds, also while importances are computed
+    daemon_threads = True  # the page sends requests while it waits for slow ones
 
 
 class _SilentHandler(WSGIRequestHandler):
     def log_message(self, *arguments: Any) -> None:
-        """Print no line a request."""
+        """Print nothing."""
 
 
 def make_dashboard(storage: Any, host: str = "127.0.0.1", port: int = 8080) -> WSGIServer:
@@ -24,33 +26,28 @@ def make_dashboard(storage: Any, host: str = "127.0.0.1", port: int = 8080) -> W
     Parameters
     ----------
     storage : str, path-like or optuna.storages.BaseStorage
-        What a search was given.
+        Storage of a search.
     host : str, default="127.0.0.1"
-        Address to listen on. Whoever reaches it can read, rename and delete studies.
+        Address of the page. Everybody who reaches it can read, rename and delete studies.
     port : int, default=8080
-        0 takes a free one.
+        Port of the page; 0 is any free one.
 
     Returns
     -------
     server : wsgiref.simple_server.WSGIServer
-        Listens; ``serve_forever`` answers. It is a context manager that closes itself.
+        Server that listens, and answers in ``serve_forever``; a context manager that closes it.
 
     Raises
     ------
     ImportError
         If optuna-dashboard is not installed.
     OSError
-        If the storage is not there, or somebody listens on the port.
+        If there is no such storage, or the port is in use.
     """
-    try:
-        from optuna_dashboard import wsgi
-    except ImportError as error:
-        raise ImportError(
-            "The dashboard needs optuna-dashboard: pip install 'sktransfer[dashboard]'."
-        ) from error
+    optuna_dashboard = import_extra("optuna_dashboard", "dashboard", "The dashboard")
     from sktransfer.tuning._study import existing_storage
 
-    app = wsgi(existing_storage(storage))
+    app = optuna_dashboard.wsgi(existing_storage(storage))
     try:
         return make_server(host, port, app, server_class=_Server, handler_class=_SilentHandler)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Optuna inside scikit-learn's search."""
+"""A search of scikit-learn's interface that runs Optuna."""
 
 from __future__ import annotations
 
@@ -24,60 +24,62 @@ if TYPE_CHECKING:
 
 __all__ = ["TransferSearchCV"]
 
-# Trials that a median needs before it says anything, and tenths of a fold in which trainings that
-# begin slowly are left alone.
+# Number of trials before the first is pruned, and of steps of a training, in tenths of a fold, so
+# that trainings which begin slowly are not pruned.
 _N_UNPRUNED, _N_WARMUP_STEPS = 5, 5
 
 
 class TransferSearchCV(private.BaseSearchCV):
-    """Search hyperparameters with Optuna, as scikit-learn's searches do.
+    """Search hyperparameters with Optuna, with the interface of scikit-learn's searches.
 
     Parameters
     ----------
     estimator : estimator
-        Any, also a Pipeline.
+        Any estimator, also a Pipeline.
     search_space : dict or None, default=None
-        Parameter to a list of choices, or to a distribution of ``optuna.distributions``. None is
-        `sktransfer.tuning.search_space` of the estimator. A trial is asked for the parameters of
-        those plugins alone that it chose.
+        A list of choices, or a distribution of ``optuna.distributions``, for each parameter. None
+        is `sktransfer.tuning.search_space` of the estimator. A trial has parameters only of those
+        plugins that it chose.
     n_trials : int, default=30
-        How many settings are tried in all calls and processes that share a study. Each further
-        process may add one.
+        Number of trials of all calls and processes that share a study. Each further process may
+        add one.
     timeout : float or None, default=None
-        Seconds after which no fold begins, and trainings stop at the end of their epoch.
+        Time in seconds after which no fold begins, and trainings stop at the end of their epoch.
     cv : int, splitter, iterable or None, default=5
         As in scikit-learn.
     scoring : str, callable, list, tuple, dict or None, default=None
-        As in scikit-learn. With several metrics, the one that ``refit`` names is searched for.
+        As in scikit-learn. Of several metrics, ``refit`` names the one that is maximised.
     n_jobs : int or None, default=None
-        Folds that are fitted at once, by joblib: also on the workers of
+        Number of folds that joblib fits at once, also on the workers of
         ``joblib.parallel_config("dask")``.
     batch_size : int, default=1
-        Trials that are asked for at once: they keep a larger ``n_jobs`` busy, and know less of one
-        another. The results depend on this, but not on ``n_jobs``.
+        Number of trials that are chosen at once. More trials keep a larger ``n_jobs`` busy, and are
+        chosen with fewer results. The results depend on this, but not on ``n_jobs``.
     sampler : optuna.samplers.BaseSampler or None, default=None
-        None is a Gaussian process up to 30 trials, and TPE beyond, after the estimator as it stands
-        and the defaults of each strategy, as far as the space has them. Another sampler is reseeded
-        at random if there is a storage: processes that share a study would else ask for the same.
+        None is a Gaussian process for at most 30 trials, and TPE for more. The first trials are the
+        parameters of the estimator, and the defaults of each strategy, as far as the space has
+        them. Another sampler is reseeded at random if there is a storage, since processes that
+        share a study would otherwise choose the same trials.
     pruner : optuna.pruners.BasePruner or None, default=None
-        Ends trials early. It is asked after folds (the first, the third, the seventh...), and
-        between the epochs of an estimator of this package that trains its encoder, also at the end
-        of a pipeline, with the mean over folds so far; each fold has ten steps. None is a
-        `optuna.pruners.MedianPruner` that waits for five trials and for half a fold;
-        `optuna.pruners.NopPruner` never prunes.
+        Pruner, which ends trials early. It decides after folds (the first, the third, the
+        seventh...), and between the epochs of an estimator of this package that trains its encoder,
+        also at the end of a pipeline, by the mean score of the folds so far; each fold has ten
+        steps. None is a `optuna.pruners.MedianPruner` that waits for five trials and for half a
+        fold; `optuna.pruners.NopPruner` never prunes.
     storage : str, path-like, optuna.storages.BaseStorage or None, default=None
-        Where the study is kept: in memory, in an SQLite file (a path), or in any database by its
-        URL, such as ``postgresql://user@host/name``. The same call goes on where an earlier one
-        ended, was interrupted or was killed: what was finished is kept, and the trial that was
+        Storage of the study: None is the memory, a path is an SQLite file, and a URL is any
+        database, such as ``postgresql://user@host/name``. The same call continues an earlier one
+        that ended, was interrupted or was killed: finished folds are kept, and the trial that was
         running is queued again, at most twice. Processes that run the same script share the trials.
-        Data, folds, scoring and what of the estimator is not searched have to be the same. A
-        password belongs into a file such as ``.pgpass``, since the repr of a search shows the URL.
+        Data, folds, scoring and all parameters of the estimator that are not searched have to be
+        the same. Put a password into a file such as ``.pgpass``, since the repr of a search shows
+        the URL.
     study_name : str or None, default=None
-        In the storage; None is ``"search"``.
+        Name of the study in the storage; None is ``"search"``.
     refit : bool, str or callable, default=True
-        As in scikit-learn; with several metrics the name of the one that is searched for.
+        As in scikit-learn. With several metrics, the name of the one that is maximised.
     random_state : int, RandomState instance or None, default=None
-        Seeds the sampler that is made here. An int gives the same trials in every call and with any
+        Seed of the default sampler. An int gives the same trials in every call and with any
         ``n_jobs``, unless a process is killed or shares the study with others.
     verbose : int, default=0
         As in scikit-learn.
@@ -92,25 +94,26 @@ class TransferSearchCV(private.BaseSearchCV):
     ----------
     cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, \
 refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
-        As in `sklearn.model_selection.GridSearchCV`, of all trials of the study. ``cv_results_``
+        As in `sklearn.model_selection.GridSearchCV`, for all trials of the study. ``cv_results_``
         has two more columns: ``trial_number``, and ``trial_state``: "complete", "pruned" or "fail".
-        A parameter that was not asked for in a trial is masked; a fold that was not fitted is nan.
-        A callable ``refit`` is given the complete trials.
+        A parameter that a trial does not have is masked, and a fold that was not fitted is nan. A
+        callable ``refit`` gets the complete trials.
     study_ : optuna.study.Study
-        All trials. ``user_attrs`` has scores and seconds of folds, and "error" why a trial failed.
+        Study with all trials, whose ``user_attrs`` hold the scores and seconds of folds, and as
+        "error" the reason why a trial failed.
     sampler_ : optuna.samplers.BaseSampler
-        What chose them; where ``sampler`` is None, each trial has one of this kind.
+        Sampler of the trials; if ``sampler`` is None, each trial has its own of this type.
     pruner_ : optuna.pruners.BasePruner
-        What ended some early.
+        Pruner of the trials.
     search_space_ : dict of str to optuna.distributions.BaseDistribution
-        What was searched.
+        Distribution of each parameter.
 
     Raises
     ------
     ValueError
-        If the space is empty or does not fit the estimator, or the study is about something else,
-        before anything is fitted; if no trial ended in time; or if every trial failed, with the
-        first one's reason (a TypeError if that is one).
+        Before anything is fitted, if the space is empty or does not fit the estimator, or the study
+        is of another search; afterwards, if no trial ended in time, or every trial failed. The
+        message then has the first one's reason, and the error is a TypeError if that was one.
     ConnectionError
         If the storage cannot be reached.
 
@@ -178,14 +181,14 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     @private.fit_context(prefer_skip_nested_validation=False)
     @with_callbacks
     def fit(self, X: Any, y: Any = None, **params: Any) -> TransferSearchCV:
-        """Search, and fit the best on all data.
+        """Search, and fit the estimator with the best parameters on all data.
 
         Parameters
         ----------
         X : sequence of n inputs
-            What the estimator is fitted on.
+            Inputs.
         y : sequence of n targets or None, default=None
-            Its targets.
+            Targets.
         **params : dict
             As in `sklearn.model_selection.GridSearchCV.fit`, such as ``groups``.
 
@@ -219,7 +222,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         ).call_on_fit_task_begin(estimator=self, **data)
         self.search_space_ = checked_space(self.estimator, self.search_space)
         evaluation = self._evaluation(X, y, scorer, routed)
-        # Nothing is printed of a study that is ours, nor of how our sampler goes about it.
+        # Optuna's messages about a default sampler and its study are of no use to the user.
         with optuna_log_level(ERROR if self.sampler is None else WARNING), forgetting():
             self._open_study(evaluation, [X, y, params])
             SearchLoop(self, evaluation, (X, y), deadline, root).run()
@@ -235,12 +238,12 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         if "study_" in state:
             from sktransfer._compat.optuna import copy_in_memory
 
-            # Else a fitted classifier could only be loaded where its database is.
+            # Otherwise a fitted search could only be loaded with access to its database.
             state["study_"] = copy_in_memory(state["study_"])
         return state
 
     def _evaluation(self, X: Any, y: Any, scorer: Any, routed: Any) -> Evaluation:
-        """Split the data, and describe what the folds of all trials have in common."""
+        """Split the data, and collect all that the folds of all trials share."""
         from sktransfer.tuning._fold import Evaluation, Fold
 
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
@@ -249,14 +252,14 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         if not folds:
             raise ValueError("No fits were performed: the cv iterator gave no folds.")
         self.n_splits_ = len(folds)
-        # Workers are sent a search without what is fitted, connected or large.
+        # Workers get a copy of the search without fitted, connected or large attributes.
         removed = dict.fromkeys(("storage", "sampler", "pruner"))
         settings = {**self.get_params(deep=False), "estimator": clone(self.estimator), **removed}
         params = routed.estimator.fit, routed.scorer.score
         return Evaluation(type(self)(**settings), folds, scorer, *params)
 
     def _open_study(self, evaluation: Evaluation, data: list[Any]) -> None:
-        """Set sampler, pruner and study, which has to be about the same."""
+        """Set sampler, pruner and study, and check that the study is of the same search."""
         from optuna.distributions import distribution_to_json
         from optuna.pruners import MedianPruner
 
@@ -278,7 +281,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 partial(ask_parameters, estimator=clone(self.estimator), space=self.search_space_),
             )
         elif self.storage is not None:
-            # Processes that share a study would ask for the same.
+            # Processes that share a study would choose the same trials.
             self.sampler_.reseed_rng()
         self.study_ = _study.open_study(self.storage, self.study_name, sampler, self.pruner_)
         rows = [rows for fold in evaluation.folds for rows in (fold.train, fold.test)]
@@ -315,7 +318,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             )
         error_score = np.nan if self.error_score == "raise" else self.error_score
         rows = rows_of(trials, self.n_splits_, self.return_train_score, error_score)
-        # Only now it is known what a function of the user's returns.
+        # A scoring function of the user may return several metrics.
         self.multimetric_ |= isinstance(rows[0]["test_scores"], dict)
         if self.multimetric_ and callable(self.scoring):
             private.check_refit_for_multimetric(self, rows[0]["test_scores"])
@@ -327,7 +330,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         if self.refit or not self.multimetric_:
             results, places = self.cv_results_, np.arange(len(trials))
             if callable(self.refit):
-                # It need not know of trials that have no mean.
+                # A callable need not handle trials without a mean.
                 places = np.flatnonzero([state == "complete" for state in states])
                 results = {k: v[places] for k, v in results.items() if k != "params"}
                 results["params"] = [params[i] for i in places]
@@ -338,7 +341,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             self.best_params_ = params[self.best_index_]
 
     def _refit(self, root: Any, data: dict[str, Any], fit_params: dict[str, Any]) -> None:
-        """Fit the best on all data."""
+        """Fit the estimator with the best parameters on all data."""
         best = self.best_estimator_ = clone(self.estimator).set_params(**self.best_params_)
         context = root.subcontext(task_name="refit-with-best-params")
         with context.propagate_callback_context(best):

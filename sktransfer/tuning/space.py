@@ -1,4 +1,4 @@
-"""The space that an estimator or a pipeline and its plugins declare, and how a trial walks it."""
+"""Search spaces that estimators, pipelines and plugins declare, and their parameters in a trial."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from sktransfer.estimators._search_space import Tunable
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-# What a study can hold.
+# Types of values that a study can store.
 _STORABLE = (type(None), bool, int, float, str)
 
 
 def search_space(estimator: Any) -> dict[str, BaseDistribution]:
-    """Assemble what is worth tuning of an estimator and of all that it is made of.
+    """Collect the search spaces of an estimator and of all its parts.
 
     Parameters
     ----------
     estimator : estimator
-        Also a `sklearn.pipeline.Pipeline`, a `sklearn.compose.ColumnTransformer` or another
-        estimator that holds some with a method ``search_space``.
+        Estimator of this package, or one that holds some, such as a `sklearn.pipeline.Pipeline` or
+        a `sklearn.compose.ColumnTransformer`.
 
     Returns
     -------
     space : dict of str to optuna.distributions.BaseDistribution
-        Keys are parameters of ``estimator``, as ``set_params`` takes them; sorted.
+        Distribution of each parameter of ``estimator``, sorted by names.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def search_space(estimator: Any) -> dict[str, BaseDistribution]:
     FloatDistribution(high=100.0, log=True, low=0.01, step=None)
     """
     if not hasattr(estimator, "get_params") or isinstance(estimator, type):
-        raise TypeError(f"An estimator is expected, got {estimator!r}.")
+        raise TypeError(f"estimator has to have get_params, got {estimator!r}.")
     space: dict[str, BaseDistribution] = {}
     for prefix, part in _declaring_parts(estimator):
         space |= {f"{prefix}{key}": value for key, value in part.search_space().items()}
@@ -55,7 +55,7 @@ def search_space(estimator: Any) -> dict[str, BaseDistribution]:
 
 
 def starting_points(estimator: Any, space: Mapping[str, BaseDistribution]) -> list[dict[str, Any]]:
-    """Give settings to try first: the current one, or those of parts; the rest is to be drawn."""
+    """Return the first settings to try: the current parameters, or those that parts declare."""
     from sktransfer._compat.optuna import contains
 
     now = estimator.get_params(deep=True)
@@ -64,7 +64,7 @@ def starting_points(estimator: Any, space: Mapping[str, BaseDistribution]) -> li
         own = [
             {f"{prefix}{key}": value for key, value in point.items()}
             for point in (part.starting_points() if isinstance(part, Tunable) else [{}])
-            # A plugin that the space does not offer is no place to start from.
+            # Settings with a plugin that the space does not have are left out.
             if all(
                 contains(space[f"{prefix}{key}"], value)
                 for key, value in point.items()
@@ -72,7 +72,7 @@ def starting_points(estimator: Any, space: Mapping[str, BaseDistribution]) -> li
             )
         ]
         if own:
-            # Those of several parts side by side: all combinations would be a search of their own.
+            # Settings of several parts are paired, since all combinations would be too many.
             longer = max(len(points), len(own))
             points = [points[i % len(points)] | own[i % len(own)] for i in range(longer)]
     starts: list[dict[str, Any]] = []
@@ -85,11 +85,12 @@ def starting_points(estimator: Any, space: Mapping[str, BaseDistribution]) -> li
 
 
 def checked_space(estimator: Any, space: Any) -> dict[str, BaseDistribution]:
-    """Check a space against an estimator, before anything is fitted; None is what it declares.
+    """Check a space against an estimator, before anything is fitted.
 
-    The result is in the order in which a trial is asked: choices of plugins before their
-    parameters. A space that is empty, has no effect, or does not fit the estimator is a ValueError,
-    and what is neither a distribution nor a list of choices a TypeError.
+    None is the space that the estimator declares. The result has the order in which a trial is
+    asked: choices of plugins before their parameters. A space that is empty, has no effect, or does
+    not fit the estimator raises a ValueError, and a value that is neither a distribution nor a list
+    of choices a TypeError.
     """
     name = type(estimator).__name__
     if space is None:
@@ -135,14 +136,14 @@ def checked_space(estimator: Any, space: Any) -> dict[str, BaseDistribution]:
     )
     if len(idle) == len(ordered):
         raise ValueError(message)
-    # Estimators declare parameters of all choices, even where the choice is made already.
+    # The declared space has parameters of all choices, also if the choice is not searched.
     if idle and not set(search_space(estimator)) <= set(ordered):
         warn_user(message)
     return ordered
 
 
 def ask_parameters(trial: Any, estimator: Any, space: Mapping[str, Any]) -> dict[str, Any]:
-    """Ask a trial for the parameters that are active, given those before them."""
+    """Ask a trial for the parameters that are active, given those that were asked before."""
     from sktransfer._compat.optuna import suggest
 
     params: dict[str, Any] = {}
@@ -158,7 +159,7 @@ def _is_active(estimator: Any, key: str, params: Mapping[str, Any]) -> bool:
 
 
 def _owner(estimator: Any, key: str) -> tuple[Tunable | None, str]:
-    """Give the outermost tunable estimator that a key leads to, and the rest of the key."""
+    """Return the outermost tunable estimator on the path of a key, and the rest of the key."""
     parts = key.split("__")
     params = {"": estimator, **estimator.get_params(deep=True)}
     for i in range(len(parts)):
@@ -169,14 +170,14 @@ def _owner(estimator: Any, key: str) -> tuple[Tunable | None, str]:
 
 
 def _declaring_parts(estimator: Any) -> list[tuple[str, Any]]:
-    """Give the parts that declare a space, with the prefixes of their parameters."""
+    """Return the parts that declare a space, with the prefixes of their parameters."""
     found: list[tuple[str, Any]] = []
     parts = {"": estimator, **estimator.get_params(deep=True)}
     for path in sorted(parts, key=lambda path: (path.count("__"), path)):
         part = parts[path]
         if not isinstance(part, Tunable | Plugin):
             continue
-        # A part declares the space of what stands inside of it.
+        # A part declares the space of its own parts.
         if not any(path.startswith(prefix) for prefix, _ in found):
             found.append((f"{path}__" if path else "", part))
     return found

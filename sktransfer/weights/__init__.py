@@ -1,8 +1,9 @@
-"""Known pretrained weights, and where a model's files are on this machine.
+"""Known pretrained weights, and the files of models on this machine.
 
-A known name is looked up as an installed package of weights, whose files are found through its
-metadata and never imported; then among what ``sktransfer weights get`` fetched; then in the local
-hub cache; then it is downloaded from the hub. What is known by hash is checked by hash.
+Known weights are looked for in an installed package of weights, whose files are found through its
+metadata and never imported; then among the files that ``sktransfer weights get`` fetched; then in
+the local hub cache; then they are downloaded from the hub. Files whose hashes are known are
+verified.
 """
 
 from sktransfer._artifacts import Artifact

@@ -1,6 +1,7 @@
-"""From the 4-bit file of multilingual-e5-small to the folder of a HuggingFace model.
+"""Convert the 4-bit file of multilingual-e5-small to the folder of a HuggingFace model.
 
-All numbers of the file are little-endian. Its parts, in this order:
+The file is verified by its hash before, so that only its header is checked here. All numbers are
+little-endian. The parts of the file, in this order:
 
 =========  ======================================================================================
 part       content
@@ -9,8 +10,8 @@ magic      ``E5S1``, and the version, 1, as u32
 sizes      i32 each: hidden, layers, heads, intermediate, vocabulary, positions, token types
 numerics   epsilon of the layer norms, f32; weights that share a scale, i32, always 32
 tokenizer  see `sktransfer.weights._e5_tokenizer`
-directory  i32, how many tensors; for each the length of its name, u16, the name, its kind, u8, how
-           many numbers, u32, the byte at which they begin, u64, and how many bytes they take, u64
+directory  i32, number of tensors; for each the length of its name, u16, the name, its kind, u8, the
+           number of its values, u32, the byte at which they begin, u64, and their bytes, u64
 tensors    kind 0 is f32; kind 1 is blocks of 32 weights: a scale, f16, and 16 bytes, whose low
            halves are the first 16 weights and whose high ones are the others, less 8, times scale
 =========  ======================================================================================
@@ -19,30 +20,24 @@ tensors    kind 0 is f32; kind 1 is blocks of 32 weights: a scale, f16, and 16 b
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from sktransfer.weights._byte_reader import ByteReader
-from sktransfer.weights._e5_tokenizer import Pieces, build_tokenizer, read_pieces
+from sktransfer.weights._e5_tokenizer import read_tokenizer, unpack
 
 __all__ = ["convert_e5"]
 
 _FILE = "e5-small-q4.bin"
-_F32, _Q4 = 0, 1
+_F32 = 0
 _BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])
 _PER_BLOCK = 32
-_BYTES = {_F32: 4.0, _Q4: _BLOCK.itemsize / _PER_BLOCK}
-# Blocks that are unpacked together: what they take in single precision stays below 100 MB.
+# Blocks that are unpacked together: in single precision they take less than 100 MB.
 _CHUNK = 1 << 19
-# Longer than any model of this kind: what is not, is no such file, or damaged.
-_LARGEST = {"hidden": 1 << 14, "layers": 1 << 10, "token types": 1 << 10}
-_LARGEST_OTHER = 1 << 24
 
-# What the file calls the parts of a layer, and what BertModel does.
+# The parts of a layer: their names in the file, and in BertModel.
 _MATRICES = {
     "q": "attention.self.query",
     "k": "attention.self.key",
@@ -64,163 +59,97 @@ class _Sizes(NamedTuple):
     types: int
 
 
-class _Entry(NamedTuple):
-    """A line of the directory, and the byte at which it stands."""
-
-    kind: int
-    size: int
-    offset: int
-    n_bytes: int
-    at: int
-
-
 def convert_e5(folder: Path, into: Path) -> None:
-    """Write weights in half precision, tokenizer and settings.
+    """Write the weights in half precision, the tokenizer and the settings.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Holds ``e5-small-q4.bin``.
+        Folder that holds ``e5-small-q4.bin``.
     into : pathlib.Path
         An existing empty folder.
 
     Raises
     ------
     ValueError
-        If the file is cut short or another one; says at which byte what was expected.
+        If the file is not of this format, or of another version of it.
     """
     from safetensors.numpy import save_file
 
     path = folder / _FILE
-    reader = ByteReader(path.read_bytes(), str(path))
-    sizes, epsilon = _read_sizes(reader)
-    pieces = read_pieces(reader, sizes.vocabulary)
-    directory = _read_directory(reader)
-    tensors = dict(_tensors(reader, directory, sizes))
-    # Four bits and a scale of half precision: what rounding to half precision adds is far below.
+    with path.open("rb") as file:
+        magic, version, *numbers, epsilon, per_block = unpack(file, "4sI7ifi")
+        if (magic, version, per_block) != (b"E5S1", 1, _PER_BLOCK):
+            raise ValueError(
+                f"{path} begins with {magic!r}, version {version}, {per_block} weights a block: "
+                f"expected b'E5S1', version 1, {_PER_BLOCK} weights a block."
+            )
+        sizes = _Sizes(*numbers)
+        tokenizer, pad = read_tokenizer(file)
+        directory = {}
+        (n_tensors,) = unpack(file, "i")
+        for _ in range(n_tensors):
+            (length,) = unpack(file, "H")
+            name = file.read(length).decode("utf-8")
+            directory[name] = unpack(file, "BIQQ")
+    # Half precision is enough: four bits and a scale of half precision are far coarser.
     weights = into / "model.safetensors"
-    save_file(tensors, weights, metadata={"format": "pt"})
-    weights.chmod(0o644)  # is written for its owner alone, and several may share a cache
-    build_tokenizer(pieces).save(str(into / "tokenizer.json"))
-    for name, content in _settings(sizes, epsilon, pieces).items():
+    save_file(dict(_tensors(path, directory, sizes)), weights, metadata={"format": "pt"})
+    weights.chmod(0o644)  # other users may share the cache
+    tokenizer.save(str(into / "tokenizer.json"))
+    # Epsilon is written as single precision prints it: 1e-12, not 9.99...e-13.
+    for name, content in _settings(sizes, float(str(np.float32(epsilon))), pad).items():
         target = into / name
         target.parent.mkdir(exist_ok=True)
         target.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
-def _read_sizes(reader: ByteReader) -> tuple[_Sizes, float]:
-    at = reader.at
-    (magic,) = reader.unpack("4s", "the letters E5S1")
-    if magic != b"E5S1":
-        raise reader.error(at, "the letters E5S1", repr(magic))
-    at = reader.at
-    (version,) = reader.unpack("I", "the version")
-    if version != 1:
-        raise reader.error(at, "version 1", str(version))
-    found = []
-    for name in ("hidden", "layers", "heads", "intermediate", "vocabulary", "positions"):
-        found.append(reader.number("i", 1, _LARGEST.get(name, _LARGEST_OTHER), f"size: {name}"))
-    found.append(reader.number("i", 1, _LARGEST["token types"], "size: token types"))
-    sizes = _Sizes(*found)
-    at = reader.at
-    epsilon, per_block = reader.unpack("fi", "epsilon and the weights of a block")
-    if per_block != _PER_BLOCK:
-        raise reader.error(at + 4, f"{_PER_BLOCK} weights a block", str(per_block))
-    if not 0 < epsilon < 1:
-        raise reader.error(at, "an epsilon between 0 and 1", str(epsilon))
-    if sizes.hidden % sizes.heads:
-        raise reader.error(16, f"a number of heads that divides {sizes.hidden}", str(sizes.heads))
-    # As single precision prints it: 1e-12, not 9.99...e-13.
-    return sizes, float(str(np.float32(epsilon)))
-
-
-def _read_directory(reader: ByteReader) -> dict[str, _Entry]:
-    directory = {}
-    for _ in range(reader.number("i", 1, 1 << 20, "the number of tensors")):
-        at = reader.at
-        name = reader.text(reader.number("H", 1, 1 << 10, "the length of a name"), "a name")
-        kind, size, offset, n_bytes = reader.unpack("BIQQ", f"the directory's line of {name!r}")
-        directory[name] = _Entry(kind, size, offset, n_bytes, at)
-    return directory
-
-
 def _tensors(
-    reader: ByteReader, directory: dict[str, _Entry], sizes: _Sizes
+    path: Path, directory: dict[str, tuple[int, ...]], sizes: _Sizes
 ) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the name in BertModel and the values, in half precision, of each tensor."""
     hidden = sizes.hidden
 
-    def tensor(name: str, kind: int, *shape: int) -> np.ndarray:
-        return _tensor(reader, directory, name, kind, shape)
+    def tensor(name: str, *shape: int) -> np.ndarray:
+        kind, size, offset, _ = directory[name]
+        if kind == _F32:
+            values = np.fromfile(path, "<f4", size, offset=offset).astype(np.float16)
+        else:
+            values = _unpacked(np.fromfile(path, _BLOCK, size // _PER_BLOCK, offset=offset))
+        return values.reshape(shape)
 
-    yield "embeddings.LayerNorm.weight", tensor("emb.ln.w", _F32, hidden)
-    yield "embeddings.LayerNorm.bias", tensor("emb.ln.b", _F32, hidden)
-    words = tensor("emb.word", _Q4, sizes.vocabulary, hidden)
-    yield "embeddings.word_embeddings.weight", words
-    positions = tensor("emb.pos", _F32, sizes.positions, hidden)
-    yield "embeddings.position_embeddings.weight", positions
-    # The file may leave out token types that no text of this model has.
-    kept = directory["emb.type"].size // hidden if "emb.type" in directory else 1
+    yield "embeddings.LayerNorm.weight", tensor("emb.ln.w", hidden)
+    yield "embeddings.LayerNorm.bias", tensor("emb.ln.b", hidden)
+    yield "embeddings.word_embeddings.weight", tensor("emb.word", sizes.vocabulary, hidden)
+    yield "embeddings.position_embeddings.weight", tensor("emb.pos", sizes.positions, hidden)
+    # The file leaves out token types that no text of this model has.
     types = np.zeros((sizes.types, hidden), np.float16)
-    kept = max(1, min(kept, sizes.types))
-    types[:kept] = tensor("emb.type", _F32, kept, hidden)
+    stored = tensor("emb.type", -1, hidden)
+    types[: len(stored)] = stored
     yield "embeddings.token_type_embeddings.weight", types
     shapes = dict.fromkeys(_MATRICES, (hidden, hidden))
     shapes |= {"fi": (sizes.intermediate, hidden), "fo": (hidden, sizes.intermediate)}
     for layer in range(sizes.layers):
-        for short, long in _MATRICES.items():
+        for short, long in (_MATRICES | _NORMS).items():
             prefix = f"encoder.layer.{layer}.{long}"
-            yield f"{prefix}.weight", tensor(f"l{layer}.{short}.w", _Q4, *shapes[short])
-            yield f"{prefix}.bias", tensor(f"l{layer}.{short}.b", _F32, shapes[short][0])
-        for short, long in _NORMS.items():
-            prefix = f"encoder.layer.{layer}.{long}"
-            yield f"{prefix}.weight", tensor(f"l{layer}.{short}.w", _F32, hidden)
-            yield f"{prefix}.bias", tensor(f"l{layer}.{short}.b", _F32, hidden)
+            shape = shapes.get(short, (hidden,))
+            yield f"{prefix}.weight", tensor(f"l{layer}.{short}.w", *shape)
+            yield f"{prefix}.bias", tensor(f"l{layer}.{short}.b", shape[0])
 
 
-def _tensor(
-    reader: ByteReader,
-    directory: dict[str, _Entry],
-    name: str,
-    kind: int,
-    shape: tuple[int, ...],
-) -> np.ndarray:
-    """Read a tensor in half precision."""
-    if name not in directory:
-        raise reader.error(reader.at, f"a tensor {name!r} in the directory before", "none")
-    entry = directory[name]
-    count = math.prod(shape)
-    n_bytes = int(count * _BYTES[kind])
-    expected = (kind, count, n_bytes)
-    if (count % _PER_BLOCK and kind == _Q4) or (entry.kind, entry.size, entry.n_bytes) != expected:
-        raise reader.error(
-            entry.at,
-            f"{name!r} of kind {kind} with {count} numbers in {n_bytes} bytes",
-            f"kind {entry.kind} with {entry.size} numbers in {entry.n_bytes} bytes",
-        )
-    what = f"the tensor {name!r}"
-    values = np.empty(count, np.float16)
-    with np.errstate(over="ignore", invalid="ignore"):  # found below
-        if kind == _F32:
-            values[:] = reader.array("<f4", count, entry.offset, what)
-        else:
-            _unpack(reader.array(_BLOCK, count // _PER_BLOCK, entry.offset, what), values)
-    if not np.isfinite(values).all():
-        raise reader.error(entry.offset, f"finite numbers of {name!r}", "others")
-    return values.reshape(shape)
-
-
-def _unpack(blocks: np.ndarray, values: np.ndarray) -> None:
-    """Write what blocks stand for."""
-    rows = values.reshape(-1, _PER_BLOCK)
+def _unpacked(blocks: np.ndarray) -> np.ndarray:
+    """Compute the weights of blocks, in half precision, of shape (n_blocks, 32)."""
+    rows = np.empty((len(blocks), _PER_BLOCK), np.float16)
     for start in range(0, len(blocks), _CHUNK):
         part = blocks[start : start + _CHUNK]
         nibbles = np.concatenate([part["nibbles"] & 15, part["nibbles"] >> 4], axis=1)
         scale = part["scale"].astype(np.float32)[:, None]
         rows[start : start + _CHUNK] = (nibbles.astype(np.float32) - 8) * scale
+    return rows
 
 
-def _settings(sizes: _Sizes, epsilon: float, pieces: Pieces) -> dict[str, Any]:
-    """Give the files that say how the model is run and its states are pooled."""
+def _settings(sizes: _Sizes, epsilon: float, pad: int) -> dict[str, Any]:
+    """Return the content of each file of settings: of the model, its tokenizer and its pooling."""
     module = "sentence_transformers.models"
     return {
         "config.json": {
@@ -238,7 +167,7 @@ def _settings(sizes: _Sizes, epsilon: float, pieces: Pieces) -> dict[str, Any]:
             "hidden_dropout_prob": 0.1,
             "attention_probs_dropout_prob": 0.1,
             "initializer_range": 0.02,
-            "pad_token_id": pieces.pad,
+            "pad_token_id": pad,
             "torch_dtype": "float16",
         },
         "tokenizer_config.json": {

@@ -1,142 +1,63 @@
-"""The tokenizer inside the 4-bit file: SentencePiece's, as the tokenizers library runs it.
+"""Read the tokenizer of the 4-bit file: SentencePiece's, as the tokenizers library runs it.
 
-The part of the file, little-endian: how many pieces, and the numbers of those that begin a text,
-end it, pad it, and stand for what is unknown, i32 each; the bytes of all pieces together, u64;
-where each piece begins among those bytes, and where the last one ends, u32; a score for each, f32;
-the pieces themselves, in UTF-8; how many characters are replaced, i32, the bytes which that takes,
-u32, and for each the character, u32, how many stand in its place, u8, and those, u32.
+The part of the file, little-endian: the number of pieces, and the ids of those that begin a text,
+end it, pad it, and stand for an unknown one, i32 each; the bytes of all pieces together, u64; the
+place of each piece among those bytes, and the end of the last one, u32; a score for each, f32; the
+pieces themselves, in UTF-8; the number of characters that are replaced, i32, the bytes of their
+replacements, u32, and for each the character, u32, the length of its replacement, u8, and the
+characters of the replacement, u32.
 """
 
 from __future__ import annotations
 
+import struct
 import unicodedata
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from sktransfer.weights._byte_reader import ByteReader
+__all__ = ["read_tokenizer", "unpack"]
 
-__all__ = ["Pieces", "build_tokenizer", "read_pieces"]
-
-_SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
-_MASK = "<mask>"
-# NFKC changes it, and SentencePiece's rules do not.
-_KEPT = "\uff5e"
-_PRIVATE = 0xE000
-_LAST_CHARACTER = 0x10FFFF
+# NFKC replaces this full-width tilde, and SentencePiece's rules do not: it is kept from NFKC as a
+# character of the private area.
+_KEPT, _PRIVATE = "\uff5e", "\ue000"
 
 
-class Pieces(NamedTuple):
-    """What a tokenizer is made of.
-
-    Attributes
-    ----------
-    vocabulary : list of (str, float)
-        Pieces and their scores.
-    bos, eos, pad, unk : int
-        Numbers of the pieces that begin a text, end it, pad it, and stand for what is unknown.
-    replaced : dict of str to str
-        Character to what SentencePiece's normalisation puts in its place.
-    """
-
-    vocabulary: list[tuple[str, float]]
-    bos: int
-    eos: int
-    pad: int
-    unk: int
-    replaced: dict[str, str]
+def unpack(file: BinaryIO, formats: str) -> tuple[Any, ...]:
+    """Read values as `struct` names them, little-endian and without padding between them."""
+    layout = struct.Struct(f"<{formats}")
+    return layout.unpack(file.read(layout.size))
 
 
-def read_pieces(reader: ByteReader, n_rows: int) -> Pieces:
+def read_tokenizer(file: BinaryIO) -> tuple[Any, int]:
     """Read the tokenizer's part of the file.
 
     Parameters
     ----------
-    reader : ByteReader
-        At the beginning of that part; afterwards at its end.
-    n_rows : int
-        Rows of the word table: there are no more pieces.
-
-    Returns
-    -------
-    pieces : Pieces
-
-    Raises
-    ------
-    ValueError
-        If the file is cut short or another one.
-    """
-    n = reader.number("i", 1, n_rows, "the number of pieces")
-    special = [
-        reader.number("i", 0, n - 1, f"the number of the piece {name!r}")
-        for name in ("<s>", "</s>", "<pad>", "<unk>")
-    ]
-    at = reader.at
-    (n_bytes,) = reader.unpack("Q", "the bytes of all pieces")
-    offsets_at = reader.at
-    offsets = reader.array("<u4", n + 1, None, "where pieces begin").astype(np.int64)
-    if offsets[0] != 0 or (np.diff(offsets) < 0).any():
-        raise reader.error(offsets_at, "rising places of pieces, from 0", "others")
-    if offsets[-1] != n_bytes:
-        raise reader.error(at, f"{offsets[-1]} bytes of pieces", str(n_bytes))
-    scores = reader.array("<f4", n, None, "the scores of pieces")
-    start = reader.at
-    blob = reader.bytes(n_bytes, "the pieces")
-    vocabulary = []
-    for i in range(n):
-        try:
-            piece = blob[offsets[i] : offsets[i + 1]].decode("utf-8")
-        except UnicodeDecodeError as error:
-            at = start + int(offsets[i]) + error.start
-            raise reader.error(at, f"the piece {i} in UTF-8", error.reason) from None
-        vocabulary.append((piece, float(scores[i])))
-    for name, number in zip(("<s>", "</s>", "<pad>", "<unk>"), special, strict=True):
-        if vocabulary[number][0] != name:
-            where = start + int(offsets[number])
-            raise reader.error(where, f"the piece {name!r}", repr(vocabulary[number][0]))
-    bos, eos, pad, unk = special
-    return Pieces(vocabulary, bos, eos, pad, unk, _read_replaced(reader))
-
-
-def _read_replaced(reader: ByteReader) -> dict[str, str]:
-    n = reader.number("i", 0, _LAST_CHARACTER + 1, "the number of characters that are replaced")
-    at = reader.at
-    (n_bytes,) = reader.unpack("I", "the bytes of what is replaced")
-    end = reader.at + n_bytes
-    found = {}
-    for _ in range(n):
-        character = _character(reader)
-        (length,) = reader.unpack("B", "the length of a replacement")
-        found[character] = "".join(_character(reader) for _ in range(length))
-    if reader.at != end:
-        raise reader.error(at, f"{reader.at - at - 4} bytes of what is replaced", str(n_bytes))
-    return found
-
-
-def _character(reader: ByteReader) -> str:
-    at = reader.at
-    value = reader.number("I", 0, _LAST_CHARACTER, "a character")
-    if 0xD800 <= value < 0xE000:
-        raise reader.error(at, "a character", f"half of one, {value:#x}")
-    return chr(value)
-
-
-def build_tokenizer(pieces: Pieces) -> Any:
-    """Make a tokenizer of them.
-
-    Parameters
-    ----------
-    pieces : Pieces
-        What `read_pieces` gave.
+    file : binary file
+        Open at the beginning of that part; afterwards it is at the end of the part.
 
     Returns
     -------
     tokenizer : tokenizers.Tokenizer
+    pad : int
+        Id of the piece that pads a text.
     """
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 
-    tokenizer = Tokenizer(models.Unigram(pieces.vocabulary, unk_id=pieces.unk))
-    tokenizer.normalizer = _normalizer(pieces.replaced)
+    n, bos, eos, pad, unk, n_bytes = unpack(file, "5iQ")
+    places = np.fromfile(file, "<u4", n + 1).tolist()
+    scores = np.fromfile(file, "<f4", n).tolist()
+    text = file.read(n_bytes)
+    pieces = [text[start:end].decode("utf-8") for start, end in pairwise(places)]
+    replaced = {}
+    n_replaced, _ = unpack(file, "iI")
+    for _ in range(n_replaced):
+        character, length = unpack(file, "IB")
+        replaced[chr(character)] = "".join(map(chr, unpack(file, f"{length}I")))
+    tokenizer = Tokenizer(models.Unigram(list(zip(pieces, scores, strict=True)), unk_id=unk))
+    tokenizer.normalizer = _normalizer(replaced)
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(
         replacement="\u2581", prepend_scheme="always"
     )
@@ -144,20 +65,21 @@ def build_tokenizer(pieces: Pieces) -> Any:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>",
         pair="<s> $A </s> </s> $B </s>",
-        special_tokens=[("<s>", pieces.bos), ("</s>", pieces.eos)],
+        special_tokens=[("<s>", bos), ("</s>", eos)],
     )
+    special = ("<s>", "<pad>", "</s>", "<unk>")
     tokenizer.add_special_tokens(
-        [AddedToken(name, special=True) for name in _SPECIAL]
-        + [AddedToken(_MASK, lstrip=True, special=True)]
+        [AddedToken(name, special=True) for name in special]
+        + [AddedToken("<mask>", lstrip=True, special=True)]
     )
-    return tokenizer
+    return tokenizer, pad
 
 
 def _normalizer(replaced: dict[str, str]) -> Any:
-    """Put what SentencePiece's rules have beyond NFKC around NFKC itself.
+    """Combine NFKC with the rules of SentencePiece that go beyond it.
 
-    Those rules are the tables of an old NFKC and a few of its own. Each as a rule of its own would
-    be thousands, tried one after the other on every text.
+    SentencePiece's rules are the tables of an old NFKC and a few of its own. As single rules they
+    would be thousands, which are tried one after the other on every text.
     """
     from tokenizers import Regex, normalizers
 
@@ -170,11 +92,10 @@ def _normalizer(replaced: dict[str, str]) -> Any:
     if dropped := "".join(f"\\x{{{ord(each):x}}}" for each, text in own.items() if not text):
         rules.append(normalizers.Replace(Regex(f"[{dropped}]"), ""))
     rules += [normalizers.Replace(character, text) for character, text in own.items() if text]
-    # Hidden from NFKC behind characters of the private area.
-    kept = [character for character in _KEPT if character not in replaced]
-    hidden = [chr(_PRIVATE + i) for i in range(len(kept))]
-    rules += [normalizers.Replace(a, b) for a, b in zip(kept, hidden, strict=True)]
-    rules.append(normalizers.NFKC())
-    rules += [normalizers.Replace(b, a) for a, b in zip(kept, hidden, strict=True)]
+    if _KEPT in replaced:
+        rules.append(normalizers.NFKC())
+    else:
+        hide, show = (_KEPT, _PRIVATE), (_PRIVATE, _KEPT)
+        rules += [normalizers.Replace(*hide), normalizers.NFKC(), normalizers.Replace(*show)]
     rules.append(normalizers.Replace(Regex(" {2,}"), " "))
     return normalizers.Sequence(rules)

@@ -1,4 +1,4 @@
-"""Where downloads are kept between runs."""
+"""The folder that keeps downloads between runs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ __all__ = ["cache_dir"]
 
 
 def cache_dir() -> Path:
-    """Name the folder under which everything fetched is kept; it need not exist.
+    """Return the folder that keeps all downloads; it need not exist.
 
     Returns
     -------
     folder : pathlib.Path
-        ``$SKTRANSFER_CACHE`` where that is set, else ``$XDG_CACHE_HOME/sktransfer``, else
+        ``$SKTRANSFER_CACHE`` if it is set, else ``$XDG_CACHE_HOME/sktransfer``, else
         ``~/.cache/sktransfer``.
 
     Examples

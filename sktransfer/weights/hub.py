@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 from sktransfer._warnings import warn_user
 from sktransfer.weights.cache_dir import cache_dir
@@ -13,13 +14,15 @@ from sktransfer.weights.files import read_json
 
 __all__ = ["cached", "download", "find_on_hub", "why_no_hub"]
 
-# What an encoder needs; the same model's other formats (onnx, pickles, tf) are left alone.
-_HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
-_TIMEOUT = 10.0
-_HUB_IGNORED = ["onnx/*", "openvino/*", "*/model*.safetensors"]
+# Files that an encoder needs, without the other formats of a model (onnx, pickles, tf).
+_HUB_FILES: dict[str, Any] = {
+    "allow_patterns": ["*.json", "*.txt", "*.model", "*.safetensors"],
+    "ignore_patterns": ["onnx/*", "openvino/*", "*/model*.safetensors"],
+}
+_TIMEOUT = 10.0  # seconds
 
-
-# By whether a preprocessor prepares its inputs: files of a model's settings, and what they say.
+# By whether a preprocessor prepares the inputs: the files of a model's settings, and their content
+# for messages.
 _SETTINGS = {
     False: (
         ("modules.json",),
@@ -27,8 +30,8 @@ _SETTINGS = {
     ),
     True: (
         ("preprocessor_config.json", "processor_config.json"),
-        "what says how the model reads pictures; without it they are read as most networks of "
-        "ImageNet do",
+        "the settings by which the model reads images; without them images are read as by most "
+        "networks of ImageNet",
     ),
 }
 
@@ -43,7 +46,7 @@ def find_on_hub(repo_id: str, revision: str | None = None, *, preprocessor: bool
     revision : str or None, default=None
         Branch, tag or commit; None is the main branch.
     preprocessor : bool, default=False
-        Whether a preprocessor prepares what the model reads, as for pictures; else a tokenizer.
+        Whether a preprocessor prepares the inputs, as for images; otherwise a tokenizer.
 
     Returns
     -------
@@ -63,7 +66,7 @@ def find_on_hub(repo_id: str, revision: str | None = None, *, preprocessor: bool
     except OSError:
         if snapshot is None:
             raise
-    # Others fetch what they need themselves, without such settings.
+    # Other libraries leave out files that they do not need, such as these settings.
     files, what = _SETTINGS[preprocessor]
     if not any((snapshot / name).is_file() for name in files) and not _is_of_timm(snapshot):
         warn_user(
@@ -74,7 +77,7 @@ def find_on_hub(repo_id: str, revision: str | None = None, *, preprocessor: bool
 
 
 def download(repo_id: str, revision: str | None) -> Path:
-    """Bring what is missing of a model into the local hub cache."""
+    """Download the missing files of a model into the local hub cache."""
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -83,15 +86,9 @@ def download(repo_id: str, revision: str | None) -> Path:
     )
 
     try:
-        # Asked first, since a download without a network tries again for half a minute.
+        # This request comes first, since a download without a network retries for half a minute.
         commit = HfApi().model_info(repo_id, revision=revision, timeout=_TIMEOUT).sha
-        snapshot_download(
-            repo_id,
-            revision=revision,
-            allow_patterns=_HUB_FILES,
-            ignore_patterns=_HUB_IGNORED,
-            tqdm_class=_silent_progress(),
-        )
+        snapshot_download(repo_id, revision=revision, tqdm_class=_silent_progress(), **_HUB_FILES)
     except GatedRepoError as error:
         raise OSError(
             f"{repo_id!r} on the hub asks for consent first: accept its terms there, then run "
@@ -103,7 +100,7 @@ def download(repo_id: str, revision: str | None) -> Path:
             + (f" at revision {revision!r}" if revision else "")
             + ", or it is private. A folder is given as pathlib.Path(...) or './...'."
         ) from error
-    except Exception as error:  # what the hub's client raises depends on its HTTP library
+    except Exception as error:  # the types of errors depend on the HTTP library of the hub's client
         raise OSError(
             f"The model {repo_id!r} is not in the local hub cache and cannot be downloaded "
             f"({why_no_hub()}): download it where there is a network with "
@@ -116,37 +113,31 @@ def download(repo_id: str, revision: str | None) -> Path:
             "pickled weights are not loaded."
         )
     marker = _marker(folder)
-    with contextlib.suppress(OSError):  # a cache that cannot be written is asked again next time
+    with contextlib.suppress(OSError):  # without the marker the hub is asked again next time
         marker.parent.mkdir(parents=True, exist_ok=True)
         marker.touch()
     return folder
 
 
 def _is_of_timm(snapshot: Path) -> bool:
-    """Tell whether config.json says how pictures are read, for which others have another file."""
+    """Return whether config.json has the settings for images, which other models have elsewhere."""
     path = snapshot / "config.json"
     return path.is_file() and "pretrained_cfg" in read_json(path, dict)
 
 
 def _marker(snapshot: Path) -> Path:
-    """Name the file that says that a snapshot of the hub holds all that we ask for."""
+    """Return the file whose existence says that a snapshot holds all files of _HUB_FILES."""
     digest = hashlib.sha256(os.fspath(snapshot.absolute()).encode()).hexdigest()
     return cache_dir() / "complete" / digest
 
 
 def cached(repo_id: str, revision: str | None = None) -> Path | None:
-    """Find a complete snapshot in the local hub cache."""
+    """Return a snapshot in the local hub cache that has weights; None if there is none."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        folder = snapshot_download(
-            repo_id,
-            revision=revision,
-            local_files_only=True,
-            allow_patterns=_HUB_FILES,
-            ignore_patterns=_HUB_IGNORED,
-        )
+        folder = snapshot_download(repo_id, revision=revision, local_files_only=True, **_HUB_FILES)
     except LocalEntryNotFoundError:
         return None
     # A download that was cut off leaves a snapshot without its weights.
@@ -154,7 +145,7 @@ def cached(repo_id: str, revision: str | None = None) -> Path | None:
 
 
 def why_no_hub() -> str:
-    """Say why the hub was not reached."""
+    """Return the reason, for messages, why the hub was not reached."""
     from huggingface_hub.constants import HF_HUB_OFFLINE
 
     return "HF_HUB_OFFLINE is set" if HF_HUB_OFFLINE else "no connection"

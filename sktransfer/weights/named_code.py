@@ -1,7 +1,7 @@
-"""What a model's configuration must not name unless its code is trusted: code, and whose kernels.
+"""Refuse configurations of models that name code or kernels, unless the user trusts them.
 
 The transformers library guards ``auto_map`` by ``trust_remote_code``, but a configuration has other
-keys that end in code or in a download, some of them guarded late or only in some releases. All of
+keys that lead to code or to a download, some of them guarded late or only in some releases. All of
 them are refused here, before the library reads the file.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 __all__ = ["refuse_named_code"]
 
-# Keys that are refused whatever their value, unless it is empty, with what they do.
+# Keys that are refused with any value that is not empty, and their effect.
 _REFUSED = {
     "auto_map": "names classes in the model's own code",
     "custom_pipelines": "names pipelines in the model's own code",
@@ -27,7 +27,7 @@ _REFUSED = {
     "kernel_config": "names kernels of the hub",
     "use_kernels": "asks for kernels of the hub",
     "checkpoint_path": "names a file of weights that timm unpickles",
-    # adapter_config.json: peft imports the modules that it names, and loads another model.
+    # Of adapter_config.json: peft imports the modules that it names, and loads another model.
     "peft_type": "lets the peft library load an adapter and the modules that it names",
 }
 # Keys that hold the name of a function of transformers, for all or for each nested model. The name
@@ -49,16 +49,16 @@ def refuse_named_code(config: Mapping[str, Any], where: str, caller: str) -> Non
     Parameters
     ----------
     config : mapping of str to object
-        As JSON gives it; nested configurations are checked, too.
+        Content of the file; nested configurations are checked, too.
     where : str
-        The file that holds it, for the message.
+        Path of the file, for the message.
     caller : str
-        The backbone's class, for the message.
+        Name of the backbone's class, for the message.
 
     Raises
     ------
     ValueError
-        If it does; names the file, the key and the value.
+        If a key is refused; the message names the file, the key and the value.
 
     Examples
     --------
@@ -69,21 +69,21 @@ def refuse_named_code(config: Mapping[str, Any], where: str, caller: str) -> Non
     Traceback (most recent call last):
     ...
     ValueError: config.json has text_config.attn_implementation='owner/kernel', which is not the
-    name of a function of transformers. What it names could run code, which is not trusted. Read
-    that code, then pass TransformerBackbone(..., trust_remote_code=True).
+    name of a function of transformers. This could run code that is not trusted. Read that code,
+    then pass TransformerBackbone(..., trust_remote_code=True).
     """
     for keys, value in _entries(config):
         reason = _reason(keys, value)
         if reason is not None:
             raise ValueError(
-                f"{where} has {'.'.join(keys)}={reprlib.repr(value)}, which {reason}. What it "
-                "names could run code, which is not trusted. Read that code, then pass "
+                f"{where} has {'.'.join(keys)}={reprlib.repr(value)}, which {reason}. This "
+                "could run code that is not trusted. Read that code, then pass "
                 f"{caller}(..., trust_remote_code=True)."
             )
 
 
 def _entries(config: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Give each entry, however deeply it is nested, with the keys that lead to it."""
+    """Yield each entry of all levels, with the keys that lead to it."""
     left: list[tuple[tuple[str, ...], Any]] = [((), config)]
     while left:
         above, value = left.pop()
@@ -96,7 +96,7 @@ def _entries(config: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]
 
 
 def _reason(keys: tuple[str, ...], value: Any) -> str | None:
-    """Say why an entry is refused; None if it is not."""
+    """Return the reason why an entry is refused; None if it is not."""
     if value and keys[-1] in _REFUSED:
         return _REFUSED[keys[-1]]
     if not isinstance(value, str):

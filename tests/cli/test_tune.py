@@ -147,7 +147,7 @@ def test_only_studies_are_opened_and_nothing_is_written_elsewhere(tmp_path, sktr
         (tmp_path / "none.db", "There is no file"),
         (other, "holds no studies"),
         (tmp_path, "is a folder"),
-        ("nosuch://host/name", "no URL of a database"),
+        ("nosuch://host/name", "not a URL of a database"),
     ]:
         done = sktransfer("dashboard", storage)
         assert done.exit_code == 1

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from sktransfer.datasets import read_image_folder
-from sktransfer.datasets.image_folder import is_image, list_images
+from sktransfer.datasets._input_files import files_below
+from sktransfer.images.formats import IMAGES
 
 
 @pytest.fixture
@@ -329,15 +330,9 @@ def test_heif_is_read_where_an_opener_is_registered(make, heif):
 
 
 def test_images_of_a_folder_without_classes_are_listed(make):
-    folder = make("b.jpg", "a.JPG", "deeper/c.png", "notes.txt", ".hidden.jpg")
-    assert names_below(folder, list_images(folder)) == ["a.JPG", "b.jpg", "deeper/c.png"]
-    assert list_images(make(root="empty")) == []
+    folder = make("b.jpg", "a.JPG", "deeper/c.png", "notes.txt", "d.jpg.zip", "jpg", ".hidden.jpg")
+    found = files_below(folder, IMAGES).read
+    assert names_below(folder, found) == ["a.JPG", "b.jpg", "deeper/c.png"]
+    assert files_below(make(root="empty"), IMAGES).read == []
     with pytest.raises(NotADirectoryError, match="expected a folder of images"):
-        list_images(folder / "b.jpg")
-
-
-def test_a_file_is_taken_for_an_image_where_it_is_listed(make):
-    names = ("a.jpg", "b.JPEG", "deeper/c.tif", "notes.txt", "d.jpg.zip", ".hidden.jpg", "jpg")
-    folder = make(*names)
-    listed = {os.path.relpath(path, folder) for path in list_images(folder)}
-    assert {name for name in names if is_image(folder / name)} == listed
+        files_below(folder / "b.jpg", IMAGES)

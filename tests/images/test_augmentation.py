@@ -299,8 +299,7 @@ def test_colours_are_changed_as_by_pillow():
             (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color), draws, strict=True
         ):
             image = enhance(image).enhance(1 + (2 * draw - 1) * 0.3)
-        # Pillow rounds after every step, and the mean grey to a whole number.
-        assert np.abs(changed.astype(int) - np.asarray(image)).max() <= 3
+        np.testing.assert_array_equal(changed, image)
 
 
 def test_grey_stays_grey_whatever_the_saturation():
@@ -320,11 +319,11 @@ def test_brightness_multiplies_and_contrast_keeps_the_mean():
     picture = (64 + smooth(32, 32) // 4).astype(np.uint8)
     augmentation = ImageAugmentation(**OFF, color=0.5)
     brighter = augmentation.apply(picture, Fixed(brightness=MOST))
-    assert np.abs(brighter - picture * 1.5).max() <= 0.5
+    assert np.abs(brighter - picture * 1.5).max() < 1
     starker = augmentation.apply(picture, Fixed(contrast=MOST))
     assert starker.std() == pytest.approx(1.5 * picture.std(), rel=0.1)
     grey = [each @ np.array([0.299, 0.587, 0.114]) for each in (picture, starker)]
-    assert grey[1].mean() == pytest.approx(grey[0].mean(), abs=0.5)
+    assert grey[1].mean() == pytest.approx(grey[0].mean(), abs=1)
 
 
 # --- erasing -------------------------------------------------------------------------------------
@@ -444,9 +443,8 @@ def test_without_pillow_an_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     picture, rng = picture_of(3, 3), np.random.default_rng(0)
     assert ImageAugmentation().apply(picture, rng).shape[2] == 3
-    for changing in ({"rotation": 10}, {"color": 0.1}):
-        with pytest.raises(ImportError, match=r"pip install pillow.*sktransfer-vision"):
-            ImageAugmentation(**changing).apply(picture, rng)
+    with pytest.raises(ImportError, match=r"pip install pillow.*sktransfer-vision"):
+        ImageAugmentation(color=0.1).apply(picture, rng)
 
 
 def test_a_strip_is_turned_within_bounds():

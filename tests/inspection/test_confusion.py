@@ -162,5 +162,5 @@ def test_without_axes_pyplot_makes_a_figure_that_suits_the_labels():
 def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     for draw in (plot_confusion, lambda *y: write_confusion(*y, io.BytesIO())):
-        with pytest.raises(ImportError, match=r'pip install "sktransfer\[plot\]"'):
+        with pytest.raises(ImportError, match=r"pip install 'sktransfer\[plot\]'"):
             draw(TRUE, PREDICTED)

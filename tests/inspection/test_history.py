@@ -155,7 +155,7 @@ def test_an_unfitted_estimator_is_refused(ax, cls, wrap):
     "other", [LogisticRegression(), make_pipeline(LogisticRegression()), None, "estimator"]
 )
 def test_what_has_no_history_is_refused(ax, other):
-    with pytest.raises(TypeError, match="an estimator of sktransfer, or of a Pipeline"):
+    with pytest.raises(TypeError, match="or a Pipeline or FrozenEstimator that holds one, got"):
         TrainingHistoryDisplay.from_estimator(other, ax=ax)
 
 
@@ -234,7 +234,7 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch, two_stag
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     display = TrainingHistoryDisplay(history=two_stages.history_)
     for draw in (display.plot, lambda: TrainingHistoryDisplay.from_estimator(two_stages)):
-        with pytest.raises(ImportError, match=r'pip install "sktransfer\[plot\]"'):
+        with pytest.raises(ImportError, match=r"pip install 'sktransfer\[plot\]'"):
             draw()
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import pickle
+import sys
 
 import numpy as np
 import onnx
@@ -207,14 +207,7 @@ def test_what_cannot_be_exported_says_so(fitted, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
 def test_a_missing_package_is_named_with_what_to_type(fitted, tmp_path, monkeypatch, package):
-    real = importlib.import_module
-
-    def import_module(name, *args):
-        if name == package:
-            raise ImportError(name)
-        return real(name, *args)
-
-    monkeypatch.setattr(importlib, "import_module", import_module)
+    monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=rf"needs {package}.*'sktransfer\[onnx\]'"):
         fitted.export_onnx(tmp_path / "model.onnx")
 

@@ -6,12 +6,11 @@ import itertools
 
 import pytest
 
-from sktransfer.plugins import Backbone, Fingerprint, VectorEncoder
+from sktransfer.plugins import Backbone, Fingerprint, Plugin, VectorEncoder
 from sktransfer.testing import contract_checks
-from sktransfer.testing._checks_common import CHECKS
-from sktransfer.testing._encoders import random_states_kept
+from sktransfer.testing._random_states import random_states_kept
 
-COMMON = {check.__name__ for check in CHECKS}
+COMMON = {check.__name__ for check in contract_checks(Plugin())}
 
 DEFECTS = []
 

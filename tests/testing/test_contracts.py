@@ -1,13 +1,23 @@
 """The ways to run the kit."""
 
+import inspect
 import subprocess
 import sys
 
 import pytest
 
 import sktransfer.testing
-from sktransfer.plugins import FreezeStrategy
+from sktransfer.plugins import (
+    Alignment,
+    Backbone,
+    FreezeStrategy,
+    Head,
+    Modality,
+    Plugin,
+    Regulariser,
+)
 from sktransfer.testing import check_plugin, contract_checks, parametrize_with_contracts
+from sktransfer.testing._check import CHECKS_OF_KIND, check_of, expect, expect_no_error
 
 
 class Top(FreezeStrategy):
@@ -93,11 +103,67 @@ def test_what_is_no_plugin_to_parametrize():
         parametrize_with_contracts(["gradual"])
 
 
-def test_every_check_says_what_it_checks():
-    for check in contract_checks(Top()):
+@pytest.mark.parametrize(
+    "kind", [Plugin, Backbone, FreezeStrategy, Head, Alignment, Regulariser, Modality]
+)
+def test_every_check_gives_a_rule_and_a_remedy(kind):
+    checks = CHECKS_OF_KIND[kind]
+    assert checks
+    for check in checks:
         assert check.__name__.startswith("check_")
-        assert check.__doc__.startswith("Check that ")
-        assert "\n" not in check.__doc__
+        rule, _, change = inspect.getdoc(check).partition("\n\n")
+        assert rule.endswith(".")
+        assert change.endswith(".")
+        assert "\n" not in rule
+
+
+def test_a_failure_says_what_was_got_what_is_expected_and_what_to_change():
+    @check_of()
+    def check_answer(plugin):
+        """The answer is 42.
+
+        Compute
+        again.
+        """
+        expect(plugin == 42, f"{plugin}")
+
+    check_answer(42)
+    with pytest.raises(AssertionError) as caught:
+        check_answer(41)
+    assert str(caught.value) == "got 41\nexpected: The answer is 42.\nto change: Compute again."
+
+
+def test_an_error_where_none_may_be_is_a_failure_with_its_cause():
+    @check_of()
+    def check_works(plugin):
+        """It works.
+
+        Repair it.
+        """
+        with expect_no_error("from the plugin"):
+            plugin()
+
+    with pytest.raises(AssertionError, match="got KeyError: 3 from the plugin\n") as caught:
+        check_works(lambda: {}[3])
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
+def test_checks_fail_without_assert_statements():
+    program = (
+        "from sktransfer.plugins import Plugin\n"
+        "from sktransfer.testing import check_plugin\n"
+        "class Silent(Plugin):\n"
+        "    def __repr__(self):\n"
+        "        return '?'\n"
+        "try:\n"
+        "    check_plugin(Silent())\n"
+        "except AssertionError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-O", "-c", program], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.startswith("got the repr '?' of the class Silent\nexpected: ")
 
 
 def test_names_are_lazy():

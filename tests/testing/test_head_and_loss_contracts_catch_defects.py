@@ -4,11 +4,10 @@ import functools
 
 import pytest
 
-from sktransfer.plugins import Alignment, Head, Regulariser
+from sktransfer.plugins import Alignment, Head, Plugin, Regulariser
 from sktransfer.testing import contract_checks
-from sktransfer.testing._checks_common import CHECKS
 
-COMMON = {check.__name__ for check in CHECKS}
+COMMON = {check.__name__ for check in contract_checks(Plugin())}
 
 DEFECTS = []
 

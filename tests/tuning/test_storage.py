@@ -467,14 +467,14 @@ def test_a_study_of_another_direction_is_refused(tmp_path):
     ("storage", "error", "message"),
     [
         ("/no/such/folder/s.db", ValueError, "there is no folder /no/such/folder"),
-        ("nothing://x", ValueError, "is no URL of a database"),
+        ("nothing://x", ValueError, "not a URL of a database"),
         (3, TypeError, "storage has to be a path"),
         (
             "postgresql+psycopg://u:secret@127.0.0.1:1/x",
             ConnectionError,
             r"storage='postgresql\+psycopg://u:\*\*\*@127.0.0.1:1/x' cannot be reached",
         ),
-        ("postgresql://u:tops@cret:1@h:5/x", ValueError, "^storage is no URL of a database"),
+        ("postgresql://u:tops@cret:1@h:5/x", ValueError, "^storage is not a URL of a database"),
         (
             "postgresql+psycopg://127.0.0.1:1/x?password=secret&user=u",
             ConnectionError,

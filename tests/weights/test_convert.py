@@ -75,7 +75,7 @@ def test_the_copy_serves_without_the_package(calls, package):
 def test_a_damaged_copy_is_made_anew_with_a_warning(calls, damage):
     folder = find_weights("some")
     damage(folder)
-    with pytest.warns(RuntimeWarning, match="is damaged .*; it is made anew"):
+    with pytest.warns(RuntimeWarning, match="is damaged .*; it is made again"):
         assert find_weights("some") == folder
     assert calls() == 2
     assert (folder / "deep" / "weights").read_bytes() == b"weightsweights"

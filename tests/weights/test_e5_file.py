@@ -175,74 +175,14 @@ def test_text_is_normalised_and_cut_as_the_file_says(converted):
     assert pieces("<mask>")[1:-1] == ["<mask>"]
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_a_file_that_is_cut_says_where_and_what_was_expected(convert, part):
-    end = 0
-    for name, content in PARTS.items():
-        end += len(content)
-        if name == part:
-            break
-    for cut in {end - 1, end - len(PARTS[part])}:
-        with pytest.raises(ValueError, match=r"at byte [\d,]+ .* was expected, got the end of the"):
-            convert(FILE[:cut])
-
-
 @pytest.mark.parametrize(
-    ("part", "content", "message"),
+    ("part", "content", "got"),
     [
-        ("magic", b"GGUF", "at byte 0 the letters E5S1 was expected, got b'GGUF'"),
-        ("version", struct.pack("<I", 2), "at byte 4 version 1 was expected, got 2"),
-        ("sizes", struct.pack("<7i", -1, *SIZES[1:]), "at byte 8 size: hidden, 1 to .*, got -1"),
-        ("sizes", struct.pack("<7i", 32, 2, 5, *SIZES[3:]), "heads that divides 32 .*, got 5"),
-        ("sizes", struct.pack("<7i", *SIZES[:6], 2**30), "size: token types, .*, got 1073741824"),
-        ("sizes", struct.pack("<7i", 32, 3, *SIZES[2:]), "a tensor 'l2.q.w' in the directory"),
-        ("sizes", struct.pack("<7i", *SIZES[:3], 32, *SIZES[4:]), "'l0.fi.w' of kind 1 with 1024"),
-        ("numerics", struct.pack("<fi", 1e-12, 64), "at byte 40 32 weights a block .*, got 64"),
-        ("numerics", struct.pack("<fi", -1.0, 32), "an epsilon between 0 and 1 .*, got -1.0"),
-        ("pieces", struct.pack("<5i", 10**6, 0, 2, 1, 3), "number of pieces, 1 to 48 .*, got 1000"),
-        ("pieces", struct.pack("<5i", len(PIECES), 0, 2, 1, 99), "'<unk>', 0 to .*, got 99"),
-        (
-            "pieces",
-            struct.pack("<5i", len(PIECES), 5, 2, 1, 3),
-            "the piece '<s>' .*, got '\u2581the'",
-        ),
-        ("bytes of pieces", struct.pack("<Q", 2**60), "bytes of pieces was expected, got 1152"),
-        ("places", PARTS["places"][::-1], "rising places of pieces"),
-        ("text", PARTS["text"].replace("\u597d".encode(), b"\xff\xff\xff"), "in UTF-8"),
-        ("replaced", struct.pack("<iI", -5, 0), "number of characters that are replaced"),
-        ("number of tensors", struct.pack("<i", 0), "the number of tensors, 1 to"),
-        ("data emb.pos", b"\xff" * 2048, "finite numbers of 'emb.pos' .*, got others"),
-        ("data emb.word", b"\xff" * len(PARTS["data emb.word"]), "finite numbers of 'emb.word'"),
-        (
-            "line emb.pos",
-            b"\x07\x00emb.pos" + struct.pack("<BIQQ", 0, POSITIONS * HIDDEN, 2**63, 2048),
-            r"at byte 9,223,372,036,854,775,808 the tensor 'emb.pos', 2,048 bytes,",
-        ),
-        (
-            "line emb.pos",
-            b"\x07\x00emb.pos" + struct.pack("<BIQQ", 1, POSITIONS * HIDDEN, 0, 2048),
-            "'emb.pos' of kind 0 with 512 numbers in 2048 bytes was expected, got kind 1",
-        ),
+        ("magic", b"GGUF", "GGUF"),
+        ("version", struct.pack("<I", 2), "version 2"),
+        ("numerics", struct.pack("<fi", 1e-12, 64), "64 weights a block"),
     ],
 )
-def test_a_file_of_another_kind_says_at_which_byte_what_was_expected(
-    convert, part, content, message
-):
-    with pytest.raises(ValueError, match=message):
+def test_a_file_of_another_format_or_version_is_refused(convert, part, content, got):
+    with pytest.raises(ValueError, match=rf"e5-small-q4\.bin begins with .*{got}.*: expected"):
         convert(b"".join({**PARTS, part: content}.values()))
-
-
-@given(data=st.data())
-@settings(max_examples=50, deadline=None)
-def test_damaged_bytes_of_the_head_are_a_value_error_or_another_model(convert, data):
-    """Nothing else comes of them: no other error, and no endless memory."""
-    head = len(FILE) - sum(len(PARTS[name]) for name in PARTS if name.startswith("data "))
-    content = bytearray(FILE)
-    for at in data.draw(st.lists(st.integers(0, head - 1), min_size=1, max_size=4)):
-        content[at] = data.draw(st.integers(0, 255))
-    said = None
-    try:
-        convert(bytes(content))
-    except ValueError as error:
-        said = str(error)
-    assert said is None or "was expected, got" in said

@@ -1,32 +1,32 @@
-"""The files of inputs below a folder, and what is said of those that are not read."""
+"""Find the files of inputs below a folder, and describe those whose format is not read."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from sktransfer.contracts.shell import FileFormats
-from sktransfer.images.formats import suffix_of
 
 __all__ = ["Found", "files_below", "folder_at", "is_shown", "not_read", "unpack_hint"]
 
 _ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
-# Beside hidden ones: what a Mac adds to zip files, and storage of one make to every folder.
+# Folders that are not hidden, but made by other programs: by macOS in zip files, and by Synology.
 _NO_CLASSES = {"__MACOSX", "@eaDir"}
-_NAMED = 5
+_MOST_SUFFIXES = 5
 
 
 class Found(NamedTuple):
-    """Files of inputs, sorted.
+    """Sorted paths of the files of inputs.
 
     Attributes
     ----------
     read : list of str
-        Those whose format is read.
+        Files of formats that are read.
     unread : list of str
-        Those whose format is not.
+        Files of formats that are not read.
     """
 
     read: list[str]
@@ -34,7 +34,7 @@ class Found(NamedTuple):
 
     @classmethod
     def among(cls, paths: Sequence[str], formats: FileFormats) -> Found:
-        """Sort out files; those that are hidden or no inputs are passed over."""
+        """Sort paths of files; hidden files and files of other kinds are left out."""
         paths = sorted(path for path in paths if is_shown(os.path.basename(path)))
         return cls(
             [path for path in paths if formats.is_read(path)],
@@ -43,19 +43,19 @@ class Found(NamedTuple):
 
 
 def files_below(path: str | os.PathLike[str], formats: FileFormats) -> Found:
-    """Give the files of inputs below a folder.
+    """Find the files of inputs in a folder and in the folders in it.
 
     Parameters
     ----------
     path : str or path-like
         The folder. Links to folders are followed, and no folder is read twice.
     formats : FileFormats
-        Which files hold inputs.
+        Formats of the inputs.
 
     Returns
     -------
     found : Found
-        Their paths begin with ``path``.
+        Paths that begin with ``path``.
 
     Raises
     ------
@@ -63,39 +63,36 @@ def files_below(path: str | os.PathLike[str], formats: FileFormats) -> Found:
         If there is no such folder.
     """
     root = folder_at(path, f"a folder of {formats.plural}")
-    # What lies above counts as read: a link to it would bring the images of other classes in.
-    above = os.path.realpath(root)
-    seen = {_identity(above)}
-    while os.path.dirname(above) != above:
-        above = os.path.dirname(above)
-        seen.add(_identity(above))
+    # Folders above count as read: a link to one of them would add the inputs of other classes.
+    real = Path(root).resolve()
+    seen = {str(folder) for folder in (real, *real.parents)}
     if os.path.islink(root):
-        seen.add(_identity(os.path.dirname(os.path.abspath(root))))
+        seen.add(os.path.realpath(os.path.dirname(os.path.abspath(root))))
     found = Found([], [])
     for folder, below, files in os.walk(root, followlinks=True, onerror=_fail):
         kept = []
         for name in sorted(below):
-            identity = _identity(os.path.join(folder, name))
-            if is_shown(name) and identity not in seen:
-                seen.add(identity)
+            real_path = os.path.realpath(os.path.join(folder, name))
+            if is_shown(name) and real_path not in seen:
+                seen.add(real_path)
                 kept.append(name)
-        below[:] = kept  # where os.walk goes on
+        below[:] = kept  # the folders in which os.walk goes on
         here = Found.among([os.path.join(folder, name) for name in files], formats)
-        # A pipe would be waited for, for ever; a link that leads nowhere is an error later on.
+        # Reading a pipe would wait for ever. A broken link stays, and is an error when it is read.
         found.read.extend(p for p in here.read if os.path.isfile(p) or not os.path.exists(p))
         found.unread.extend(here.unread)
     return Found(sorted(found.read), sorted(found.unread))
 
 
 def folder_at(path: str | os.PathLike[str], expected: str) -> str:
-    """Give the folder's name, if there is such a folder.
+    """Check that there is a folder, and return its path.
 
     Parameters
     ----------
     path : str or path-like
-        A ``~`` is the home folder.
+        The folder; ``~`` is the home folder.
     expected : str
-        What it should be, for messages.
+        Description of the folder for messages.
 
     Returns
     -------
@@ -104,7 +101,7 @@ def folder_at(path: str | os.PathLike[str], expected: str) -> str:
     Raises
     ------
     FileNotFoundError, NotADirectoryError
-        If there is none.
+        If there is no such folder.
     """
     root = os.path.expanduser(os.fsdecode(path))
     if not os.path.exists(root):
@@ -116,45 +113,24 @@ def folder_at(path: str | os.PathLike[str], expected: str) -> str:
 
 
 def unpack_hint(path: str | os.PathLike[str]) -> str:
-    """Say what to do with an archive that stands where a folder should.
-
-    Parameters
-    ----------
-    path : str or path-like
-        Of a file.
-
-    Returns
-    -------
-    sentence : str
-        After a space; empty for what is no archive by its suffix.
-    """
+    """Return the advice to unpack an archive, after a space; empty for other files."""
     return " Unpack it first." if os.fspath(path).lower().endswith(_ARCHIVES) else ""
 
 
 def is_shown(name: str) -> bool:
-    """Tell files and folders of a user's from hidden ones and those of other programs.
-
-    Parameters
-    ----------
-    name : str
-        Without the folder that it lies in.
-
-    Returns
-    -------
-    is_shown : bool
-    """
+    """Return whether the name of a file or folder is neither hidden nor of another program."""
     return not name.startswith(".") and name not in _NO_CLASSES
 
 
 def not_read(unread: Sequence[str], formats: FileFormats) -> str:
-    """Say which files are left out for their formats.
+    """Describe the files that are left out because of their formats, in one sentence.
 
     Parameters
     ----------
     unread : sequence of str
-        At least one path.
+        Paths of one file or more.
     formats : FileFormats
-        What they should be converted to.
+        Formats of the inputs, with the one to convert to.
 
     Returns
     -------
@@ -162,13 +138,15 @@ def not_read(unread: Sequence[str], formats: FileFormats) -> str:
 
     Examples
     --------
-    >>> from sktransfer.datasets._image_files import not_read
+    >>> from sktransfer.datasets._input_files import not_read
     >>> from sktransfer.images.formats import IMAGES
     >>> not_read(["1.HEIC", "2.heic"], IMAGES)
     '2 files of formats that are not read (.heic) are left out: convert them to JPEG.'
     """
-    suffixes = [suffix for suffix, _ in Counter(map(suffix_of, unread)).most_common()]
-    named = ", ".join(suffixes[:_NAMED]) + (", ..." if len(suffixes) > _NAMED else "")
+    counts = Counter(os.path.splitext(path)[1].lower() for path in unread)
+    suffixes = [suffix for suffix, _ in counts.most_common()]
+    more = ", ..." if len(suffixes) > _MOST_SUFFIXES else ""
+    named = ", ".join(suffixes[:_MOST_SUFFIXES]) + more
     one = len(unread) == 1
     files = "1 file of a format that is" if one else f"{len(unread):,} files of formats that are"
     left, them = ("is", "it") if one else ("are", "them")
@@ -176,11 +154,6 @@ def not_read(unread: Sequence[str], formats: FileFormats) -> str:
     return f"{files} not read ({named}) {left} left out{convert}."
 
 
-def _identity(folder: str) -> tuple[int, int]:
-    status = os.stat(folder)
-    return status.st_dev, status.st_ino
-
-
 def _fail(error: OSError) -> None:
-    """Stop os.walk, which would leave out a folder that it may not read."""
+    """Stop os.walk, which would leave out a folder that cannot be read."""
     raise error
