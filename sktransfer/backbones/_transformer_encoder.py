@@ -224,11 +224,16 @@ class TransformerEncoder(Encoder):
         return {self._tokenizer.pad_token_id or 0}.union(*(row.ids for row in rows))
 
     def truncation(self, rows: Sequence[TokenRow]) -> Truncation:
-        """Count the tokens that are not read."""
+        """Count the tokens that are not read, and those that are not known."""
+        unknown = self._tokenizer.unk_token_id
+        # Some tokenizers name a token for unknown ones that also ends or pads texts.
+        if self._tokenizer.all_special_ids.count(unknown) != 1:
+            unknown = None
         return Truncation(
             n_inputs=sum(row.cut > 0 for row in rows),
             n_tokens=sum(row.tokens for row in rows),
             n_cut=sum(row.cut for row in rows),
+            n_unknown=0 if unknown is None else sum(row.ids.count(unknown) for row in rows),
         )
 
     def spans(self, X: Sequence[Any]) -> list[list[tuple[int, int]]]:

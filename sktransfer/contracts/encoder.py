@@ -64,11 +64,14 @@ class Truncation(NamedTuple):
         Tokens of all inputs.
     n_cut : int
         How many of these tokens are not read.
+    n_unknown : int, default=0
+        How many of these tokens the encoder does not know, so that they all look alike to it.
     """
 
     n_inputs: int
     n_tokens: int
     n_cut: int
+    n_unknown: int = 0
 
 
 class Encoder(ABC):

@@ -336,7 +336,7 @@ def test_columns_of_equal_names_are_kept_and_refused_only_where_one_is_asked_for
     assert (tmp_path / "out.csv").read_text() == (
         "v1,v2,,,,prediction\nham,hello,x,,y,ham\nspam,win,,,z,ham\n"
     )
-    with pytest.raises(ValueError, match="''.*CSV"):
+    with pytest.raises(ValueError, match=r"''.*CSV"):
         write_table(more, tmp_path / "out.jsonl")
 
 

@@ -153,3 +153,25 @@ def test_a_model_in_a_folder_may_know_anything(tiny_model):
     assert not Backbone().english_only
     names = {info.name for info in available("backbone") if info.distribution == "sktransfer"}
     assert "multilingual" in names
+
+
+@pytest.mark.weights("minilm")
+def test_signs_that_the_backbone_cannot_tell_apart_warn_and_name_one_that_can():
+    texts = [f"my order {sign}" for sign in "😍👍🎉😡💔🤮"] * 4
+    clf = TransferTextClassifier(freeze="frozen", random_state=0)
+    message = r"33% of .* tokens.*unknown to the backbone.*backbone='multilingual'"
+    with pytest.warns(UserWarning, match=message) as caught:
+        clf.fit(texts, [1, 1, 1, 0, 0, 0] * 4)
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf.fit(["my order is lovely", "my order broke"] * 4, [1, 0] * 4)
+        clf.predict(texts)
+
+
+@pytest.mark.weights("minilm")
+def test_another_script_warns_once_although_its_tokens_are_unknown():
+    clf = TransferTextClassifier(freeze="frozen", random_state=0)
+    with pytest.warns(UserWarning, match="not Latin") as caught:
+        clf.fit(["好电影", "坏电影"] * 8, [0, 1] * 8)
+    assert len(caught) == 1

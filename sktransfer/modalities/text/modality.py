@@ -20,9 +20,10 @@ from sktransfer.modalities.text.validation import check_texts, share_not_latin, 
 
 __all__ = ["TextModality"]
 
-# From these shares of cut tokens, and of letters, on, a user should know that another way exists.
+# From these shares of cut tokens, of letters and of unknown tokens on, a warning says what helps.
 _MANY_CUT = 0.1
 _MANY_NOT_LATIN = 0.5
+_MANY_UNKNOWN = 0.05
 
 
 @with_parameters
@@ -108,6 +109,15 @@ class TextModality(TextParameters, Modality):
                     if reads_more
                     else "a larger max_length reads more."
                 )
+            )
+        share = truncation.n_unknown / max(1, truncation.n_tokens)
+        # Texts of another script have their own warning.
+        other_script = backbone.english_only and share_not_latin(inputs) > _MANY_NOT_LATIN
+        if share > _MANY_UNKNOWN and not other_script:
+            better = " backbone='multilingual' knows most of them." if backbone.english_only else ""
+            warn_user(
+                f"{share:.0%} of the training texts' tokens, such as emoji, are unknown to the "
+                f"backbone, for which they are all the same.{better}"
             )
         report["truncation_report_"] = {
             "texts": len(inputs),
