@@ -5,7 +5,7 @@ from sktransfer.contracts.base import Plugin
 from sktransfer.contracts.encoder import Encoder, Fingerprint, Truncation
 from sktransfer.contracts.freezing import Decision, FreezeStrategy
 from sktransfer.contracts.head import Head
-from sktransfer.contracts.inputs import Inputs
+from sktransfer.contracts.inputs import HashedInput, Inputs
 from sktransfer.contracts.losses import Alignment, Forward, Regulariser, WeightChange
 from sktransfer.contracts.modality import Modality, Variation
 from sktransfer.contracts.parameters import param, parameters_of, with_parameters
@@ -32,6 +32,7 @@ __all__ = [
     "Fingerprint",
     "Forward",
     "FreezeStrategy",
+    "HashedInput",
     "Head",
     "Inputs",
     "LabelChange",

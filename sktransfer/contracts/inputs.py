@@ -2,11 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+
+
+class HashedInput(ABC):
+    """An input that is known by a hash of its content, such as an image or a sound.
+
+    Texts, numbers and tuples of these need no such class. Subclasses define ``__eq__`` and
+    ``__hash__``, since equal inputs are encoded once.
+
+    Attributes
+    ----------
+    how : str, default=""
+        Of a view, the name of the augmentation and its seed.
+    """
+
+    how: str = ""
+
+    @property
+    @abstractmethod
+    def digest(self) -> bytes:
+        """Hash of the content, and of the libraries that decode it."""
+
+    @property
+    def origin(self) -> Hashable:
+        """Of a view, the input that is shown; else the input itself."""
+        return self
+
+    def of(self, other: Any) -> Any:
+        """Show another input in the same way.
+
+        Parameters
+        ----------
+        other : input
+            The other input.
+
+        Returns
+        -------
+        view : input
+            The input itself, unless this is a view.
+        """
+        return other
 
 
 @dataclass(frozen=True, eq=False)

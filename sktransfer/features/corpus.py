@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sktransfer.contracts import HashedInput
 from sktransfer.features.store import MemoryStore, store_keys
 from sktransfer.weights.global_state import ForkSafeLock
 
@@ -51,10 +52,11 @@ class CorpusStore(MemoryStore):
     def covers(self, inputs: Iterable[Any]) -> bool:
         """Return whether all inputs are in the corpus, rather than made of it by a pipeline.
 
-        An input that is a view of another one has that one as ``origin``, the name of the view as
-        ``how``, and a method ``of`` that returns the same view of a third input.
+        A view of an input counts as that input.
         """
-        return self._inputs.issuperset(getattr(x, "origin", x) for x in inputs)
+        return self._inputs.issuperset(
+            x.origin if isinstance(x, HashedInput) else x for x in inputs
+        )
 
     def fill(
         self,
@@ -115,7 +117,8 @@ class CorpusStore(MemoryStore):
             if not inputs or not self.covers(inputs):
                 return None
             (corpus,) = self._shown_as(inputs)
-            key = f"{key}|{getattr(corpus[0], 'how', '')}"
+            if isinstance(corpus[0], HashedInput):
+                key = f"{key}|{corpus[0].how}"
             if key not in self._states:
                 some = compute(corpus[:_SOME])
                 size = sum(row.nbytes for row in some) / len(some) * len(corpus)
@@ -133,7 +136,12 @@ class CorpusStore(MemoryStore):
 
     def _shown_as(self, inputs: Iterable[Any]) -> list[list[Any]]:
         """Return the corpus in each of the views of inputs."""
-        ways = {getattr(x, "how", None): getattr(x, "of", None) for x in inputs}
+        ways: dict[str, Callable[[Any], Any] | None] = {}
+        for x in inputs:
+            if isinstance(x, HashedInput):
+                ways[x.how] = x.of
+            else:
+                ways[""] = None
         return [list(self.corpus if of is None else map(of, self.corpus)) for of in ways.values()]
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -22,6 +22,7 @@ import numpy as np
 
 from sktransfer._suggestions import import_extra
 from sktransfer._warnings import warn_user
+from sktransfer.contracts import HashedInput
 from sktransfer.weights.global_state import ForkSafeLock
 
 __all__ = ["DiskStore", "FeatureStore", "MemoryStore", "open_store", "store_keys"]
@@ -49,12 +50,17 @@ def store_keys(identity: str, X: Sequence[Any]) -> list[bytes]:
     ----------
     identity : str
         Names of weights, preprocessing and precision.
-    X : sequence of n str, of n tuples of str, or of n inputs with a ``digest``
-        Inputs.
+    X : sequence of n inputs
+        Texts, numbers, tuples of these, or `HashedInput`.
 
     Returns
     -------
     keys : list of n bytes
+
+    Raises
+    ------
+    TypeError
+        If an input is of another type.
     """
     base = hashlib.blake2b(f"{identity}|{_versions()}".encode(), digest_size=32)
     keys = []
@@ -74,9 +80,25 @@ def _versions() -> str:
 
 
 def _contents(x: Any) -> list[bytes]:
-    if hasattr(x, "digest"):
+    """Return the content of an input: a hash, the parts of a text or a pair, or its repr."""
+    if isinstance(x, HashedInput):
         return [x.digest]
-    return [part.encode("utf-8", "surrogatepass") for part in ((x,) if isinstance(x, str) else x)]
+    parts = x if isinstance(x, tuple) else (x,)
+    if all(isinstance(part, str) for part in parts):
+        return [part.encode("utf-8", "surrogatepass") for part in parts]
+    if not _is_plain(x):
+        raise TypeError(
+            f"Features of a {type(x).__name__} cannot be stored, since nothing tells its content: "
+            "inputs are str, numbers, tuples of these, or sktransfer.plugins.HashedInput."
+        )
+    return [type(x).__name__.encode(), repr(x).encode("utf-8", "surrogatepass")]
+
+
+def _is_plain(x: Any) -> bool:
+    """Return whether the repr of an input tells all of its content."""
+    if isinstance(x, tuple):
+        return all(map(_is_plain, x))
+    return x is None or isinstance(x, str | bytes | int | float)
 
 
 class MemoryStore:

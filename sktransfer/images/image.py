@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sktransfer.contracts import HashedInput
 from sktransfer.contracts.versions import version_of
 from sktransfer.images.decode import from_array, from_file, from_image, reduced
 from sktransfer.images.formats import packages_of_added
@@ -17,7 +18,7 @@ from sktransfer.images.formats import packages_of_added
 __all__ = ["Picture", "View"]
 
 
-class _Decoded:
+class _Decoded(HashedInput):
     """An image that is decoded on demand, and converts to the array of its pixels."""
 
     def decoded(self, at_least: int | None = None) -> np.ndarray:
@@ -160,16 +161,17 @@ class View(_Decoded):
     seed : int
         Seed of the changes, together with the content of the image.
 
-    Attributes
-    ----------
-    origin : Picture
-        The image.
     """
 
     def __init__(self, picture: Picture, augmentation: Any, seed: int) -> None:
-        self.origin = picture
+        self._picture = picture
         self._augmentation = augmentation
         self._seed = seed
+
+    @property
+    def origin(self) -> Picture:
+        """The image as it is."""
+        return self._picture
 
     def decoded(self, at_least: int | None = None) -> np.ndarray:
         """Decode the image, and augment it."""
@@ -178,7 +180,7 @@ class View(_Decoded):
         return self._augmentation.apply(reduced(self.origin.decoded(at_least), at_least), rng)
 
     @property
-    def how(self) -> str:
+    def how(self) -> str:  # type: ignore[override]
         """Name of the augmentation and its seed."""
         return f"{self._augmentation.identity()}|{self._seed}"
 

@@ -16,6 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from sktransfer import TransferSearchCV, TransferTextClassifier
 from sktransfer.backbones.hashing import HashingBackbone
+from sktransfer.contracts import HashedInput
 from sktransfer.features import corpus, encode
 from sktransfer.features.corpus import CorpusStore, corpus_of, forgetting
 from sktransfer.features.encode import encode_rows
@@ -61,18 +62,28 @@ def test_a_corpus_that_is_too_large_is_not_computed():
     store.fill("one", TEXTS, 3, lambda X: pytest.fail("computed"))
 
 
-class Shown(str):
+class Shown(HashedInput):
     """A text as it is shown in some way."""
 
-    __slots__ = ("how", "origin")
+    def __init__(self, text, how):
+        self._text, self.how = text, how
 
-    def __new__(cls, origin, how):
-        shown = super().__new__(cls, f"{origin} {how}")
-        shown.origin, shown.how = origin, how
-        return shown
+    @property
+    def origin(self):
+        return self._text
+
+    @property
+    def digest(self):
+        return f"{self._text} {self.how}".encode()
 
     def of(self, other):
         return Shown(other, self.how)
+
+    def __eq__(self, other):
+        return isinstance(other, Shown) and self.digest == other.digest
+
+    def __hash__(self):
+        return hash(self.digest)
 
 
 def test_each_view_that_is_asked_for_is_computed_of_the_whole_corpus():

@@ -45,6 +45,18 @@ def test_equal_inputs_have_equal_keys_and_others_have_others(X, identity):
     assert not set(keys) & set(store_keys(identity + "c", X))
 
 
+def test_numbers_and_tuples_of_them_have_keys_by_value():
+    X = [(0.1, 0.2), (0.1, 0.3), ("a", 1), ("a", "1"), 1, 1.5, (("a",), None), b"a"]
+    keys = store_keys("weights", X)
+    assert len(set(keys)) == len(X)
+    assert keys == store_keys("weights", [*X])
+
+
+def test_an_input_without_content_is_refused_with_the_class_that_gives_it_some():
+    with pytest.raises(TypeError, match=r"Features of a object.*sktransfer\.plugins\.HashedInput"):
+        store_keys("weights", [object()])
+
+
 def test_another_library_version_has_other_keys(monkeypatch):
     monkeypatch.setattr(module, "version", lambda name: "99.0")
     module._versions.cache_clear()
