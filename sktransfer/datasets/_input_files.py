@@ -42,7 +42,9 @@ class Found(NamedTuple):
         )
 
 
-def files_below(path: str | os.PathLike[str], formats: FileFormats) -> Found:
+def files_below(
+    path: str | os.PathLike[str], formats: FileFormats, apart: Sequence[str] = ()
+) -> Found:
     """Find the files of inputs in a folder and in the folders in it.
 
     Parameters
@@ -51,6 +53,8 @@ def files_below(path: str | os.PathLike[str], formats: FileFormats) -> Found:
         The folder. Links to folders are followed, and no folder is read twice.
     formats : FileFormats
         Formats of the inputs.
+    apart : sequence of str, default=()
+        Folders, without links in their paths, into which no link is followed.
 
     Returns
     -------
@@ -73,7 +77,8 @@ def files_below(path: str | os.PathLike[str], formats: FileFormats) -> Found:
         kept = []
         for name in sorted(below):
             real_path = os.path.realpath(os.path.join(folder, name))
-            if is_shown(name) and real_path not in seen:
+            led_away = any(Path(real_path).is_relative_to(other) for other in apart)
+            if is_shown(name) and real_path not in seen and not led_away:
                 seen.add(real_path)
                 kept.append(name)
         below[:] = kept  # the folders in which os.walk goes on

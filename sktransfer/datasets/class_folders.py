@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -53,7 +54,21 @@ def read_class_folders(
             f"The folders in {root!r} are {_listed(folders)}: parts of the data, not classes. "
             f"Give one of them, such as {os.path.join(root, training)!r}."
         )
-    below = {name: files_below(os.path.join(root, name), formats) for name in folders}
+    real = {name: os.path.realpath(os.path.join(root, name)) for name in folders}
+    if links := _links_back(root, real):
+        warn_user(
+            f"{_listed(links)} in {root!r} {'is a link' if len(links) == 1 else 'are links'} to "
+            "folders that are read anyway: left out."
+        )
+        folders = [name for name in folders if name not in links]
+    below = {
+        name: files_below(
+            os.path.join(root, name),
+            formats,
+            apart=[real[other] for other in folders if real[other] != real[name]],
+        )
+        for name in folders
+    }
     unread = [path for found in below.values() for path in found.unread]
     files = {name: found.read for name, found in below.items() if found.read}
     names = list(files)
@@ -92,6 +107,19 @@ def _entries(root: str, formats: FileFormats) -> tuple[list[str], Found]:
         folders = sorted(entry.name for entry in shown if entry.is_dir())
         files = [entry.name for entry in shown if not entry.is_dir()]
     return folders, Found.among(files, formats)
+
+
+def _links_back(root: str, real: Mapping[str, str]) -> list[str]:
+    """Return the folders that are links to the root, to a folder above it, or into a class."""
+    links = [name for name in real if os.path.islink(os.path.join(root, name))]
+    read = [Path(real[name]) for name in real if name not in links]
+    top = Path(root).resolve()
+    return [
+        name
+        for name in links
+        if top.is_relative_to(real[name])
+        or any(Path(real[name]).is_relative_to(folder) for folder in read)
+    ]
 
 
 def _are_parts(root: str, folders: Sequence[str], formats: FileFormats) -> bool:

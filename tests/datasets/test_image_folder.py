@@ -137,14 +137,11 @@ def test_links_to_folders_are_followed_once(make):
     elsewhere = make("3.jpg", root="elsewhere")
     link(folder / "cats" / "more", elsewhere)
     link(folder / "cats" / "again", elsewhere)
-    link(folder / "birds", elsewhere)
     found = read_image_folder(folder)
-    assert names_below(folder, found.data) == [
-        "birds/3.jpg",
-        "cats/1.jpg",
-        "cats/again/3.jpg",
-        "dogs/2.jpg",
-    ]
+    assert names_below(folder, found.data) == ["cats/1.jpg", "cats/again/3.jpg", "dogs/2.jpg"]
+    link(folder / "birds", elsewhere)  # now its images have a class of their own
+    found = read_image_folder(folder)
+    assert names_below(folder, found.data) == ["birds/3.jpg", "cats/1.jpg", "dogs/2.jpg"]
 
 
 def test_links_in_a_circle_bring_nothing_in(make):
@@ -163,6 +160,28 @@ def test_a_class_that_is_a_link_does_not_lead_back(make):
     link(folder / "cats", elsewhere)
     link(elsewhere / "back", folder)
     assert names_below(folder, read_image_folder(folder).data) == ["cats/1.jpg", "dogs/3.jpg"]
+
+
+@pytest.mark.parametrize("target", [".", "..", "cats", "cats/small"])
+def test_a_link_among_the_classes_that_leads_back_is_left_out_with_a_warning(make, target):
+    folder = make("cats/1.jpg", "cats/small/2.jpg", "dogs/3.jpg")
+    link(folder / "latest", (folder / target).resolve())
+    with pytest.warns(UserWarning, match=r"'latest' in .* is a link"):
+        animals = read_image_folder(folder)
+    assert animals.target.tolist() == ["cats", "cats", "dogs"]
+
+
+def test_a_class_that_is_a_link_to_hidden_files_is_read(make):
+    folder = make(".store/abc/1.jpg", "dogs/2.jpg")
+    link(folder / "cats", folder / ".store" / "abc")
+    assert read_image_folder(folder).target.tolist() == ["cats", "dogs"]
+
+
+def test_a_link_from_one_class_into_another_brings_nothing_in(make):
+    folder = make("cats/1.jpg", "dogs/small/2.jpg")
+    link(folder / "cats" / "more", folder / "dogs" / "small")
+    found = read_image_folder(folder)
+    assert names_below(folder, found.data) == ["cats/1.jpg", "dogs/small/2.jpg"]
 
 
 def test_an_image_whose_link_is_broken_is_named_and_not_lost(make):
