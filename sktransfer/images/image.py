@@ -52,8 +52,8 @@ class Picture(_Decoded):
 
     Parameters
     ----------
-    source : str, path-like, bytes, PIL.Image.Image or ndarray
-        Path or content of a file, or pixels.
+    source : str, path-like, bytes, PIL.Image.Image, ndarray or None
+        Path or content of a file, or pixels; None is an image that cannot be decoded.
     index : int
         Position among the inputs.
     advice : str, default=""
@@ -98,6 +98,8 @@ class Picture(_Decoded):
 
     def decoded(self, at_least: int | None = None) -> np.ndarray:
         """Decode the image, as `sktransfer.images.decode` does."""
+        if self.source is None:
+            raise self._unreadable(ValueError("it is missing"))
         try:
             if isinstance(self.source, str | bytes):
                 return from_file(self.source, at_least)
@@ -131,6 +133,8 @@ class Picture(_Decoded):
     @cached_property
     def identity(self) -> Any:
         """Value that equal images share: path, size and time of a file, otherwise the digest."""
+        if self.source is None:
+            return None
         if not isinstance(self.source, str):
             return self.digest
         try:

@@ -26,19 +26,22 @@ _READ: set[Hashable] = set()
 _MOST = 2**18
 
 
-def check_pictures(X: Any, *, start: int = 0, advice: str = "") -> Inputs:
+def check_pictures(X: Any, *, start: int = 0, advice: str = "", missing: bool = False) -> Inputs:
     """Validate images, without decoding them.
 
     Parameters
     ----------
     X : list, tuple, ndarray, Series, one-column frame or other iterable of n images
-        Images, each of which is a path (str or path-like), the bytes of a file, an image of Pillow,
-        or an array, in a container of numpy, pandas or polars or another iterable. An array of
-        three dimensions holds grey images. In a path, ``~`` is the home folder.
+        Images, each of which is a path (str or path-like), the bytes of a file, a dict of these two
+        with the keys "bytes" and "path", an image of Pillow, or an array, in a container of numpy,
+        pandas or polars or another iterable. An array of three dimensions holds grey images. In a
+        path, ``~`` is the home folder.
     start : int, default=0
         Number of the first image, for messages.
     advice : str, default=""
         Sentence for the error of a file that cannot be decoded. Errors of arrays have their own.
+    missing : bool, default=False
+        Whether a missing value is an image that cannot be decoded; otherwise it is an error.
 
     Returns
     -------
@@ -58,7 +61,10 @@ def check_pictures(X: Any, *, start: int = 0, advice: str = "") -> Inputs:
     >>> [picture.decoded().shape for picture in check_pictures(np.zeros((2, 5, 7)))]
     [(5, 7, 3), (5, 7, 3)]
     """
-    pictures = [_picture(x, i, advice) for i, x in enumerate(_listed(X), start=start)]
+    pictures = [
+        Picture(None, i, advice) if missing and is_missing(x) else _picture(x, i, advice)
+        for i, x in enumerate(_listed(X), start=start)
+    ]
     if not pictures:
         raise ValueError("X is empty: found 0 images while a minimum of 1 is required.")
     return Inputs(pictures)
@@ -67,6 +73,9 @@ def check_pictures(X: Any, *, start: int = 0, advice: str = "") -> Inputs:
 def _picture(value: Any, i: int, advice: str) -> Picture:
     if isinstance(value, Picture):
         return value
+    if isinstance(value, dict) and value.keys() == {"bytes", "path"}:
+        # A row of an image column of the datasets library.
+        value = value["path"] if value["bytes"] is None else value["bytes"]
     if isinstance(value, str | os.PathLike):
         path = os.fspath(value)
         if isinstance(path, str) and is_url(path):

@@ -10,6 +10,7 @@ from typing import Any
 
 from sktransfer._warnings import warn_user
 from sktransfer.weights.cache_dir import cache_dir
+from sktransfer.weights.catalogue import KNOWN_WEIGHTS
 from sktransfer.weights.files import read_json
 
 __all__ = ["cached", "download", "find_on_hub", "why_no_hub"]
@@ -101,9 +102,11 @@ def download(repo_id: str, revision: str | None) -> Path:
             + ", or it is private. A folder is given as pathlib.Path(...) or './...'."
         ) from error
     except Exception as error:  # the types of errors depend on the HTTP library of the hub's client
+        same = [known.name for known in KNOWN_WEIGHTS.values() if known.hub_id == repo_id]
+        other = f"backbone={same[0]!r} is the same model and needs no hub; or " if same else ""
         raise OSError(
             f"The model {repo_id!r} is not in the local hub cache and cannot be downloaded "
-            f"({why_no_hub()}): download it where there is a network with "
+            f"({why_no_hub()}): {other}download it where there is a network with "
             f"`hf download {repo_id}`, or give a folder as pathlib.Path(...)."
         ) from error
     folder = cached(repo_id, revision)

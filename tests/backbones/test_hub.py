@@ -275,6 +275,12 @@ def test_offline_and_not_cached_is_one_sentence_at_once(find, hub):
     assert hub.requests == []
 
 
+def test_a_model_whose_weights_are_known_is_answered_with_their_name(find):
+    name = "sentence-transformers/all-MiniLM-L6-v2"
+    answer = find((name, None), offline=True, within=2)
+    assert_one_sentence(answer, name, "backbone='minilm'", "hf download")
+
+
 def test_a_hub_that_fails_does_not_keep_from_what_is_cached(find, hub):
     found = find()
     hub.refuse = (500, {})

@@ -333,6 +333,34 @@ def test_an_encoder_gives_nan_for_what_it_cannot_read(data, broken):
     np.testing.assert_allclose(features[10:], whole[10:], atol=1e-6)
 
 
+@pytest.mark.parametrize("gap", [None, float("nan"), np.nan], ids=["None", "NaN", "numpy's"])
+def test_a_missing_image_is_one_that_cannot_be_read(data, files, gap):
+    X = [*files[:4], gap]
+    encoder = TransferImageEncoder(TINY, on_bad_image="skip", **SETTINGS).fit(X)
+    with pytest.warns(UserWarning, match=r"1 of 5 .*X\[4\] cannot be read as an image: it is miss"):
+        found = encoder.transform(X)
+    assert np.isnan(found[4]).all()
+    assert np.isfinite(found[:4]).all()
+    y = [*data[1][:4], "upright"]
+    with pytest.warns(UserWarning, match="1 of 5 images cannot be read"):
+        clf = classifier(on_bad_image="skip").fit(X, y)
+    assert list(clf.bad_images_) == [4]
+    with pytest.raises(ValueError, match=r"X\[4\] .*it is missing"):
+        clf.predict(X)
+    with pytest.raises(ValueError, match="missing value at index 4"):
+        classifier().fit(X, y)
+
+
+def test_rows_of_the_datasets_library_are_images(data, files):
+    clf = classifier().fit(*data)
+    rows = [{"bytes": None, "path": str(files[0])}]
+    with open(files[1], "rb") as file:
+        rows.append({"bytes": file.read(), "path": None})
+    np.testing.assert_allclose(clf.predict_proba(rows), clf.predict_proba(files[:2]), rtol=1e-5)
+    with pytest.raises(TypeError, match="got dict at index 0"):
+        clf.predict([{"image": 1}])
+
+
 def test_a_source_of_the_other_kind_is_named(data):
     texts, labels = ["a film", "a book"] * 4, ["x", "y"] * 4
     of_texts = TransferTextClassifier("hashing", freeze="frozen", random_state=0, device="cpu")

@@ -80,16 +80,17 @@ class ImageModality(ImageParameters, Modality):
             self.augmentation._validate_params()
 
     def validate(self, X: Any, *, start: int = 0) -> Inputs:
-        """Check the types of images, and that files exist; nothing is decoded."""
-        return check_pictures(X, start=start)
+        """Check the types of images; nothing is decoded."""
+        return check_pictures(X, start=start, missing=self.on_bad_image == "skip")
 
     def validate_fit(self, X: Any, backbone: Backbone, *, skip: bool = True) -> Inputs:
         """Check pictures that are trained on; those that cannot be decoded may be skipped."""
+        skips = self.on_bad_image == "skip"
         if not skip:
-            return check_pictures(X)
-        if self.on_bad_image == "raise":
+            return check_pictures(X, missing=skips)
+        if not skips:
             return check_pictures(X, advice=_ADVICE)
-        pictures = check_pictures(X)
+        pictures = check_pictures(X, missing=True)
         skipped = unreadable(pictures)
         if len(skipped) == len(pictures):
             raise ValueError(f"X has no image that can be read. {skipped[0]}")
