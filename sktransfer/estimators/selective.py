@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
+from sklearn.metrics import accuracy_score
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
-from sktransfer._compat.sklearn import HasMethods, Interval
+from sktransfer._compat.sklearn import HasMethods, Interval, safe_indexing
 
 __all__ = ["SelectiveClassifier"]
 
@@ -161,6 +163,55 @@ class SelectiveClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             Its mean is the coverage.
         """
         return self.predict_proba(X).max(axis=1) >= self.threshold
+
+    def coverage(self, X: Any) -> float:
+        """Compute the fraction of inputs that get a label.
+
+        Parameters
+        ----------
+        X : array-like of n inputs
+            What the classifier takes.
+
+        Returns
+        -------
+        coverage : float
+            From 0 to 1.
+        """
+        return float(self.accepts(X).mean())
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Compute the accuracy on the inputs that get a label.
+
+        How many these are is the `coverage`; the higher the threshold, the fewer. So a search over
+        ``threshold`` needs a scorer of its own.
+
+        Parameters
+        ----------
+        X : array-like of n inputs
+            What the classifier takes.
+        y : array-like of shape (n,)
+            True labels.
+        sample_weight : array-like of shape (n,) or None, default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            NaN, with a warning, if no input gets a label.
+        """
+        predicted = self.predict(X)
+        answered = predicted != self.reject_label_
+        if not answered.any():
+            warnings.warn(
+                f"No input has a label of probability {self.threshold} or more, so that the "
+                "accuracy is NaN: lower threshold.",
+                UndefinedMetricWarning,
+                stacklevel=2,
+            )
+            return float("nan")
+        weights = None if sample_weight is None else np.asarray(sample_weight)[answered]
+        true = safe_indexing(y, np.flatnonzero(answered))
+        return float(accuracy_score(true, predicted[answered], sample_weight=weights))
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict probabilities, as the classifier does.

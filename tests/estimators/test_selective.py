@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sklearn
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -106,7 +106,8 @@ def test_indicator_matrices_are_refused(data):
 def test_by_default_text_is_rejected_by_text_and_can_be_scored(data):
     clf = quick(threshold=1.0).fit(*data)
     assert clf.reject_label_ == "rejected"
-    assert clf.score(*data) == 0.0
+    with pytest.warns(UndefinedMetricWarning, match="NaN"):
+        assert np.isnan(clf.score(*data))
     with pytest.raises(ValueError, match="has to be a string"):
         quick(reject_label=-1).fit(*data)
 
@@ -129,3 +130,18 @@ def test_a_fitted_classifier_that_was_passed_is_answered_with_how_to_keep_it():
     np.testing.assert_array_equal(
         frozen.predict_log_proba([[0.0]]), np.log(frozen.predict_proba([[0.0]]))
     )
+
+
+def test_the_score_is_the_accuracy_on_what_is_answered_and_coverage_says_how_much_that_is():
+    X = np.array([[-3.0], [-2.0], [-0.1], [0.1], [2.0], [3.0]])
+    y = np.array([0, 0, 1, 0, 1, 1])
+    inner = LogisticRegression(C=100.0).fit(X[[0, 1, 4, 5]], y[[0, 1, 4, 5]])
+    clf = SelectiveClassifier(FrozenEstimator(inner), threshold=0.9).fit(X, y)
+    assert clf.accepts(X).tolist() == [True, True, False, False, True, True]
+    assert clf.score(X, y) == 1.0
+    assert clf.coverage(X) == 4 / 6
+    wrong = np.where(np.arange(6) == 5, 0, y)
+    assert clf.score(X, wrong) == 0.75
+    assert clf.score(X, wrong, sample_weight=[1, 1, 9, 9, 1, 0]) == 1.0
+    everything = clf.set_params(threshold=0.0)
+    assert everything.score(X, y) == inner.score(X, y)
