@@ -53,13 +53,18 @@ class Inputs:
         """The number of inputs with their name, such as ``12 images``."""
         return f"{len(self.table):,} {self.modality.plural if self.modality.suffixes else 'rows'}"
 
-    def values(self) -> list[Any]:
+    def values(self, *, may_be_missing: bool = False) -> list[Any]:
         """Give the inputs, or the paths of their files.
+
+        Parameters
+        ----------
+        may_be_missing : bool, default=False
+            Whether cells may be missing, which are then None.
 
         Raises
         ------
         ValueError
-            If there is no such column, or a cell is missing, blank or a URL.
+            If there is no such column, or a cell is missing that may not be, blank or a URL.
         TypeError
             If a path is not a str.
         FileNotFoundError
@@ -74,14 +79,22 @@ class Inputs:
                 + "".join(f", or one of paths of {m.plural} with --{m.name} COLUMN" for m in others)
                 + "."
             )
-        cells = column(self.table, self.column, self.origin, blank_is_missing=files)
+        cells = column(
+            self.table,
+            self.column,
+            self.origin,
+            blank_is_missing=files,
+            may_be_missing=may_be_missing,
+        )
         return cells if self.folder is None else self._paths(cells, self.folder)
 
-    def _paths(self, cells: list[Any], folder: Path) -> list[str]:
+    def _paths(self, cells: list[Any], folder: Path) -> list[str | None]:
         from sktransfer.images.formats import is_url
 
         name, plural, one = self.modality.name, self.modality.plural, self.modality.formats().one
         for row, cell in enumerate(cells, start=1):
+            if cell is None:
+                continue
             where = f"{self.origin} has in row {row} of {self.column!r} "
             if not isinstance(cell, str):
                 raise TypeError(f"{where}{type(cell).__name__}; expected the path of {one}.")
@@ -93,14 +106,16 @@ class Inputs:
                     "and name their paths."
                 )
         # No other folder is searched, so that a path always means the same file.
-        paths = [str(folder / os.path.expanduser(cell)) for cell in cells]
-        if not any(map(os.path.exists, paths)):
+        paths = [None if c is None else str(folder / os.path.expanduser(c)) for c in cells]
+        named = [(cell, path) for cell, path in zip(cells, paths, strict=True) if path is not None]
+        if named and not any(os.path.exists(path) for _, path in named):
+            cell, path = named[0]
             message = (
-                f"None of the {len(paths):,} {plural} that {self.origin} names as {self.column!r} "
-                f"exists; the first is {os.path.abspath(paths[0])}."
+                f"None of the {len(named):,} {plural} that {self.origin} names as {self.column!r} "
+                f"exists; the first is {os.path.abspath(path)}."
             )
-            if not os.path.isabs(os.path.expanduser(cells[0])):
-                known = "." if os.path.exists(cells[0]) else "FOLDER"
+            if not os.path.isabs(os.path.expanduser(cell)):
+                known = "." if os.path.exists(cell) else "FOLDER"
                 message += f" Name the folder that paths are relative to: --{name}-folder {known}"
             raise FileNotFoundError(message)
         return paths
@@ -109,8 +124,10 @@ class Inputs:
         """Give the labels; raise a ValueError if a cell, or the column, is missing."""
         return column(self.table, self.label, self.origin, blank_is_missing=True)
 
-    def name_of(self, i: int, path: str) -> str:
+    def name_of(self, i: int, path: str | None) -> str:
         """Name the i-th file, and the row that it comes from."""
+        if path is None or not self.modality.suffixes:
+            return f"Row {i + 1} of {self.origin}"
         return path if self.folder is None else f"{path} (row {i + 1} of {self.origin})"
 
     def check_model(self, estimator: Any, model: Path) -> None:
@@ -174,39 +191,39 @@ class Inputs:
         inputs = replace(self, table=self.table.iloc[kept].reset_index(drop=True)) if bad else self
         return inputs, [values[i] for i in kept], [labels[i] for i in kept]
 
-    def unreadable(self, paths: Sequence[str]) -> dict[int, str]:
-        """Read all inputs once, where the modality can skip those that cannot be read.
+    def unreadable(self, values: Sequence[Any]) -> dict[int, str]:
+        """Find inputs that are missing, and those that cannot be read, where these may be skipped.
 
         Parameters
         ----------
-        paths : sequence of n str
+        values : sequence of n inputs, or paths of their files, or None
             What `values` gave.
 
         Returns
         -------
         reasons : dict of int to str
-            Position of each one that cannot be read, and why, as the rest of a sentence about it.
+            Position of each one, and why, as the rest of a sentence about it.
 
         Raises
         ------
         ValueError
             If it is all of them.
         """
-        if not self.modality.lenient:
-            return {}
-        modality = self.modality(**self.modality.lenient)
-        inputs = modality.validate(paths)
-        with status().status(f"reading {len(inputs):,} {modality.plural}"):
-            bad = modality.unreadable(inputs)
-        reasons = {}
-        for i, said in bad.items():
-            # The message names an element of X; here the path is named with its row instead.
-            _, named, rest = said.partition(f"{paths[i]}, ")
-            reasons[i] = rest if named else said
-        if len(reasons) == len(paths):
-            one = f"{self.name_of(0, paths[0])} {reasons[0].rstrip('.')}."
+        reasons = {i: "is missing" for i, value in enumerate(values) if value is None}
+        if self.modality.lenient and len(reasons) < len(values):
+            given = [i for i in range(len(values)) if i not in reasons]
+            modality = self.modality(**self.modality.lenient)
+            inputs = modality.validate([values[i] for i in given])
+            with status().status(f"reading {len(inputs):,} {modality.plural}"):
+                bad = modality.unreadable(inputs)
+            for i, said in bad.items():
+                # The message names an element of X; here the path is named with its row instead.
+                _, named, rest = said.partition(f"{values[given[i]]}, ")
+                reasons[given[i]] = rest if named else said
+        if len(reasons) == len(values):
+            one = f"{self.name_of(0, values[0])} {reasons[0].rstrip('.')}."
             raise ValueError(f"None of {self.counted} can be read. {one}")
-        return reasons
+        return dict(sorted(reasons.items()))
 
     def warn_of(self, bad: Mapping[int, str], paths: Sequence[str], consequence: str) -> None:
         """Warn of inputs that cannot be read, and say what happens to them."""

@@ -49,7 +49,7 @@ Backbone = Annotated[
     str | None,
     typer.Option(help="Registered name, hub id owner/name, or ./folder."),
 ]
-Head = Annotated[str, typer.Option(help="linear or mlp.")]
+Head = Annotated[str, typer.Option(help="What maps features to labels; see `sktransfer plugins`.")]
 Source = Annotated[
     Path | None,
     typer.Option(metavar="MODEL_DIR", help="Model to start from; its labels may be others."),

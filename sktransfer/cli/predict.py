@@ -47,9 +47,10 @@ def predict(
 ) -> None:
     """Add a column `prediction` to a table, or to the paths of files.
 
-    Images that cannot be read have no prediction, and a column `error` says why; the command goes
-    on, warns of them and exits with 0. Where none can be read, it is an error. The column is there
-    for images without errors, too, so that what reads the table finds the same columns each time.
+    Inputs that are missing and images that cannot be read have no prediction, and a column `error`
+    says why; the command goes on, warns of them and exits with 0. Where none can be read, it is an
+    error. For images the column is there without errors, too, so that what reads the table finds
+    the same columns each time.
     """
     for each in data:
         check_options(context, each)
@@ -61,9 +62,10 @@ def predict(
 
     clf = load(model)
     inputs.check_model(clf, model)
-    values = inputs.values()
+    values = inputs.values(may_be_missing=True)
     # Column names are checked before inputs are encoded, which takes long.
-    new = ("prediction", "error") if inputs.modality.lenient else ("prediction",)
+    explains = bool(inputs.modality.lenient) or any(value is None for value in values)
+    new = ("prediction", "error") if explains else ("prediction",)
     add_columns(inputs.table, dict.fromkeys(new, values), inputs.origin)
     if onnx is not None:
         from sktransfer.serving import with_onnx
@@ -83,7 +85,8 @@ def _columns(
 ) -> dict[str, list[Any]]:
     """Give the columns of all rows: None and a reason in ``error`` for unreadable ones."""
     modality = inputs.modality
-    blank = 0 if modality.suffixes else sum(not str(value).strip() for value in values)
+    texts = [] if modality.suffixes else [value for value in values if value is not None]
+    blank = sum(not str(value).strip() for value in texts)
     if blank:
         n = len(values)
         status().print(f"warning: {blank:,} of {n:,} {modality.plural} are empty or blank.")
@@ -92,7 +95,7 @@ def _columns(
     good = [i for i in range(len(values)) if i not in bad]
     with status().status(f"predicting {inputs.counted}"):
         found = _predicted(clf, [values[i] for i in good], model, proba)
-    if not modality.lenient:
+    if not modality.lenient and not bad:
         return found
     columns: dict[str, list[Any]] = {}
     for name, cells in found.items():

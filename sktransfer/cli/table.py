@@ -244,9 +244,14 @@ def _read_excel(path: Path) -> DataFrame:
 
 
 def column(
-    table: DataFrame, name: str, origin: str, *, blank_is_missing: bool = False
+    table: DataFrame,
+    name: str,
+    origin: str,
+    *,
+    blank_is_missing: bool = False,
+    may_be_missing: bool = False,
 ) -> list[Any]:
-    """Give the cells of a column in which nothing is missing.
+    """Give the cells of a column.
 
     Parameters
     ----------
@@ -258,6 +263,8 @@ def column(
         Where the table came from, for messages.
     blank_is_missing : bool, default=False
         Whether an empty cell is a missing one; CSV has no other way to say so.
+    may_be_missing : bool, default=False
+        Whether cells may be missing, which are then None.
 
     Returns
     -------
@@ -266,7 +273,7 @@ def column(
     Raises
     ------
     ValueError
-        If there is no such column, or several of them, or a cell is missing.
+        If there is no such column, or several of them, or a cell is missing that may not be.
     """
     if name not in table:
         raise ValueError(no_column(table, name, origin))
@@ -275,7 +282,10 @@ def column(
             f"{origin} has several columns named {name!r}: rename all but the one that is meant."
         )
     cells = table[name]
-    missing = (cells.isna() | (cells.eq("") & blank_is_missing)).to_numpy().nonzero()[0]
+    gone = cells.isna() | (cells.eq("") & blank_is_missing)
+    if may_be_missing:
+        return cells.mask(gone, None).tolist()
+    missing = gone.to_numpy().nonzero()[0]
     if len(missing):
         raise ValueError(
             f"{origin} lacks {name!r} in {len(missing)} of {len(table)} rows (first in row "

@@ -26,7 +26,7 @@ class Head(Plugin):
     """
 
     C: float = 1.0
-    lr_scale: float = 1.0
+    lr_scale: float = 100.0
 
     def build(self, in_features: int, n_outputs: int) -> torch.nn.Module:
         """Make a new module that maps (n, in_features) to (n, n_outputs).

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sktransfer._warnings import warn_user
 from sktransfer.contracts import Modality, Plugin, available, resolve
 from sktransfer.contracts.registry import modality_class
 
@@ -44,9 +45,10 @@ class Tunable:
         ----------
         **params : dict
             Parameters; those of plugins as ``<kind>__<parameter>``. ``freeze="top_layers",
-            freeze__k=3`` makes the named plugin an object first. What the chosen plugin does not
-            have, but another one of that kind, is left out, so that one flat space can hold the
-            parameters of all choices.
+            freeze__k=3`` makes the named plugin an object first. A parameter that the chosen plugin
+            does not have, but another one of that kind, is left out, so that one flat space can
+            hold the parameters of all choices; where the kind itself is not set in the same call,
+            a warning says so.
 
         Returns
         -------
@@ -58,6 +60,7 @@ class Tunable:
             If there is no such parameter, or no such plugin.
         """
         own = {key: value for key, value in params.items() if "__" not in key}
+        left_out: list[str] = []
         super().set_params(**own)  # type: ignore[misc]
         for kind in self._kinds():
             nested = {k: v for k, v in params.items() if k.startswith(f"{kind}__")}
@@ -76,6 +79,15 @@ class Tunable:
                         f"{key} is no parameter of {getattr(self, kind)!r} or of any other {kind}; "
                         f"{type(plugin).__name__} has {sorted(known)}."
                     )
+                elif kind not in own:
+                    left_out.append(key)
+        if left_out:
+            key = left_out[0]
+            kind, _, name = key.partition("__")
+            warn_user(
+                f"{key} has no effect: {kind}={getattr(self, kind)!r} has no parameter {name!r}. "
+                f"Name the plugin that has it in the same call: set_params({kind}=..., {key}=...)."
+            )
         rest = {key: value for key, value in params.items() if "__" in key}
         return super().set_params(**rest)  # type: ignore[misc]
 

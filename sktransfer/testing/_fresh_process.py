@@ -56,13 +56,14 @@ def ask_fresh_process(
     Returns
     -------
     answer : dict or None
-        None if no other process can find the class: one typed into a notebook has no file.
+        None if no other process can find the class: a notebook has no file, and a script would be
+        run a second time.
         ``torch_after_import``, ``torch_after_constructor`` and ``torch_after_task`` say whether
         torch was loaded by then; ``result`` is what the task gave.
     """
     cls = type(plugin)
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    if not file or not Path(file).is_file():
+    if cls.__module__ == "__main__" or not file or not Path(file).is_file():
         return None
     request = {
         "path": sys.path,

@@ -333,3 +333,25 @@ def test_predictions_come_from_an_onnx_file_where_one_is_given(
         if a != b:
             assert [float(x) for x in a[4:]] == pytest.approx([float(x) for x in b[4:]], abs=1e-4)
     assert "no ONNX model" in error_of(sktransfer("predict", trained, data, "--onnx", data))
+
+
+def test_a_missing_text_has_no_prediction_and_a_reason(tmp_path, sktransfer, train_quickly):
+    data, model = tmp_path / "in.jsonl", tmp_path / "model"
+    write_table(DataFrame({"text": TEXTS, "label": LABELS}), data)
+    assert train_quickly(data, model).exit_code == 0
+    gaps = tmp_path / "gaps.jsonl"
+    write_table(DataFrame({"text": ["a lovely film", None, "boring", ""]}, dtype=object), gaps)
+    out = tmp_path / "out.csv"
+    done = sktransfer("predict", model, gaps, "--output", out)
+    assert done.exit_code == 0, done.output
+    assert "1 of 4 texts cannot be read; no prediction" in done.stderr
+    assert f"Row 2 of {gaps} is missing" in done.stderr
+    table = read_table(out)
+    assert list(table.columns) == ["text", "prediction", "error"]
+    assert table["prediction"].tolist()[1] == ""
+    assert all(each in ("good", "bad") for each in table["prediction"].tolist()[::2])
+    assert table["error"].tolist() == ["", "is missing", "", ""]
+    write_table(DataFrame({"text": [None, None]}, dtype=object), gaps, force=True)
+    done = sktransfer("predict", model, gaps)
+    assert done.exit_code == 1
+    assert "None of 2 rows can be read" in done.stderr

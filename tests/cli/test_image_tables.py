@@ -201,6 +201,10 @@ def test_blank_paths_and_urls_are_refused_whatever_is_skipped(
     more = {"train": ("--model", tmp_path / "m"), "tune": ("--trials", 1)}.get(command, ())
     skip = () if command == "predict" else ("--on-bad-image", "skip")
     said = error_of(sktransfer(command, *before, table, *COLUMN, *more, *skip))
+    if command == "predict" and not cell:
+        # A missing path has no prediction; and the two other files are damaged.
+        assert said.startswith("None of 3 images can be read")
+        return
     for part in (str(table), "'file'", "row 2", message):
         assert part in said
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
@@ -170,3 +172,14 @@ def test_distributions_of_one_name_must_be_alike(monkeypatch):
         Full, "search_space", lambda self: {"layer_decay": FloatDistribution(0.1, 1.0)}
     )
     assert TransferTextClassifier().search_space()["freeze__layer_decay"].low == 0.1
+
+
+def test_a_parameter_that_the_named_plugin_lacks_warns_unless_the_name_is_set_with_it():
+    clf = TransferTextClassifier("hashing")
+    with pytest.warns(UserWarning, match=r"freeze__k has no effect: freeze='auto'.*set_params\("):
+        clf.set_params(freeze__k=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf.set_params(freeze="frozen", freeze__k=1)
+        clf.set_params(freeze="top_layers", freeze__k=1)
+    assert clf.freeze.k == 1
