@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
+import marshal
 import math
+import sys
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -292,13 +295,16 @@ class ImageAugmentation(Plugin, Variation):
 
 
 def _own_code(cls: type) -> str:
-    """Return a digest of the functions of a subclass."""
+    """Return a digest of the files that define the subclasses, functions beside them included."""
     digest = hashlib.blake2b(digest_size=8)
     for base in cls.__mro__[: cls.__mro__.index(ImageAugmentation)]:
-        for name, member in sorted(vars(base).items()):
-            code = getattr(member, "__code__", None)
-            if code is not None:
-                digest.update(f"{name}{code.co_code!r}{code.co_names}{code.co_consts}".encode())
+        digest.update(base.__qualname__.encode())
+        try:
+            digest.update(inspect.getsource(sys.modules[base.__module__]).encode())
+        except (KeyError, OSError, TypeError):  # typed where there is no file
+            for name, member in sorted(vars(base).items()):
+                if inspect.isfunction(member):
+                    digest.update(name.encode() + marshal.dumps(member.__code__))
     return digest.hexdigest()
 
 

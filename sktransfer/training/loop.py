@@ -247,8 +247,8 @@ class TransferNet(Net):
 def training_batches(
     data: TrainingRows, module: Any, batch_size: int, terms: LossTerms, rng: Any
 ) -> Batches:
-    """Make the batches of an epoch, balanced between domains where a term looks at all rows."""
-    return Batches(data, module, batch_size, rng, balanced=not terms.per_row)
+    """Make the batches of an epoch, balanced between domains where a term compares them."""
+    return Batches(data, module, batch_size, rng, balanced=terms.compares_domains)
 
 
 class PrintEpochs(PrintLog):

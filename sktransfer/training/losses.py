@@ -55,8 +55,10 @@ class LossTerm(ABC):
         Names the term in the history.
     per_row : bool
         Whether the loss of a batch is the sum of the losses of its rows, so that it may be
-        computed micro-batch by micro-batch. Any other term gets whole batches, which hold as many
-        source rows as target rows.
+        computed micro-batch by micro-batch. Any other term gets whole batches.
+    compares_domains : bool
+        Whether the term compares source rows with target rows, so that each batch holds as many
+        of the one side as of the other.
     second_view : bool
         Whether the term needs the rows computed twice.
     plugin : Alignment, Regulariser or None
@@ -67,6 +69,7 @@ class LossTerm(ABC):
 
     name: ClassVar[str]
     per_row: ClassVar[bool] = False
+    compares_domains: ClassVar[bool] = False
     second_view: bool = False
     plugin: Any = None
     module: nn.Module | None = None
@@ -122,6 +125,7 @@ class Aligned(LossTerm):
     """
 
     name = "alignment"
+    compares_domains = True
 
     def __init__(self, alignment: Alignment, module: nn.Module | None = None) -> None:
         self.plugin = alignment
@@ -197,6 +201,11 @@ class LossTerms:
         return all(term.per_row for term in self)
 
     @property
+    def compares_domains(self) -> bool:
+        """Whether each batch has to hold as many source rows as target rows."""
+        return any(term.compares_domains for term in self)
+
+    @property
     def second_view(self) -> bool:
         """Whether a term needs each batch computed twice."""
         return any(term.second_view for term in self)
@@ -207,17 +216,17 @@ class LossTerms:
         Returns
         -------
         weights : dict of str to torch.Tensor
-            The first part of a name is that of the term.
+            Names begin with those of the term and of the plugin's class.
         """
         return {
-            f"{term.name}.{name}": value.detach().cpu().clone()
+            f"{_name_of(term)}.{name}": value.detach().cpu().clone()
             for term in self
             if term.module is not None
             for name, value in term.module.state_dict().items()
         }
 
     def load_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
-        """Load the weights of an earlier stage into modules of the same shapes.
+        """Load the weights of an earlier stage into modules of the same plugins and shapes.
 
         Parameters
         ----------
@@ -228,7 +237,7 @@ class LossTerms:
             if term.module is None:
                 continue
             own = term.module.state_dict()
-            earlier = {name: weights.get(f"{term.name}.{name}") for name in own}
+            earlier = {name: weights.get(f"{_name_of(term)}.{name}") for name in own}
             alike = {n: v for n, v in earlier.items() if v is not None and v.shape == own[n].shape}
             if alike.keys() == own.keys():
                 term.module.load_state_dict(alike)
@@ -265,6 +274,12 @@ def auxiliary_terms(
         else:
             terms.append(Regularised(plugin, module))
     return tuple(terms)
+
+
+def _name_of(term: LossTerm) -> str:
+    """Name a term and the class of its plugin: another plugin has no use for the weights."""
+    cls = type(term.plugin)
+    return f"{term.name}.{cls.__module__}.{cls.__qualname__}"
 
 
 def is_sane(loss: float) -> bool:

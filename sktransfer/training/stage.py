@@ -179,6 +179,11 @@ class Stage:
         module, schedule = self.prefix.module, self.schedule
         module.set_trainable(())  # an encoder that does not train can be told from one that does
         by_epochs = schedule.n_probe < len(schedule.epochs)
+        if module.of_states and self._mixup() > 0:
+            raise ValueError(
+                f"mixup={self._mixup()} mixes inputs as wholes, but this task has a target for "
+                "each state of an input: leave mixup at 0."
+            )
         if not by_epochs:
             self._warn_of_what_needs_epochs()
         stopped = bool(schedule.n_probe) and self.probe()
@@ -239,9 +244,11 @@ class Stage:
         if precise and module.precision == "bf16":
             self.result.precision = "bf16 for features, fp32 for training"
         usable = usable and copy_in_bf16(module.encoder, rows) is not None
+        # Augmented rows may look up other entries of the table than the rows as they are.
+        varied = self.prefix.variation is not None
         with (
             _in_fp32(module, precise),
-            only_entries(module, names, rows),
+            contextlib.nullcontext() if varied else only_entries(module, names, rows),
             through_half(module, usable),
         ):
             self._optimise(names)
@@ -332,12 +339,16 @@ class Stage:
         self.result.lr = {owner: rate for owner, (rate, _) in owners.items()}
         return groups
 
+    def _mixup(self) -> float:
+        """Give the parameter of the mixup of an augmentation; 0 where there is none."""
+        variation = self.prefix.variation
+        return 0.0 if variation is None else float(variation.mixup)
+
     def _warn_of_what_needs_epochs(self) -> None:
         """Warn of what has no effect where the head is fitted to convergence."""
-        variation = self.prefix.variation
         useless = [f"{term.name}={term.plugin!r}" for term in self.terms.auxiliary]
-        if variation is not None and float(variation.mixup) > 0:
-            useless.append(f"mixup={float(variation.mixup)}")
+        if self._mixup() > 0:
+            useless.append(f"mixup={self._mixup()}")
         theirs = map(callback_of, copies_of(self.monitoring.callbacks))
         useless += [f"callbacks=[{type(callback).__name__}(...)]" for callback in theirs]
         if useless:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import nn
 
 from sktransfer.contracts import Backbone, Fingerprint, Head
 from sktransfer.training.module import TransferModule
+from sktransfer.weights.global_state import ForkSafeLock
 
 _WEIGHTS = ("body", "head_weights", "term_weights")
 
@@ -158,7 +158,7 @@ class FittedNet:
         self._state = state
         self._module = module
         self._made_of = (backbone, backbone_seed, head)
-        self._lock = threading.RLock()
+        self._lock = ForkSafeLock()
 
     @property
     def state(self) -> ModelState:

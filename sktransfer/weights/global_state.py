@@ -9,11 +9,6 @@ from weakref import WeakSet
 
 __all__ = ["GLOBAL_STATE", "ForkSafeLock"]
 
-# Code that seeds torch's global generator, or changes settings of a library, holds this lock until
-# they are restored. Dropout and initialisation draw from that generator, so that trainings in
-# threads take turns.
-GLOBAL_STATE = threading.RLock()
-
 
 class ForkSafeLock:
     """A reentrant lock that is free in a forked process.
@@ -41,3 +36,9 @@ class ForkSafeLock:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=ForkSafeLock._renew)
+
+
+# Code that seeds torch's global generator, or changes settings of a library, holds this lock until
+# they are restored. Dropout and initialisation draw from that generator, so that trainings in
+# threads take turns.
+GLOBAL_STATE = ForkSafeLock()

@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
+import threading
 import warnings
 
 import pytest
@@ -17,6 +18,7 @@ from sklearn.frozen import FrozenEstimator
 
 from sktransfer import TransferTextClassifier
 from sktransfer.backbones.hashing import HashingBackbone
+from sktransfer.weights.global_state import GLOBAL_STATE
 
 # Its weights are large enough for torch to copy them with several threads.
 HASHING = HashingBackbone(dim=64, n_buckets=2**16)
@@ -106,6 +108,29 @@ def test_nothing_that_is_called_on_a_trained_model_in_a_forked_process_waits_for
     environment = {**os.environ, "OMP_NUM_THREADS": "2"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_process_that_is_forked_while_a_thread_trains_does_not_wait_for_that_thread():
+    held, done = threading.Event(), threading.Event()
+
+    def hold():
+        with GLOBAL_STATE:
+            held.set()
+            done.wait(60)
+
+    thread = threading.Thread(target=hold, daemon=True)
+    thread.start()
+    held.wait(60)
+    child = multiprocessing.get_context("fork").Process(target=_take, daemon=True)
+    child.start()
+    child.join(60)
+    done.set()
+    assert child.exitcode == 0
+
+
+def _take():
+    with GLOBAL_STATE:
+        pass
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from itertools import product
 
@@ -458,3 +459,28 @@ def test_a_strip_is_turned_within_bounds():
     assert found.shape == strip.shape
     assert (found == 7).all()
     assert peak < 20 * strip.nbytes
+
+
+SUBCLASS = """
+from sktransfer import ImageAugmentation
+
+def strength():
+    return STRENGTH
+
+class Own(ImageAugmentation):
+    def apply(self, picture, rng):
+        return picture + sum([strength() for _ in range(2)])
+
+print(Own().identity())
+"""
+
+
+def test_a_subclass_has_the_same_identity_in_each_process_and_another_after_a_change(tmp_path):
+    def identity(strength):
+        script = tmp_path / "own.py"
+        script.write_text(SUBCLASS.replace("STRENGTH", str(strength)))
+        done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+        return done.stdout
+
+    assert identity(1) == identity(1)
+    assert identity(1) != identity(2)
