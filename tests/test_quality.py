@@ -41,14 +41,16 @@ def test_bf16_changes_features_and_labels_no_more_than_the_documentation_says(am
     from sktransfer import TransferTextClassifier, TransferTextEncoder
 
     X, y = amazon
-    train, test = (X[:300], y[:300]), X[300:1300]
+    train, test = (X[:200], y[:200]), X[200:700]
+    # Features of a precision are computed once, for the encoder and for the classifier.
+    shared = {"cache": "memory", "random_state": 0}
     features = [
-        TransferTextEncoder(precision=precision).fit(test[:1]).transform(test)
+        TransferTextEncoder(precision=precision, **shared).fit(test[:1]).transform(test)
         for precision in ("bf16", "fp32")
     ]
     assert np.sum(features[0] * features[1], axis=1).min() >= 0.999
     labels = [
-        TransferTextClassifier(freeze="frozen", precision=precision, random_state=0)
+        TransferTextClassifier(freeze="frozen", precision=precision, **shared)
         .fit(*train)
         .predict(test)
         for precision in ("bf16", "fp32")
