@@ -28,7 +28,7 @@ from sktransfer.cli._demo_tasks import (
     verdict,
 )
 from sktransfer.cli.console import results, status
-from sktransfer.cli.table import check_free, write_file
+from sktransfer.cli.output import check_free, write_file
 
 __all__ = ["demo"]
 

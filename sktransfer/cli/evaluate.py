@@ -21,14 +21,9 @@ from sktransfer.cli._mistakes import (
 from sktransfer.cli._reports import about_unknown, print_labels, print_numbers
 from sktransfer.cli.console import results, status
 from sktransfer.cli.inputs import Inputs
+from sktransfer.cli.output import check_free, check_output, write_file, write_table
 from sktransfer.cli.reading import Reading, check_options, read_labelled
-from sktransfer.cli.table import (
-    add_columns,
-    check_free,
-    check_output,
-    write_file,
-    write_table,
-)
+from sktransfer.cli.table import add_columns
 
 __all__ = ["evaluate"]
 

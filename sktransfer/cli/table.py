@@ -6,44 +6,36 @@ where a cell is missing. "NA" and "null" are texts like all others.
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import difflib
-import gzip
-import io
 import json
-import os
-import secrets
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 __all__ = [
+    "COMPRESSED",
     "KINDS_OF_TABLES",
     "add_columns",
-    "check_free",
-    "check_output",
     "column",
-    "encode_csv",
+    "format_of",
     "is_table",
     "listed",
     "no_column",
     "read_table",
-    "write_file",
-    "write_table",
+    "rows_of",
 ]
 
 KINDS_OF_TABLES = (
     "*.csv, *.tsv, *.jsonl, *.ndjson, *.json (one object a line), each also with .gz, .bz2, .xz or "
     ".zip; *.parquet; *.xlsx"
 )
-_WRITTEN = "*.csv, *.tsv, *.jsonl, *.ndjson, *.json, each also with .gz; *.parquet"
 _TEXT = {".csv": "CSV", ".tsv": "CSV", ".jsonl": "JSON", ".ndjson": "JSON", ".json": "JSON"}
-_COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
+COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
 # What no cell has, and JSON not at all.
 _NO_SEPARATOR = "\x1e"
 
@@ -58,12 +50,13 @@ def is_table(path: Path) -> bool:
     >>> is_table(Path("texts.csv.gz")), is_table(Path("photos.zip"))
     (True, False)
     """
-    return _format(path) is not None
+    return format_of(path) is not None
 
 
-def _format(path: Path) -> str | None:
+def format_of(path: Path) -> str | None:
+    """Name the kind of table that a suffix stands for; None for another suffix."""
     *_, inner, last = ["", "", *map(str.lower, path.suffixes)]
-    if last in _COMPRESSED:
+    if last in COMPRESSED:
         return _TEXT.get(inner)
     return _TEXT.get(last) or {".parquet": "Parquet", ".xlsx": "Excel"}.get(last)
 
@@ -96,7 +89,7 @@ def read_table(path: Path, encoding: str = "utf-8", separator: str = "") -> Data
     """
     import pandas as pd
 
-    kind = _format(path)
+    kind = format_of(path)
     if kind is None:
         raise ValueError(f"{path} has no suffix of a table; expected {KINDS_OF_TABLES}.")
     if path.is_dir():
@@ -121,11 +114,11 @@ def read_table(path: Path, encoding: str = "utf-8", separator: str = "") -> Data
         ) from error
     except Exception as error:  # the libraries that read and unpack have errors of many types
         raise ValueError(f"{path} cannot be read as {kind}: {str(error).rstrip('.')}.") from error
-    cells = enumerate(map(list, zip(*_rows(table), strict=True)))
+    cells = enumerate(map(list, zip(*rows_of(table), strict=True)))
     return pd.DataFrame(dict(cells), dtype=object).set_axis(table.columns, axis=1)
 
 
-def _rows(table: DataFrame) -> list[tuple[Any, ...]]:
+def rows_of(table: DataFrame) -> list[tuple[Any, ...]]:
     """Give the cells of each row as they are, and None where one is missing."""
     rows, missing = table.itertuples(index=False, name=None), table.isna().to_numpy()
     return [
@@ -316,106 +309,3 @@ def add_columns(table: DataFrame, new: Mapping[str, Sequence[Any]], origin: str)
                 f"{origin} has a column {name!r} already; rename it, so that it is not lost."
             )
     return pd.concat([table, pd.DataFrame(new, index=table.index, dtype=object)], axis=1)
-
-
-def check_output(path: Path, *, inputs: Iterable[Path] = (), force: bool = False) -> None:
-    """Refuse, before any work is done, to write a table where it would do harm or fail.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        What is to be written.
-    inputs : iterable of pathlib.Path
-        Files that are never overwritten.
-    force : bool, default=False
-        Whether another file may be overwritten.
-
-    Raises
-    ------
-    ValueError
-        If tables are not written with that suffix, or the path is that of an input.
-    OSError
-        If the file exists and ``force`` is False, or it cannot be created there.
-    ImportError
-        If the format needs a package that is not installed.
-    """
-    if not is_table(path) or path.suffix.lower() in (*_COMPRESSED[1:], ".xlsx"):
-        raise ValueError(f"{path} has no suffix that tables are written with: {_WRITTEN}.")
-    if _format(path) == "Parquet":
-        import pandas as pd
-
-        _encode_parquet(pd.DataFrame())
-    if path.exists() and any(each.exists() and path.samefile(each) for each in inputs):
-        raise ValueError(f"{path} is the input; it is never overwritten.")
-    check_free(path, force=force)
-
-
-def check_free(path: Path, *, force: bool = False) -> None:
-    """Raise an OSError if a path holds something, or nothing can be created there."""
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder.")
-    if path.exists() and not force:
-        raise FileExistsError(f"{path} exists; pass --force to replace it.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {path.parent} to write {path.name} in.")
-
-
-def write_table(
-    table: DataFrame, path: Path, *, inputs: Iterable[Path] = (), force: bool = False
-) -> None:
-    """Write a table in one step, as the suffix says; parameters and errors as `check_output`."""
-    check_output(path, inputs=inputs, force=force)
-    kind = _format(path)
-    if kind == "CSV":
-        content = encode_csv(table, "\t" if ".tsv" in path.name.lower() else ",")
-    else:
-        content = _encode_json(table) if kind == "JSON" else _encode_parquet(table)
-    if path.suffix.lower() == ".gz":
-        content = gzip.compress(content, mtime=0)  # the same table gives the same bytes
-    with write_file(path) as file:
-        file.write(content)
-
-
-def encode_csv(table: DataFrame, separator: str = ",") -> bytes:
-    """Give the content of a CSV file; lists and dicts are written as JSON."""
-
-    def cell(value: Any) -> Any:
-        return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
-
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n", delimiter=separator)
-    writer.writerow(table.columns)
-    writer.writerows(map(cell, row) for row in _rows(table))
-    # A lone surrogate, which JSON can hold and UTF-8 cannot, is written as an escape.
-    return text.getvalue().encode(errors="backslashreplace")
-
-
-def _encode_json(table: DataFrame) -> bytes:
-    twice = table.columns[table.columns.duplicated()]
-    if len(twice):
-        raise ValueError(f"JSON cannot hold several columns named {twice[0]!r}: write CSV.")
-    rows = [dict(zip(table.columns, row, strict=True)) for row in _rows(table)]
-    lines = [json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows]
-    return "".join(lines).encode(errors="backslashreplace")
-
-
-def _encode_parquet(table: DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    try:
-        table.to_parquet(buffer, engine="pyarrow", index=False)
-    except (TypeError, ValueError, NotImplementedError) as error:
-        raise ValueError(f"A column cannot be written as Parquet: {error}") from error
-    return buffer.getvalue()
-
-
-@contextlib.contextmanager
-def write_file(path: Path) -> Iterator[IO[bytes]]:
-    """Give a file that replaces ``path`` when the block ends without an error."""
-    # Written into the same folder, so that the rename stays within one file system.
-    new = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
-    try:
-        with new.open("xb") as file:
-            yield file
-        os.replace(new, path)
-    finally:
-        new.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from sktransfer.contracts.base import Plugin
 from sktransfer.contracts.encoder import Encoder, Fingerprint, Truncation
 from sktransfer.contracts.freezing import Decision, FreezeStrategy
 from sktransfer.contracts.head import Head
-from sktransfer.contracts.inputs import HashedInput, Inputs
+from sktransfer.contracts.inputs import HashedInput, Inputs, content_of
 from sktransfer.contracts.losses import Alignment, Forward, Regulariser, WeightChange
 from sktransfer.contracts.modality import Modality, Variation
 from sktransfer.contracts.parameters import param, parameters_of, with_parameters
@@ -47,6 +47,7 @@ __all__ = [
     "VectorEncoder",
     "WeightChange",
     "available",
+    "content_of",
     "modality_class",
     "param",
     "parameters_of",

@@ -105,3 +105,48 @@ def is_missing(value: Any) -> bool:
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     return isinstance(value, float | np.floating) and bool(np.isnan(value))
+
+
+def content_of(x: Any) -> list[bytes]:
+    """Return the content of an input, by which a store of features knows it.
+
+    Parameters
+    ----------
+    x : input
+        A str, a number, a tuple of these, or a `HashedInput`.
+
+    Returns
+    -------
+    parts : list of bytes
+        The hash of a `HashedInput`; the parts of a text or a pair; of others, the type and the
+        repr.
+
+    Raises
+    ------
+    TypeError
+        If the input is of another type.
+
+    Examples
+    --------
+    >>> from sktransfer.plugins import content_of
+    >>> content_of("good"), content_of(("good", "bad")), content_of((0.5, 1))
+    ([b'good'], [b'good', b'bad'], [b'tuple', b'(0.5, 1)'])
+    """
+    if isinstance(x, HashedInput):
+        return [x.digest]
+    parts = x if isinstance(x, tuple) else (x,)
+    if all(isinstance(part, str) for part in parts):
+        return [part.encode("utf-8", "surrogatepass") for part in parts]
+    if not _is_plain(x):
+        raise TypeError(
+            f"Features of a {type(x).__name__} cannot be stored, since nothing tells its content: "
+            "inputs are str, numbers, tuples of these, or sktransfer.plugins.HashedInput."
+        )
+    return [type(x).__name__.encode(), repr(x).encode("utf-8", "surrogatepass")]
+
+
+def _is_plain(x: Any) -> bool:
+    """Return whether the repr of an input tells all of its content."""
+    if isinstance(x, tuple):
+        return all(map(_is_plain, x))
+    return x is None or isinstance(x, str | bytes | int | float)

@@ -22,7 +22,7 @@ import numpy as np
 
 from sktransfer._suggestions import import_extra
 from sktransfer._warnings import warn_user
-from sktransfer.contracts import HashedInput
+from sktransfer.contracts import content_of
 from sktransfer.weights.global_state import ForkSafeLock
 
 __all__ = ["DiskStore", "FeatureStore", "MemoryStore", "open_store", "store_keys"]
@@ -66,7 +66,7 @@ def store_keys(identity: str, X: Sequence[Any]) -> list[bytes]:
     keys = []
     for x in X:
         own = base.copy()
-        for data in _contents(x):
+        for data in content_of(x):
             # The length before each part gives different pairs different bytes.
             own.update(struct.pack("<q", len(data)) + data)
         keys.append(own.digest())
@@ -77,28 +77,6 @@ def store_keys(identity: str, X: Sequence[Any]) -> list[bytes]:
 def _versions() -> str:
     """Return the versions of the libraries that features depend on; reading metadata takes long."""
     return "|".join(f"{name}={version(name)}" for name in _LIBRARIES)
-
-
-def _contents(x: Any) -> list[bytes]:
-    """Return the content of an input: a hash, the parts of a text or a pair, or its repr."""
-    if isinstance(x, HashedInput):
-        return [x.digest]
-    parts = x if isinstance(x, tuple) else (x,)
-    if all(isinstance(part, str) for part in parts):
-        return [part.encode("utf-8", "surrogatepass") for part in parts]
-    if not _is_plain(x):
-        raise TypeError(
-            f"Features of a {type(x).__name__} cannot be stored, since nothing tells its content: "
-            "inputs are str, numbers, tuples of these, or sktransfer.plugins.HashedInput."
-        )
-    return [type(x).__name__.encode(), repr(x).encode("utf-8", "surrogatepass")]
-
-
-def _is_plain(x: Any) -> bool:
-    """Return whether the repr of an input tells all of its content."""
-    if isinstance(x, tuple):
-        return all(map(_is_plain, x))
-    return x is None or isinstance(x, str | bytes | int | float)
 
 
 class MemoryStore:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
-from sktransfer.plugins import Modality
+from sktransfer.plugins import Modality, content_of
 from sktransfer.testing._check import Broken, check_of, expect, expect_no_error
 from sktransfer.testing._use import use
 
@@ -46,6 +47,25 @@ def check_samples_are_validated(plugin: Modality) -> None:
         len(inputs) == n_distinct == _SAMPLES,
         f"{len(inputs)} inputs from validate(samples()), {n_distinct} of them different",
     )
+
+
+@check_of(Modality)
+def check_inputs_have_contents(plugin: Modality) -> None:
+    """The content of a validated input tells it from others, so that its features can be stored.
+
+    Validate inputs to str, numbers or tuples of these, or derive their class from
+    sktransfer.plugins.HashedInput and hash their contents in its digest.
+    """
+    # Inputs without a hash fail another check.
+    first, again = (
+        [x for x in plugin.validate(plugin.samples()) if isinstance(x, Hashable)] for _ in range(2)
+    )
+    with expect_no_error("from content_of, of a validated input"):
+        contents = [tuple(content_of(x)) for x in first]
+        repeated = [tuple(content_of(x)) for x in again]
+    expect(contents == repeated, "other contents of the same inputs, validated once more")
+    n_contents, n_inputs = len(set(contents)), len(set(first))
+    expect(n_contents == n_inputs, f"{n_contents} contents of {n_inputs} different inputs")
 
 
 @check_of(Modality)

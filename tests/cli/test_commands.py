@@ -8,7 +8,8 @@ from pandas import DataFrame
 
 from sktransfer import load
 from sktransfer.cli._measures import measure
-from sktransfer.cli.table import read_table, write_table
+from sktransfer.cli.output import write_table
+from sktransfer.cli.table import read_table
 from sktransfer.datasets import fetch_review_snippets
 
 TEXTS = ["a lovely film", "great fun, all of it", "a dull film", "boring from start to end"] * 4

@@ -10,7 +10,8 @@ from sklearn.metrics import classification_report
 from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferTextRegressor, load
 from sktransfer.cli._measures import measure, measure_numbers
 from sktransfer.cli._mistakes import wrong_labels
-from sktransfer.cli.table import read_table, write_table
+from sktransfer.cli.output import write_table
+from sktransfer.cli.table import read_table
 
 TEXTS = ["a lovely film", "great fun, all of it", "a dull film", "boring from start to end"] * 4
 LABELS = ["good", "good", "bad", "bad"] * 4

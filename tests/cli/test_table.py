@@ -11,14 +11,8 @@ from pathlib import Path
 import pytest
 from pandas import DataFrame
 
-from sktransfer.cli.table import (
-    add_columns,
-    check_output,
-    column,
-    encode_csv,
-    read_table,
-    write_table,
-)
+from sktransfer.cli.output import check_output, encode_csv, write_table
+from sktransfer.cli.table import add_columns, column, read_table
 
 COLUMNS = {
     "text": ["plain", 'comma, "quotes"', "two\nlines", "", "naïve — 日本", "[red]x[/red]\u2028y"],

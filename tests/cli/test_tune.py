@@ -11,7 +11,7 @@ import pytest
 from pandas import DataFrame
 
 from sktransfer import load
-from sktransfer.cli.table import write_table
+from sktransfer.cli.output import write_table
 from sktransfer.tuning.dashboard import make_dashboard
 
 TEXTS = ["a lovely film", "great fun, all of it", "a dull film", "boring from start to end"] * 6

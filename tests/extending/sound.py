@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +11,7 @@ from sktransfer.plugins import (
     Backbone,
     Encoder,
     Fingerprint,
+    HashedInput,
     Inputs,
     Modality,
     ShellOption,
@@ -20,12 +22,17 @@ from sktransfer.plugins import (
 )
 
 
-class Clip:
-    """Samples of a sound, which are hashable by their contents."""
+class Clip(HashedInput):
+    """Samples of a sound, which are known by their contents."""
 
     def __init__(self, samples):
         self.samples = np.ascontiguousarray(samples, dtype=np.float32)
         self._key = self.samples.tobytes()
+
+    @property
+    def digest(self):
+        """Hash of the samples."""
+        return hashlib.sha256(self._key).digest()
 
     def __eq__(self, other):
         return isinstance(other, Clip) and self._key == other._key

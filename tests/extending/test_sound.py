@@ -112,6 +112,14 @@ def test_scikit_learns_tools_take_it(data):
     assert features.shape == (80, 16)
 
 
+def test_features_are_stored_and_found_again(data, tmp_path):
+    expected = quick(freeze="frozen").fit(*data).predict_proba(data[0])
+    for cache in ("memory", tmp_path / "store"):
+        clf = quick(freeze="frozen", cache=cache)
+        for _ in range(2):
+            np.testing.assert_allclose(clf.fit(*data).predict_proba(data[0]), expected, atol=1e-5)
+
+
 def test_it_is_searched_over_with_what_its_backbone_declares(data):
     search = TransferSearchCV(quick(max_epochs=2), n_trials=2, cv=2, random_state=0).fit(*data)
     assert all("backbone__dim" in params for params in search.cv_results_["params"])

@@ -28,7 +28,7 @@ class Lists(Modality):
     suffixes = frozenset({".csv"})
     fitted_attributes = ("longest_",)
 
-    def validate(self, X, *, pairs=False, start=0):
+    def validate(self, X, *, start=0):
         if not len(X):
             raise ValueError("X is empty.")
         for i, x in enumerate(X, start=start):
@@ -72,31 +72,51 @@ class GivesTheSame(Lists):
 
 @breaks("check_samples_are_validated")
 class GivesWhatHasNoHash(Lists):
-    def validate(self, X, *, pairs=False, start=0):
+    def validate(self, X, *, start=0):
         return Inputs([list(x) for x in super().validate(X, start=start)])
+
+
+class Box:
+    """A list of numbers, known by its hash alone."""
+
+    def __init__(self, x):
+        self.x = tuple(x)
+
+    def __eq__(self, other):
+        return self.x == other.x
+
+    def __hash__(self):
+        return hash(self.x)
+
+
+@breaks("check_inputs_have_contents")
+class HidesContents(Lists):
+    def validate(self, X, *, start=0):
+        boxed = [x.x if isinstance(x, Box) else x for x in X]
+        return Inputs([Box(x) for x in super().validate(boxed, start=start)])
 
 
 @breaks("check_validation_is_repeatable")
 class AddsEachTime(Lists):
-    def validate(self, X, *, pairs=False, start=0):
+    def validate(self, X, *, start=0):
         return Inputs([(0, *x) for x in super().validate(X, start=start)])
 
 
 @breaks("check_what_is_no_input_is_refused")
 class TakesNothing(Lists):
-    def validate(self, X, *, pairs=False, start=0):
+    def validate(self, X, *, start=0):
         return super().validate(X, start=start) if len(X) else Inputs([])
 
 
 @breaks("check_what_is_no_input_is_refused")
 class TakesMissing(Lists):
-    def validate(self, X, *, pairs=False, start=0):
+    def validate(self, X, *, start=0):
         return super().validate([x or () for x in X], start=start)
 
 
 @breaks("check_what_is_no_input_is_refused")
 class ForgetsStart(Lists):
-    def validate(self, X, *, pairs=False, start=0):
+    def validate(self, X, *, start=0):
         return super().validate(X)
 
 
