@@ -77,6 +77,10 @@ def demo(
     console.print(_footer(sizes))
     for sentence in verdicts.values():
         console.print(f"\n{sentence}")
+    console.print(
+        f"\nThis is one pair of domains, drawn {sizes.seeds} time{'s' if sizes.seeds > 1 else ''}; "
+        "the README has twelve pairs, drawn five times."
+    )
     console.print(f"\nTook {seconds:.0f} seconds in all. With texts of your own:\n")
     console.print("\n".join(f"    {line}" for line in _NEXT.splitlines()))
     if as_json is not None:
@@ -95,7 +99,10 @@ def _run(sizes: Sizes) -> list[Score]:
         steps = itertools.count()
 
         def announce(words: str) -> None:
-            progress.update(task, completed=next(steps), description=words)
+            done = next(steps)
+            progress.update(task, completed=done, description=words)
+            if not progress.console.is_terminal:
+                progress.console.print(f"{done} of {n_steps(sizes)} steps done; {words}")
 
         return list(measure(load_tasks(), sizes, announce))
 
