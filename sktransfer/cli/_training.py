@@ -15,7 +15,7 @@ from sktransfer.cli.reading import Reading, read_labelled
 if TYPE_CHECKING:
     from sktransfer.contracts import Modality
 
-__all__ = ["check_folder", "new_classifier", "number", "read_examples"]
+__all__ = ["check_folder", "new_estimator", "number", "read_examples"]
 
 
 def read_examples(
@@ -60,8 +60,9 @@ def read_examples(
     return inputs, values, labels
 
 
-def new_classifier(
+def new_estimator(
     modality: type[Modality],
+    task: str,
     typed: Mapping[str, Any],
     *,
     backbone: str | None,
@@ -69,12 +70,14 @@ def new_classifier(
     balanced: bool,
     **parameters: Any,
 ) -> Any:
-    """Make the classifier of a modality.
+    """Make the classifier, or the regressor, of a modality.
 
     Parameters
     ----------
     modality : type
         What it reads.
+    task : {"classification", "multilabel", "regression"}
+        What it predicts.
     typed : mapping of str to object
         Values of the options of all modalities. What cannot be read is left out already.
     backbone : str or None
@@ -84,12 +87,17 @@ def new_classifier(
     balanced : bool
         Whether labels count alike.
     **parameters
-        What all classifiers have.
+        What all of them have.
 
     Returns
     -------
-    classifier : estimator
+    estimator : classifier or regressor
         Not fitted.
+
+    Raises
+    ------
+    typer.BadParameter
+        If labels should count alike where numbers are predicted.
     """
     for option in modality.options:
         if option.parameter not in modality.lenient:
@@ -100,25 +108,29 @@ def new_classifier(
     if backbone is not None:
         parameters["backbone"] = backbone
     parameters["source"] = None if source is None else os.fspath(source)
-    parameters["class_weight"] = "balanced" if balanced else None
-    return _classifier_of(modality.name)(**parameters)
+    if task == "regression" and balanced:
+        raise typer.BadParameter("numbers are predicted, not labels.", param_hint="--balanced")
+    if task != "regression":
+        parameters["class_weight"] = "balanced" if balanced else None
+    return _class_of(modality.name, task)(**parameters)
 
 
-def _classifier_of(modality: str) -> type:
-    """Find the classifier of a modality, that of the modality's own distribution first."""
-    from sklearn.base import ClassifierMixin
+def _class_of(modality: str, task: str) -> type:
+    """Find the estimator of a modality, that of the modality's own distribution first."""
+    from sklearn.base import ClassifierMixin, RegressorMixin
 
     from sktransfer.contracts import available
     from sktransfer.contracts.registry import find
 
     info = find("modality", modality)
     owner = "" if info is None else info.distribution
-    # Other distributions are imported only if this one has no classifier: some may be broken.
+    mixin = RegressorMixin if task == "regression" else ClassifierMixin
+    # Other distributions are imported only if this one has no such estimator: some may be broken.
     for each in sorted(available("estimator"), key=lambda each: each.distribution != owner):
         cls = each.factory()
-        if issubclass(cls, ClassifierMixin) and cls.modality == modality:
+        if issubclass(cls, mixin) and cls.modality == modality:
             return cls
-    raise ValueError(f"No classifier of the modality {modality!r} is installed.")
+    raise ValueError(f"No estimator of the modality {modality!r} for {task} is installed.")
 
 
 def number(value: str, kind: type, option: str) -> Any:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sktransfer.cli._targets import TaskName
+
 _TABLE = (
     "table: .csv, .tsv, .jsonl, .ndjson, .json, each also with .gz, .bz2, .xz or .zip, or .parquet "
     "or .xlsx"
@@ -42,6 +44,16 @@ Separator = Annotated[
         help="Separator of CSV.",
         show_default="the one of , ; and tab that the header has most of",
     ),
+]
+Task = Annotated[
+    TaskName,
+    typer.Option(
+        help="What the labels are: one for each row, several, or numbers.",
+        show_default="by the labels",
+    ),
+]
+LabelSeparator = Annotated[
+    str, typer.Option("--label-sep", metavar="CHARACTER", help="Between several labels of a cell.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
 

@@ -192,7 +192,15 @@ def check_options(context: typer.Context, data: Path) -> None:
     users: dict[str, list[type[Modality]]] = {}
     forms: dict[str, list[str]] = {}
     for modality in installed_modalities():
-        columns = ("label", "encoding", "sep", modality.name, f"{modality.name}_folder")
+        columns = (
+            "label",
+            "encoding",
+            "sep",
+            "task",
+            "label_sep",
+            modality.name,
+            f"{modality.name}_folder",
+        )
         whole = [option.parameter for option in modality.options]
         whole += ["sheet"] if modality.draws_worst else []
         for name in (*columns, *whole):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,14 +11,14 @@ from rich.table import Table as RichTable
 from rich.text import Text as Plain
 
 from sktransfer.cli import options
-from sktransfer.cli._training import check_folder, new_classifier, number, read_examples
+from sktransfer.cli._targets import Targets, read_targets
+from sktransfer.cli._training import check_folder, new_estimator, number, read_examples
 from sktransfer.cli._watching import TrainingStatus
 from sktransfer.cli.console import results, status
 from sktransfer.cli.reading import Reading, check_options
 
 __all__ = ["train"]
 
-_MANY_LABELS = 20
 _OF_EPOCHS = ("max_epochs", "early_stopping", "validation_fraction", "batch_size", "lr")
 
 
@@ -32,6 +31,8 @@ def train(
     label: options.Label = "label",
     encoding: options.Encoding = "utf-8",
     sep: options.Separator = "",
+    task: options.Task = "auto",
+    label_sep: options.LabelSeparator = "|",
     backbone: options.Backbone = None,
     freeze: Annotated[str, typer.Option(help="What trains when; see `sktransfer plugins`.")] = (
         "auto"
@@ -56,16 +57,18 @@ def train(
     verbose: Annotated[bool, typer.Option("--verbose", help="Print a line an epoch.")] = False,
     force: options.Force = False,
 ) -> None:
-    """Train a classifier on a table, or on files of which each class has a folder, and save it."""
+    """Train a model on a table, or on files of which each class has a folder, and save it."""
     epochs = number(max_epochs, int, "--max-epochs")
     rate = number(lr, float, "--lr")
     check_options(context, data)
     check_folder(model, source, force)
     reading = Reading(context.obj, label, encoding, sep)
     inputs, values, labels = read_examples(data, reading, source)
+    targets = read_targets(inputs, labels, task, label_sep)
 
-    clf = new_classifier(
+    clf = new_estimator(
         inputs.modality,
+        targets.task,
         context.obj,
         backbone=backbone,
         freeze=freeze,
@@ -83,26 +86,22 @@ def train(
     )
     started = time.perf_counter()
     with TrainingStatus(f"training on {inputs.counted}", shown=not verbose) as watching:
-        clf.set_callbacks(watching).fit(values, labels)
+        clf.set_callbacks(watching).fit(values, targets.y)
     seconds = time.perf_counter() - started
     clf.save(model, embed_backbone=embed_backbone)
     if not _epochs_of(clf) and clf.freeze != "auto":  # which warns itself
         _say_what_had_no_effect(context)
-    results().print(_summary(clf, labels, seconds, model))
+    results().print(_summary(clf, targets, len(values), seconds, model))
 
 
-def _summary(clf: Any, labels: list[Any], seconds: float, model: Path) -> RichTable:
+def _summary(clf: Any, targets: Targets, n_rows: int, seconds: float, model: Path) -> RichTable:
     decision = clf.decision_
-    counts = Counter(labels).most_common()
-    words = ", ".join(f"{label} {count:,}" for label, count in counts[:_MANY_LABELS])
-    if len(counts) > _MANY_LABELS:
-        words += f" and {len(counts) - _MANY_LABELS} more"
     summary = RichTable(box=None, show_header=False, pad_edge=False)
     summary.add_column()
     summary.add_column(overflow="fold")  # a path stays whole
     for name, value in [
-        ("rows", f"{len(labels):,}"),
-        ("labels", words),
+        ("rows", f"{n_rows:,}"),
+        ("labels", targets.words),
         ("trained", f"{decision['freeze']}: {decision['reason']}"),
         ("epochs", f"{_said_of_epochs(clf)} on {decision['device']} in {decision['precision']}"),
         ("seconds", f"{seconds:.1f}"),

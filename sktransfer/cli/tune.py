@@ -10,7 +10,8 @@ from rich.table import Table as RichTable
 from rich.text import Text as Plain
 
 from sktransfer.cli import options
-from sktransfer.cli._training import check_folder, new_classifier, number, read_examples
+from sktransfer.cli._targets import SCORERS, read_targets
+from sktransfer.cli._training import check_folder, new_estimator, number, read_examples
 from sktransfer.cli._watching import RefitStatus
 from sktransfer.cli.console import results, status
 from sktransfer.cli.reading import Reading, check_options
@@ -43,12 +44,18 @@ def tune(
     study_name: Annotated[str | None, typer.Option(help="In the storage.")] = None,
     cv: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")] = 5,
     scoring: Annotated[
-        str, typer.Option(help="What is searched for, as scikit-learn names it.")
-    ] = "accuracy",
+        str | None,
+        typer.Option(
+            help="What is searched for, as scikit-learn names it.",
+            show_default="accuracy; f1_macro for several labels, r2 for numbers",
+        ),
+    ] = None,
     n_jobs: Annotated[int | None, typer.Option(help="Folds that are trained at once.")] = None,
     label: options.Label = "label",
     encoding: options.Encoding = "utf-8",
     sep: options.Separator = "",
+    task: options.Task = "auto",
+    label_sep: options.LabelSeparator = "|",
     backbone: options.Backbone = None,
     freeze: Annotated[
         list[str] | None,
@@ -67,17 +74,21 @@ def tune(
     """Search the settings that suit a table or a folder, and train a model with the best."""
     epochs = number(max_epochs, int, "--max-epochs")
     check_options(context, data)
-    _check_scorer(scoring)
+    if scoring is not None:
+        _check_scorer(scoring)
     if model is not None:
         check_folder(model, source, force)
     reading = Reading(context.obj, label, encoding, sep)
     inputs, values, labels = read_examples(data, reading, source)
+    targets = read_targets(inputs, labels, task, label_sep)
+    scoring = scoring or SCORERS[targets.task]
 
     from sktransfer import TransferSearchCV
     from sktransfer.tuning import SearchProgress, search_space
 
-    clf = new_classifier(
+    clf = new_estimator(
         inputs.modality,
+        targets.task,
         context.obj,
         backbone=backbone,
         head=head,
@@ -105,7 +116,7 @@ def tune(
         random_state=seed,
     )
     refit = RefitStatus(f"training with the best settings on {inputs.counted}")
-    search.set_callbacks(SearchProgress(), refit).fit(values, labels)
+    search.set_callbacks(SearchProgress(), refit).fit(values, targets.y)
     results().print(_summary(search, scoring))
     if model is not None:
         search.best_estimator_.save(model, embed_backbone=embed_backbone)
