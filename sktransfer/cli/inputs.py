@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sktransfer.cli.console import status
-from sktransfer.cli.modalities import folder_of, form_of, installed_modalities, table_of
+from sktransfer.cli.modalities import folder_of, form_of, table_of
 from sktransfer.cli.table import KINDS_OF_TABLES, column, listed, no_column
 
 if TYPE_CHECKING:
@@ -72,7 +72,9 @@ class Inputs:
         """
         files = bool(self.modality.suffixes)
         if not files and self.column not in self.table:
-            others = [m for m in installed_modalities() if m.suffixes]
+            from sktransfer.contracts.registry import modality_classes
+
+            others = [m for m in modality_classes() if m.suffixes]
             raise ValueError(
                 f"{no_column(self.table, self.column, self.origin)} Name the column of "
                 f"{self.modality.plural} with --{self.modality.name} COLUMN"

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperCommand
 
-from sktransfer._warnings import warn_user
 from sktransfer.cli.table import is_table
 
 if TYPE_CHECKING:
@@ -25,28 +24,8 @@ __all__ = [
     "folder_of",
     "form_of",
     "forms_of",
-    "installed_modalities",
     "table_of",
 ]
-
-
-def installed_modalities() -> list[type[Modality]]:
-    """Import all modalities, ours first; one that is broken is left out with a warning."""
-    from sktransfer.contracts import available
-
-    found = []
-    for info in sorted(available("modality"), key=lambda info: info.distribution != "sktransfer"):
-        if info.shadowed_by:
-            continue
-        try:
-            found.append(info.factory())
-        except Exception as error:  # a plugin of somebody else's may fail in any way
-            # Called several times in a command; Python shows the same warning once.
-            warn_user(
-                f"The modality {info.name!r} of the distribution {info.distribution!r} cannot be "
-                f"used: {type(error).__name__}: {error}"
-            )
-    return found
 
 
 def table_of(modality: type[Modality]) -> str:
@@ -86,7 +65,9 @@ class DataCommand(TyperCommand):
         """Give own parameters and those of the modalities."""
         own = super().get_params(ctx)
         if self._added is None:
-            modalities = installed_modalities()
+            from sktransfer.contracts.registry import modality_classes
+
+            modalities = modality_classes()
             # An option of the command itself is never replaced by one of a plugin.
             taken = {name for each in own for name in (each.name, *each.opts)}
             added = _options(self._of_modalities(modalities))

@@ -12,7 +12,7 @@ import typer
 
 from sktransfer._warnings import warn_user
 from sktransfer.cli.inputs import Inputs
-from sktransfer.cli.modalities import form_of, forms_of, installed_modalities, table_of
+from sktransfer.cli.modalities import form_of, forms_of, table_of
 from sktransfer.cli.table import KINDS_OF_TABLES, is_table, read_table
 
 if TYPE_CHECKING:
@@ -141,10 +141,11 @@ def _modality_of(data: Path, typed: Mapping[str, Any]) -> type[Modality]:
     Of a table, the option that names a column says so; without one, it holds inputs that are no
     files. Of a folder, it is the modality that most files in it belong to.
     """
+    from sktransfer.contracts.registry import modality_classes
     from sktransfer.datasets._input_files import files_below, is_shown, unpack_hint
     from sktransfer.images.formats import suffix_of
 
-    modalities = installed_modalities()
+    modalities = modality_classes()
     of_files = [modality for modality in modalities if modality.suffixes]
     if data.is_dir():
         if len(of_files) == 1:
@@ -188,10 +189,12 @@ def check_options(context: typer.Context, data: Path) -> None:
     typer.BadParameter
         If one of them was typed.
     """
+    from sktransfer.contracts.registry import modality_classes
+
     form = form_of(data, _modality_of(data, context.obj))
     users: dict[str, list[type[Modality]]] = {}
     forms: dict[str, list[str]] = {}
-    for modality in installed_modalities():
+    for modality in modality_classes():
         columns = (
             "label",
             "encoding",

@@ -18,6 +18,7 @@ from typing import Any
 
 from sklearn.base import clone
 
+from sktransfer._warnings import warn_user
 from sktransfer.contracts.backbone import Backbone
 from sktransfer.contracts.base import Plugin
 from sktransfer.contracts.catalogue import installation, unknown_name
@@ -313,6 +314,23 @@ def modality_class(name: str) -> type[Modality]:
         names = [each.name for each in available("modality")]
         raise ValueError(f"There is no modality named {name!r}. Installed: {', '.join(names)}.")
     return info.factory()
+
+
+def modality_classes() -> list[type[Modality]]:
+    """Import all modalities, ours first; one that is broken is left out with a warning."""
+    found = []
+    for info in sorted(available("modality"), key=lambda info: info.distribution != _OURS):
+        if info.shadowed_by:
+            continue
+        try:
+            found.append(info.factory())
+        except Exception as error:  # a plugin of somebody else's may fail in any way
+            # Called several times in a command; Python shows the same warning once.
+            warn_user(
+                f"The modality {info.name!r} of the distribution {info.distribution!r} cannot be "
+                f"used: {type(error).__name__}: {error}"
+            )
+    return found
 
 
 def plural_of(modality: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from sktransfer._warnings import warn_user
-from sktransfer.contracts import Inputs
+from sktransfer.contracts import FileFormats, Inputs, Modality, available
 from sktransfer.contracts.inputs import is_missing
+from sktransfer.contracts.registry import modality_classes
 
 
 def check_texts(X: Any, *, pairs: bool = False, fitting: bool = False, start: int = 0) -> Inputs:
@@ -204,17 +206,13 @@ def _clean(text: str) -> str:
     return str(text)
 
 
-# Suffixes of files that other modalities read, and that no text ends in by chance.
-_SUFFIXES = (
-    *(".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".svg", ".tif", ".tiff", ".webp"),
-    *(".flac", ".mp3", ".ogg", ".wav"),
-)
 # Of whole data: so many texts, spread over all of them, and so much of each one.
 _N_TEXTS = 200
 _N_CHARACTERS = 200
 # So many texts are looked at, from all over the data.
 _LOOKED_AT = 50
-# Characters of a path at most; what is longer is a text, whatever it ends in.
+_SUFFIX = re.compile(r"\w\.\w{2,5}$")
+# Characters of a path at most; a longer text is no path, whatever it ends in.
 _LONGEST = 1000
 
 
@@ -229,31 +227,43 @@ def warn_of_paths(texts: Sequence[Any]) -> None:
     rng = np.random.default_rng(0)
     which = np.sort(rng.choice(len(texts), min(len(texts), _LOOKED_AT), replace=False))
     looked_at = [texts[i] for i in which]
-    paths = [path for path in map(_path_in, looked_at) if path is not None]
-    if 2 * len(paths) <= len(looked_at):
-        return
-    warn_user(
-        f"X looks like paths of files ({paths[0]!r}), and their names are trained on as texts. "
-        "TransferImageClassifier, TransferImageRegressor and TransferImageEncoder read images "
-        "themselves; on the command line, name the column of paths with --image COLUMN."
-    )
+    if 2 * sum(map(_ends_like_a_path, looked_at)) <= len(looked_at):
+        return  # without importing other modalities
+    for modality in modality_classes():
+        formats = modality.formats()
+        paths = [path for path in (_path_in(text, formats) for text in looked_at) if path]
+        if 2 * len(paths) > len(looked_at):
+            warn_user(
+                f"X looks like paths of {formats.plural} ({paths[0]!r}), and their names are "
+                f"trained on as texts. Estimators of {formats.plural} read the files themselves, "
+                f"such as {_estimator_of(modality)}; on the command line, name the column of paths "
+                f"with --{modality.name} COLUMN."
+            )
+            return
 
 
-def _path_in(text: Any) -> str | None:
+def _ends_like_a_path(text: Any) -> bool:
+    """Tell whether a text, or a side of a pair, ends like the name of a file."""
+    sides = text if isinstance(text, tuple) else (text,)
+    return any(_SUFFIX.search(side[-_LONGEST:].rstrip()) for side in sides)
+
+
+def _path_in(text: Any, formats: FileFormats) -> str | None:
     """Give the text, or the side of a pair, that is the path of a file."""
     for each in text if isinstance(text, tuple) else (text,):
         name = each.strip()
-        if (
-            len(name) > _LONGEST
-            or "\n" in name
-            or "://" in name
-            or not name.lower().endswith(tuple(_SUFFIXES))
-        ):
+        if len(name) > _LONGEST or "\n" in name or "://" in name or not formats.is_known(name):
             continue
         # "fix logo.png" is a text that somebody may write, unless there is such a file.
         if not any(map(str.isspace, name)) or os.path.exists(name):
             return each
     return None
+
+
+def _estimator_of(modality: type[Modality]) -> str:
+    """Name an estimator of a modality."""
+    names = [i.name for i in available("estimator") if i.factory().modality == modality.name]
+    return names[0] if names else f"those of the modality {modality.name!r}"
 
 
 def share_not_latin(texts: Sequence[Any]) -> float:
