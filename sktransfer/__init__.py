@@ -11,6 +11,7 @@ from typing import Any as _Any
 __version__ = "0.1.0"
 
 if _TYPE_CHECKING:
+    from sktransfer._warnings import SlowComputationWarning
     from sktransfer.estimators.image_classifier import TransferImageClassifier
     from sktransfer.estimators.image_encoder import TransferImageEncoder
     from sktransfer.estimators.image_regressor import TransferImageRegressor
@@ -26,6 +27,7 @@ if _TYPE_CHECKING:
 _PUBLIC = {
     "ImageAugmentation": "sktransfer.images.augmentation",
     "SelectiveClassifier": "sktransfer.estimators.selective",
+    "SlowComputationWarning": "sktransfer._warnings",
     "TransferImageClassifier": "sktransfer.estimators.image_classifier",
     "TransferImageEncoder": "sktransfer.estimators.image_encoder",
     "TransferImageRegressor": "sktransfer.estimators.image_regressor",
@@ -41,6 +43,7 @@ _MODULES = ("datasets", "inspection", "plugins", "serving", "testing", "tuning",
 __all__ = [
     "ImageAugmentation",
     "SelectiveClassifier",
+    "SlowComputationWarning",
     "TrainingDivergedError",
     "TransferImageClassifier",
     "TransferImageEncoder",

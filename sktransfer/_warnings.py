@@ -11,6 +11,13 @@ _PACKAGE = str(Path(__file__).parent)
 _WRAPPERS = {("_callback_support.py", "callback_managed_method"), ("base.py", "wrapper")}
 
 
+class SlowComputationWarning(UserWarning):
+    """A training or a prediction will take long; the message says how long, and what is faster.
+
+    ``warnings.simplefilter("ignore", sktransfer.SlowComputationWarning)`` turns it off.
+    """
+
+
 def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn, naming the line that called this package.
 

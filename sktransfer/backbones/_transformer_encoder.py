@@ -68,6 +68,7 @@ class TransformerEncoder(Encoder):
             )
         self._normalize = normalize if backbone.normalize == "auto" else bool(backbone.normalize)
         self.max_length = _max_length(backbone.max_length, length, tokenizer, module.config)
+        self.cheaper = f"max_length={self.max_length // 2} reads less of long texts"
         self._cutter = Cutter(
             tokenizer, self.max_length, backbone.long_text, backbone.stride, self._prefix
         )

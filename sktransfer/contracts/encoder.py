@@ -111,6 +111,9 @@ class Encoder(ABC):
     max_length : int or None
         Where long inputs are cut, in what the length of a row counts; None where there is no
         limit.
+    cheaper : str
+        What makes inputs cheaper to encode, as a sentence without its full stop, for a warning
+        that a computation takes long; empty where nothing does.
     """
 
     module: Any
@@ -124,6 +127,7 @@ class Encoder(ABC):
     trains_in_fp32: bool = False
     slow_collate: bool = False
     max_length: int | None = None
+    cheaper: str = ""
 
     @abstractmethod
     def prepare(self, X: Sequence[Any]) -> list[Any]:

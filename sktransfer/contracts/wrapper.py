@@ -210,6 +210,7 @@ class EncoderWrapper(Encoder):
         self.trains_in_fp32 = inner.trains_in_fp32
         self.slow_collate = inner.slow_collate
         self.max_length = inner.max_length
+        self.cheaper = inner.cheaper
 
     def prepare(self, X: Sequence[Any]) -> list[Any]:
         """Delegate to the inner encoder.

@@ -13,6 +13,7 @@ from sktransfer.contracts import Encoder
 from sktransfer.features.batches import prefetch, sorted_batches
 from sktransfer.features.compiled import compiled
 from sktransfer.features.corpus import CorpusStore
+from sktransfer.features.pace import Pace, advice_on_inputs
 from sktransfer.features.precision import autocast, copy_in_bf16
 from sktransfer.features.store import FeatureStore, store_keys
 
@@ -31,6 +32,7 @@ def encode_rows(
     *,
     in_bf16: Callable[[Sequence[Any]], Any] | None = None,
     compile: bool = False,
+    share: float = 1.0,
 ) -> torch.Tensor:
     """Compute the features of prepared rows, without gradients and without dropout.
 
@@ -47,6 +49,9 @@ def encode_rows(
         `copy_in_bf16`.
     compile : bool, default=False
         Whether torch compiles the encoder.
+    share : float, default=1.0
+        Share of these rows in all that are encoded one after the other, for the warning that it
+        takes long; 0 warns of nothing.
 
     Returns
     -------
@@ -64,10 +69,17 @@ def encode_rows(
     if precision == "bf16" and device == "cpu" and sum(map(len, rows)) < _WORTH_CASTING:
         precision = "fp32"
     features = torch.empty((len(rows), encoder.dim), dtype=torch.float32)
+    pace = None
+    if share:
+        n_rows, size = round(len(rows) / share), sum(map(len, rows)) / share
+        advice = [advice_on_inputs(encoder, rows)]
+        pace = Pace(f"Computing features of {n_rows:,} inputs", size, advice)
     compiling = compiled(encoder.module) if compile else nullcontext()
     with torch.inference_mode(), autocast(precision, device), compiling:
         for batch, inputs in _collated(encoder, rows):
             features[torch.from_numpy(batch)] = encoder.forward(inputs).float().cpu()
+            if pace is not None:
+                pace.advance(sum(len(rows[i]) for i in batch))
     return features
 
 
@@ -213,7 +225,9 @@ def encode_chunks(
 
     def compute(X: list[Any]) -> torch.Tensor:
         rows = encoder.prepare(X)
-        return encode_rows(encoder, rows, precision, in_bf16=in_bf16, compile=compile)
+        # The first chunk tells how long all of them take.
+        share = min(CHUNK, len(distinct)) / len(distinct) if start == 0 else 0.0
+        return encode_rows(encoder, rows, precision, in_bf16=in_bf16, compile=compile, share=share)
 
     for start in range(0, len(distinct), CHUNK):
         chunk = list(distinct[start : start + CHUNK])

@@ -12,6 +12,7 @@ import torch
 from skorch.callbacks import Callback, LRScheduler
 
 from sktransfer.contracts import FreezeStrategy
+from sktransfer.features.pace import Pace
 from sktransfer.training.errors import TrainingDivergedError
 from sktransfer.training.losses import is_sane
 from sktransfer.training.module import TransferModule
@@ -159,6 +160,23 @@ class NotifyObserver(Callback):
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         if self.observer.end():
             net.stop_requested = True
+
+
+class WarnIfSlow(Callback):
+    """Warn once if the training will take long."""
+
+    def __init__(self, task: str, n_steps: int, advice: Sequence[str]) -> None:
+        self.task = task
+        self.n_steps = n_steps
+        self.advice = advice
+
+    def initialize(self) -> WarnIfSlow:
+        self.pace_ = Pace(self.task, self.n_steps, self.advice)
+        return self
+
+    def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
+        if training:
+            self.pace_.advance(1)
 
 
 class CheckFinite(Callback):

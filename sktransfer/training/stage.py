@@ -14,6 +14,7 @@ from torch import nn
 
 from sktransfer._warnings import warn_user
 from sktransfer.contracts import FreezeStrategy, WeightChange
+from sktransfer.features.pace import advice_on_inputs
 from sktransfer.features.precision import copy_in_bf16
 from sktransfer.training._callbacks import (
     CheckFinite,
@@ -23,6 +24,7 @@ from sktransfer.training._callbacks import (
     OpenBlocks,
     Score,
     WarmupThenDecay,
+    WarnIfSlow,
     callback_of,
     check_monitored,
     copies_of,
@@ -275,6 +277,7 @@ class Stage:
             ("open_blocks", OpenBlocks(schedule, self.strategy)),
             *([] if sets_rates(theirs) else decay),
             ("clip", GradientNormClipping(_CLIP)),
+            ("slow", WarnIfSlow(f"Training for {n_epochs} epochs", n_steps, self._advice())),
             *([] if best is None else [("best", best)]),
             *([] if observer is None else [("observer", NotifyObserver(observer))]),
             ("finite", CheckFinite()),
@@ -338,6 +341,12 @@ class Stage:
                     )
         self.result.lr = {owner: rate for owner, (rate, _) in owners.items()}
         return groups
+
+    def _advice(self) -> list[str]:
+        """Say what would train faster."""
+        body = "freeze='frozen' trains the head alone, on features that are computed once"
+        inputs = advice_on_inputs(self.prefix.module.encoder, self.train.rows)
+        return [body if self.schedule.blocks else "", inputs]
 
     def _mixup(self) -> float:
         """Give the parameter of the mixup of an augmentation; 0 where there is none."""
