@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +110,10 @@ def checked_space(estimator: Any, space: Any) -> dict[str, BaseDistribution]:
         ends = () if _is_categorical(distribution) else (distribution.low, distribution.high)
         for value in ends or distribution.choices:
             try:
-                owner, _ = _owner(clone(estimator).set_params(**{key: value}), key)
+                with warnings.catch_warnings():
+                    # A key by itself may have no effect, of which a search warns in its own words.
+                    warnings.simplefilter("ignore")
+                    owner, _ = _owner(clone(estimator).set_params(**{key: value}), key)
                 if owner is not None:
                     owner.search_space()  # resolves the plugins that are named
             except (AttributeError, ImportError, TypeError, ValueError) as error:
