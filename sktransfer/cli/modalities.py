@@ -79,6 +79,17 @@ class DataCommand(TyperCommand):
         # The last of the own parameters is --help.
         return [*own[:-1], *self._added, own[-1]]
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Tell whoever names the model by an option, as `train` does, that it comes first."""
+        options = {option for each in super().get_params(ctx) for option in each.opts}
+        if "--model" in args and "--model" not in options:
+            raise typer.BadParameter(
+                f"the model comes first and needs no option: sktransfer {ctx.info_name} MODEL_DIR "
+                "DATA",
+                param_hint="--model",
+            )
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
         """Keep the values of the modalities' options apart, and run the command."""
         ctx.obj = {each.name: ctx.params.pop(each.name) for each in self._added or ()}

@@ -194,3 +194,10 @@ def test_sentence_of_errors_without_words():
     assert errors.sentence(OSError(28, "No space left on device")) == (
         "[Errno 28] No space left on device"
     )
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+def test_a_model_that_is_named_by_an_option_is_answered_with_where_it_stands(sktransfer, command):
+    done = sktransfer(command, "--model", "m", "data.csv")
+    assert done.exit_code == 2
+    assert f"sktransfer {command} MODEL_DIR DATA" in " ".join(done.stderr.replace("│", "").split())
