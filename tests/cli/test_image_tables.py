@@ -337,7 +337,7 @@ def test_a_column_of_paths_that_is_trained_on_as_texts_is_warned_of(tmp_path, ta
     done = train_quickly(table, tmp_path / "m", "--text", "file")
     assert done.exit_code == 0, done.output
     (line,) = done.stderr.splitlines()
-    assert line.startswith("warning: X looks like paths of files ('photos/lying/0.png')")
+    assert line.startswith("warning: X looks like paths of images ('photos/lying/0.png')")
     assert line.endswith("name the column of paths with --image COLUMN.")
 
 
