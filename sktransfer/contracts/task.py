@@ -332,7 +332,7 @@ class Task(ABC):
         values : ndarray of n values
             Their coded targets.
         weights : ndarray of float64 of shape (n,)
-            Their weights.
+            Their sample weights, without those of classes, which `row_weights` multiplies in.
 
         Returns
         -------

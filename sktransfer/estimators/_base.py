@@ -162,10 +162,11 @@ class TransferEstimator(
             labelled = labelled_rows(y, domains, minus_one=self._minus_one_marks)
         if len(labelled) < n_rows:
             y = safe_indexing(y, labelled)
-        weights = check_weights(sample_weight, n_rows)[labelled]
-        task = self._make_task(y, weights, earlier, classes)
+        sample_weight = check_weights(sample_weight, n_rows)
+        task = self._make_task(y, sample_weight[labelled], earlier, classes)
         values = task.encode(y)
-        return FitData(inputs, task, values, task.row_weights(values, weights), labelled, domains)
+        weights = task.row_weights(values, sample_weight[labelled])
+        return FitData(inputs, task, values, weights, labelled, sample_weight, domains)
 
     def _initial_state(self) -> tuple[InitialState | None, str]:
         """Give the weights that `fit` starts from, if not the pretrained ones, and the stage."""

@@ -55,9 +55,11 @@ class FitData:
     values : ndarray with an entry for each labelled row
         Coded targets.
     weights : ndarray of float64 with an entry for each labelled row
-        Not normalised.
+        What the rows weigh in training, with the weights of classes; not normalised.
     labelled : ndarray of int64
         Positions of the labelled rows among the inputs, in ascending order.
+    sample_weight : ndarray of float64 of shape (n,)
+        What all rows weigh by themselves, in calibration for example.
     domains : ndarray of int64 of shape (n,) or None
         Below 0 for target rows; None where nothing was said of domains.
     """
@@ -67,6 +69,7 @@ class FitData:
     values: np.ndarray
     weights: np.ndarray
     labelled: np.ndarray
+    sample_weight: np.ndarray
     domains: np.ndarray | None = None
 
     def in_use(self, alignment: Alignment | None) -> FitData:
@@ -92,6 +95,7 @@ class FitData:
             self.values[weighed],
             self.weights[weighed],
             np.searchsorted(kept, self.labelled[weighed]),
+            self.sample_weight[kept],
             None if self.domains is None else self.domains[kept],
         )
 
@@ -180,7 +184,7 @@ def train(
         modality = estimator._modality()
         report = modality.report(data.inputs, model.backbone, encoder.truncation(rows))
         stops = estimator.early_stopping and schedule.n_probe < len(schedule.epochs)
-        rows_train, rows_valid = _split(estimator, data, rows, stops, execution.seed)
+        rows_train, rows_valid, weight_valid = _split(estimator, data, rows, stops, execution.seed)
 
         def attributes_so_far(task: Task) -> dict[str, Any]:
             return estimator._attributes_so_far(Trained(model, task, report), plugins)
@@ -224,7 +228,7 @@ def train(
             seed=execution.seed,
         ).run()
         if rows_valid is not None:
-            task = _calibrate(task, plugins.head, model, rows_valid)
+            task = _calibrate(task, plugins.head, model, rows_valid, weight_valid)
         bridge.end_fit(task)
     stage_report = {
         "stage": stage,
@@ -337,8 +341,11 @@ def _decide(
 
 def _split(
     estimator: Any, data: FitData, rows: Sequence[Any], stops: bool, seed: int
-) -> tuple[Any, Any]:
-    """Put rows and targets together, and hold labelled rows out where something needs them."""
+) -> tuple[Any, Any, np.ndarray]:
+    """Put rows and targets together, and hold labelled rows out where something needs them.
+
+    The third value is what held-out rows weigh without the weights of their classes.
+    """
     from sktransfer.training.batch import TrainingRows
     from sktransfer.training.holdout import hold_out
 
@@ -351,25 +358,27 @@ def _split(
     whole = TrainingRows(rows, values, weights, 0.0, data.inputs.items, data.domains)
     everything = np.arange(len(rows))
     if not (stops or estimator._wants_held_out()):
-        return whole.normalised(), None
+        return whole.normalised(), None, np.empty(0)
     strata = data.task.strata(data.values)
     fraction = float(estimator.validation_fraction)
     inputs = [data.inputs[i] for i in data.labelled]
     _, held_out = hold_out(len(data.labelled), strata, fraction, seed, inputs)
     valid = data.labelled[held_out]
     train = np.setdiff1d(everything, valid)
-    return whole.take(train).normalised(), whole.take(valid).normalised()
+    held_out_rows = whole.take(valid).normalised()
+    return whole.take(train).normalised(), held_out_rows, data.sample_weight[valid]
 
 
-def _calibrate(task: Task, head: Head, model: Model, valid: Any) -> Task:
+def _calibrate(task: Task, head: Head, model: Model, valid: Any, weights: np.ndarray) -> Task:
     """Fit the temperature or the thresholds on held-out rows."""
     import torch
 
     from sktransfer.features.encode import encode_rows
+    from sktransfer.training.batch import flatten
 
     module = model.module
     if module.of_states:
         features = torch.cat(module.state_features(valid.rows))
     else:
         features = encode_rows(module.encoder, valid.rows, module.precision)
-    return task.calibrate(head, module.outputs(features), *valid.flat())
+    return task.calibrate(head, module.outputs(features), *flatten(valid.values, weights))
