@@ -76,17 +76,18 @@ class FitData:
         """Leave out rows of weight 0, and unlabelled rows unless an alignment uses them."""
         if alignment is not None:
             check_both_domains(self.domains, alignment)
-        n_unlabelled = len(self.inputs) - len(self.labelled)
+        has_label = np.zeros(len(self.inputs), dtype=bool)
+        has_label[self.labelled] = True
+        counts = self.sample_weight > 0
+        counts[self.labelled[self.weights == 0]] = False
+        n_unlabelled = int((counts & ~has_label).sum())
         if n_unlabelled and alignment is None:
             warn_user(
                 f"{n_unlabelled} of {len(self.inputs)} rows have no label and are left out, since "
                 "nothing uses them: pass alignment=... to learn from them."
             )
-        weighed = np.flatnonzero(self.weights)
-        kept = self.labelled[weighed]
-        if alignment is not None:
-            useless = np.setdiff1d(self.labelled, kept)
-            kept = np.setdiff1d(np.arange(len(self.inputs)), useless)
+        weighed = np.flatnonzero(counts[self.labelled])
+        kept = np.flatnonzero(counts if alignment is not None else counts & has_label)
         if len(kept) == len(self.inputs):
             return self
         return FitData(

@@ -1,0 +1,39 @@
+"""Rows without a label: which targets mark them, which of them count, and who sees them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from coral import Coral
+
+from sktransfer import TransferTextClassifier
+
+WORDS = ["good", "bad", "fine", "awful", "great", "poor", "nice", "ugly"]
+RNG = np.random.default_rng(0)
+X = [" ".join(RNG.choice(WORDS, 4)) for _ in range(40)]
+Y = np.array([int("good" in x or "great" in x) for x in X])
+DOMAIN = np.repeat([0, -1], 20)
+MARKED = np.where(DOMAIN < 0, -1, Y)
+SHARED = {"freeze": "head_by_epochs", "max_epochs": 2, "batch_size": 8, "random_state": 0}
+
+
+def quick(cls=TransferTextClassifier, **params):
+    return cls("hashing", **SHARED | {"alignment": Coral()} | params)
+
+
+# --- weights ------------------------------------------------------------------------------------
+
+
+def test_unlabelled_rows_of_weight_0_are_left_out_as_labelled_ones_are():
+    weight = np.where(np.arange(40) < 30, 1.0, 0.0)
+    weighted = quick().fit(X, MARKED, sample_domain=DOMAIN, sample_weight=weight)
+    short = quick().fit(X[:30], MARKED[:30], sample_domain=DOMAIN[:30])
+    whole = quick().fit(X, MARKED, sample_domain=DOMAIN)
+    np.testing.assert_array_equal(weighted.predict_proba(X), short.predict_proba(X))
+    assert np.abs(weighted.predict_proba(X) - whole.predict_proba(X)).max() > 1e-4
+
+
+def test_unlabelled_rows_of_weight_0_are_not_counted_where_no_alignment_uses_them():
+    weight = np.where(np.arange(40) < 30, 1.0, 0.0)
+    with pytest.warns(UserWarning, match="10 of 40 rows have no label"):
+        quick(alignment=None).fit(X, MARKED, sample_domain=DOMAIN, sample_weight=weight)
