@@ -163,6 +163,12 @@ class TransferEstimator(
         if len(labelled) < n_rows:
             y = safe_indexing(y, labelled)
         sample_weight = check_weights(sample_weight, n_rows)
+        if not sample_weight[labelled].any():
+            raise ValueError(
+                f"sample_weight is 0 for each of the {len(labelled)} rows that have a label, and "
+                f"above 0 only for some of the {n_rows - len(labelled)} without one: at least one "
+                "row with a label needs a weight above 0."
+            )
         task = self._make_task(y, sample_weight[labelled], earlier, classes)
         values = task.encode(y)
         weights = task.row_weights(values, sample_weight[labelled])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from coral import Coral
 
-from sktransfer import TransferTextClassifier
+from sktransfer import TransferTextClassifier, TransferTextRegressor
 
 WORDS = ["good", "bad", "fine", "awful", "great", "poor", "nice", "ugly"]
 RNG = np.random.default_rng(0)
@@ -37,3 +37,11 @@ def test_unlabelled_rows_of_weight_0_are_not_counted_where_no_alignment_uses_the
     weight = np.where(np.arange(40) < 30, 1.0, 0.0)
     with pytest.warns(UserWarning, match="10 of 40 rows have no label"):
         quick(alignment=None).fit(X, MARKED, sample_domain=DOMAIN, sample_weight=weight)
+
+
+@pytest.mark.parametrize("cls", [TransferTextClassifier, TransferTextRegressor])
+def test_weights_of_0_for_all_labelled_rows_are_refused_with_both_counts(cls):
+    y = np.where(DOMAIN < 0, np.nan, Y)
+    weight = np.where(DOMAIN < 0, 1.0, 0.0)
+    with pytest.raises(ValueError, match=r"sample_weight is 0 .* 20 rows .* 20 without"):
+        quick(cls).fit(X, y, sample_domain=DOMAIN, sample_weight=weight)
