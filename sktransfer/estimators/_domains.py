@@ -10,7 +10,7 @@ from scipy.sparse import issparse
 from sktransfer.contracts import Alignment
 from sktransfer.contracts.inputs import is_missing
 
-__all__ = ["check_both_domains", "check_domains", "labelled_rows"]
+__all__ = ["check_both_domains", "check_both_remain", "check_domains", "labelled_rows"]
 
 
 def check_domains(sample_domain: Any, n_rows: int) -> np.ndarray:
@@ -75,6 +75,42 @@ def check_both_domains(domains: np.ndarray | None, alignment: Alignment) -> None
             f"{len(domains) - n_target} source rows (0 or above) and {n_target} target rows "
             "(below 0)."
         )
+
+
+def check_both_remain(
+    alignment: Alignment | None,
+    before: np.ndarray | None,
+    after: np.ndarray | None,
+    what: str,
+    advice: str,
+) -> None:
+    """Check that an alignment still has rows of both sides after some were taken away.
+
+    Parameters
+    ----------
+    alignment : Alignment or None
+        What would align them; None needs no sides.
+    before, after : ndarray of int64 or None
+        Domains of the rows that there were, and of those that remain.
+    what, advice : str
+        What took the others away, with its verb, and what to do about it.
+
+    Raises
+    ------
+    ValueError
+        If all rows of a side were taken away.
+    """
+    if alignment is None or before is None or after is None:
+        return
+    for side, n_before, n_after in (
+        ("source", (before >= 0).sum(), (after >= 0).sum()),
+        ("target", (before < 0).sum(), (after < 0).sum()),
+    ):
+        if n_before and not n_after:
+            raise ValueError(
+                f"alignment={alignment!r} needs source and target rows, but {what} all {n_before} "
+                f"{side} rows, so that none is left to train on: {advice}."
+            )
 
 
 def labelled_rows(y: Any, domains: np.ndarray, *, minus_one: bool = True) -> np.ndarray:

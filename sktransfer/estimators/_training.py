@@ -21,7 +21,7 @@ from sktransfer.contracts import (
     Task,
 )
 from sktransfer.estimators._callback_bridge import CallbackBridge
-from sktransfer.estimators._domains import check_both_domains
+from sktransfer.estimators._domains import check_both_domains, check_both_remain
 from sktransfer.estimators._scoring import output_scorer
 
 if TYPE_CHECKING:
@@ -90,6 +90,9 @@ class FitData:
         kept = np.flatnonzero(counts if alignment is not None else counts & has_label)
         if len(kept) == len(self.inputs):
             return self
+        domains = None if self.domains is None else self.domains[kept]
+        what, advice = "sample_weight or class_weight is 0 for", "give some a weight above 0"
+        check_both_remain(alignment, self.domains, domains, what, advice)
         return FitData(
             self.inputs.take(kept.tolist()),
             self.task,
@@ -97,7 +100,7 @@ class FitData:
             self.weights[weighed],
             np.searchsorted(kept, self.labelled[weighed]),
             self.sample_weight[kept],
-            None if self.domains is None else self.domains[kept],
+            domains,
         )
 
 
@@ -186,6 +189,9 @@ def train(
         report = modality.report(data.inputs, model.backbone, encoder.truncation(rows))
         stops = estimator.early_stopping and schedule.n_probe < len(schedule.epochs)
         rows_train, rows_valid, weight_valid = _split(estimator, data, rows, stops, execution.seed)
+        what = f"validation_fraction={estimator.validation_fraction} holds out"
+        domains = data.domains, rows_train.domains
+        check_both_remain(plugins.alignment, *domains, what, "lower it, or pass more of them")
 
         def attributes_so_far(task: Task) -> dict[str, Any]:
             return estimator._attributes_so_far(Trained(model, task, report), plugins)

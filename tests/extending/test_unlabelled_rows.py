@@ -45,3 +45,23 @@ def test_weights_of_0_for_all_labelled_rows_are_refused_with_both_counts(cls):
     weight = np.where(DOMAIN < 0, 1.0, 0.0)
     with pytest.raises(ValueError, match=r"sample_weight is 0 .* 20 rows .* 20 without"):
         quick(cls).fit(X, y, sample_domain=DOMAIN, sample_weight=weight)
+
+
+# --- sides --------------------------------------------------------------------------------------
+
+
+def test_an_alignment_whose_source_rows_all_weigh_0_is_refused_with_their_number():
+    weight = np.where(DOMAIN < 0, 1.0, 0.0)
+    with pytest.raises(ValueError, match=r"sample_weight .* 20 source rows"):
+        quick().fit(X, Y, sample_domain=DOMAIN, sample_weight=weight)
+    with pytest.raises(ValueError, match=r"sample_weight .* 20 target rows"):
+        quick().fit(X, MARKED, sample_domain=DOMAIN, sample_weight=1 - weight)
+
+
+def test_an_alignment_whose_target_rows_are_all_held_out_is_refused_with_the_fraction():
+    few = np.where(np.arange(40) < 38, 0, -1)
+    clf = quick(early_stopping=True, validation_fraction=0.5, random_state=6)
+    with pytest.raises(ValueError, match=r"validation_fraction=0\.5 .* 2 target rows"):
+        clf.fit(X, Y, sample_domain=few)
+    clf.set_params(random_state=0).fit(X, Y, sample_domain=few)
+    clf.set_params(random_state=6, alignment=None).fit(X, Y, sample_domain=few)
