@@ -46,9 +46,6 @@ class TransferEstimator(
     history_: list[dict[str, Any]]
     stages_: list[dict[str, Any]]
 
-    # Whether -1 among the targets can be the marker of a target row without a label.
-    _minus_one_marks: ClassVar[bool] = True
-
     # scikit-learn's metadata routing reads these: sample_domain is passed on without a request.
     __metadata_request__fit = {"sample_domain": True}
     __metadata_request__partial_fit = {"sample_domain": True}
@@ -107,6 +104,13 @@ class TransferEstimator(
         """
         raise NotImplementedError(f"{type(self).__name__}._make_task")
 
+    def _task_class(self, y: Any) -> type[Task]:
+        """Name the class of the task, which says what marks the rows of y without a label.
+
+        `_make_task` cannot be asked, since it is given labelled targets alone.
+        """
+        return Task
+
     def _fitted_task(self) -> Task | None:
         """Make the task of the last fit again; None for an encoder alone."""
         raise NotImplementedError(f"{type(self).__name__}._fitted_task")
@@ -159,7 +163,7 @@ class TransferEstimator(
         domains, labelled = None, np.arange(n_rows)
         if sample_domain is not None:
             domains = check_domains(sample_domain, n_rows)
-            labelled = labelled_rows(y, domains, minus_one=self._minus_one_marks)
+            labelled = labelled_rows(y, domains, self._task_class(y))
         if len(labelled) < n_rows:
             y = safe_indexing(y, labelled)
         sample_weight = check_weights(sample_weight, n_rows)

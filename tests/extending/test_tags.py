@@ -118,6 +118,21 @@ def test_as_many_tags_as_words_are_needed(tiny_model, data):
         quick(tiny_model).fit(data[0], y)
 
 
+@pytest.mark.parametrize("as_array", [False, True])
+def test_none_and_an_empty_list_mark_sentences_without_tags_and_minus_one_is_a_tag(
+    tiny_model, as_array
+):
+    X, domains = [["good", "bad", "a"]] * 40, np.repeat([0, -1], 20)
+    y = [np.array([1, -1, 0]) if as_array else [1, -1, 0] for _ in X]
+    y[30] = np.array([-1, -1, -1]) if as_array else [-1, -1, -1]
+    whole = quick(tiny_model, max_epochs=1).fit(X, y, sample_domain=domains)
+    assert whole.stages_[0]["rows"] == 40
+    assert whole.tags_.tolist() == [-1, 0, 1]
+    y[38:] = [None, []]
+    with pytest.warns(UserWarning, match="2 of 40 rows have no label"):
+        assert whole.fit(X, y, sample_domain=domains).stages_[0]["rows"] == 38
+
+
 def conll(split, n):
     folder = Path(os.environ["SKTRANSFER_DATA"]) / "ner_conll2003"
     with gzip.open(folder / "ner_conll2003.jsonl.gz", "rt", encoding="utf-8") as file:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from coral import Coral
 
-from sktransfer import TransferTextClassifier, TransferTextRegressor
+from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferTextRegressor
+from sktransfer.plugins import Task
+from sktransfer.tasks.labels import LabelTask
 
 WORDS = ["good", "bad", "fine", "awful", "great", "poor", "nice", "ugly"]
 RNG = np.random.default_rng(0)
@@ -65,3 +67,46 @@ def test_an_alignment_whose_target_rows_are_all_held_out_is_refused_with_the_fra
         clf.fit(X, Y, sample_domain=few)
     clf.set_params(random_state=0).fit(X, Y, sample_domain=few)
     clf.set_params(random_state=6, alignment=None).fit(X, Y, sample_domain=few)
+
+
+# --- markers ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("task", "marks", "counts"),
+    [
+        (Task, [None, np.nan, [np.nan, None], (), []], [-1, "-1", [-1, -1], [np.nan, 1], "", 0.0]),
+        (LabelTask, [None, np.nan, -1, -1.0, "-1", [-1, np.nan]], [0, True, "a", [-1, 0], [[-1]]]),
+    ],
+)
+def test_minus_one_marks_labels_and_missing_values_mark_all_targets(task, marks, counts):
+    assert [task.is_marker(target) for target in marks] == [True] * len(marks)
+    assert [task.is_marker(target) for target in counts] == [False] * len(counts)
+    assert task.is_marker(np.array([np.nan, np.nan]))
+
+
+@pytest.mark.parametrize("task", ["regression", "auto"])
+def test_minus_one_is_a_number_where_an_encoder_is_tuned_on_numbers(task):
+    y = np.linspace(-3, 3.1, 40)
+    y[25] = -1.0
+    encoder = quick(TransferTextEncoder, freeze="full", task=task, alignment=None)
+    assert encoder.fit(X, y, sample_domain=DOMAIN).stages_[0]["rows"] == 40
+    y[[26, 27]] = np.nan
+    with pytest.warns(UserWarning, match="2 of 40 rows have no label"):
+        assert encoder.fit(X, y, sample_domain=DOMAIN).stages_[0]["rows"] == 38
+
+
+@pytest.mark.parametrize("task", ["classification", "auto"])
+def test_minus_one_marks_rows_where_an_encoder_is_tuned_on_labels(task):
+    encoder = quick(TransferTextEncoder, freeze="full", task=task)
+    assert encoder.fit(X, MARKED.astype(float), sample_domain=DOMAIN).stages_[0]["rows"] == 20
+
+
+def test_the_advice_about_minus_one_is_given_for_labels_alone():
+    y = np.linspace(-3, 3.1, 40)
+    y[3] = np.nan
+    with pytest.raises(ValueError, match="index 3: nan") as of_numbers:
+        quick(TransferTextRegressor).fit(X, y, sample_domain=DOMAIN)
+    with pytest.raises(ValueError, match="index 0: -1") as of_labels:
+        quick().fit(X, np.where(DOMAIN < 0, Y, -1), sample_domain=DOMAIN)
+    assert ["-1 is" in str(error.value) for error in (of_numbers, of_labels)] == [False, True]
