@@ -12,6 +12,7 @@ from collections.abc import Callable, Sized
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.frozen import FrozenEstimator
@@ -165,7 +166,7 @@ class TransferEstimator(
             domains = check_domains(sample_domain, n_rows)
             labelled = labelled_rows(y, domains, self._task_class(y))
         if len(labelled) < n_rows:
-            y = safe_indexing(y, labelled)
+            y = safe_indexing(y.tocsr() if issparse(y) else y, labelled)
         sample_weight = check_weights(sample_weight, n_rows)
         if not sample_weight[labelled].any():
             raise ValueError(

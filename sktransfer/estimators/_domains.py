@@ -143,14 +143,16 @@ def labelled_rows(y: Any, domains: np.ndarray, task: type[Task]) -> np.ndarray:
     Raises
     ------
     ValueError
-        If a source row carries the marker, or no row has a label.
+        If a source row carries the marker, a row of a matrix carries it in part, or no row has a
+        label.
     """
-    if issparse(y):
-        return np.arange(len(domains))
     targets = _targets(y)
     if len(targets) != len(domains):
         return np.arange(len(domains))  # what checks y says how many rows there have to be
     marked = np.array([task.is_marker(target) for target in targets], dtype=bool)
+    # Of a task that the estimator does not name nothing is known: steps may lack a label there.
+    if task is not Task and not task.of_states:
+        _check_marked_whole(targets, marked, task)
     of_source = np.flatnonzero(marked & (domains >= 0))
     if len(of_source):
         advice = (
@@ -168,8 +170,24 @@ def labelled_rows(y: Any, domains: np.ndarray, task: type[Task]) -> np.ndarray:
     return np.flatnonzero(~marked)
 
 
+def _check_marked_whole(targets: list[Any], marked: np.ndarray, task: type[Task]) -> None:
+    """Refuse rows of a matrix in which some values are the marker, and others are not."""
+    partly = [
+        i
+        for i, target in enumerate(targets)
+        if not marked[i] and isinstance(target, _ROWS) and any(map(task.is_marker, target))
+    ]
+    if partly:
+        raise ValueError(
+            f"y has {len(partly)} rows that are marked as unlabelled in part (first at index "
+            f"{partly[0]}: {list(targets[partly[0]])!r}): either all values of a row carry the "
+            f"marker, {'-1 or NaN' if task.is_marker(-1) else 'NaN'}, or none does."
+        )
+
+
 def _targets(y: Any) -> list[Any]:
     """Give targets one by one: values, or lists of values for the rows of a matrix."""
+    y = y.toarray() if issparse(y) else y
     return list(y) if isinstance(y, list | tuple) else np.asarray(y, dtype=object).tolist()
 
 

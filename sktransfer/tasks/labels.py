@@ -55,6 +55,13 @@ def check_labels(y: Any) -> np.ndarray:
     TypeError
         If labels of several types are mixed.
     """
+    if issparse(y):
+        raise ValueError(
+            f"y is a sparse matrix of the shape {y.shape} that holds other values than 0 and 1, "
+            "but sparse targets are expected to be an indicator matrix of 0 and 1. Labels are "
+            "passed as an array, such as y.toarray().ravel(); rows of -1 or NaN stand for no "
+            "label beside sample_domain alone."
+        )
     y = unnested(y)
     lists = [v for v in y if isinstance(v, _NESTED)] if isinstance(y, list) else []
     if any(len(value) != 1 for value in lists):
@@ -198,7 +205,8 @@ def is_indicator(y: Any) -> bool:
     try:
         # A frame is not converted as a whole: NumPy makes objects of columns with missing values.
         array = y if issparse(y) or hasattr(y, "iloc") else np.asarray(y)
-        return array.ndim == 2 and type_of_target(array) == "multilabel-indicator"
+        with np.errstate(invalid="ignore"):  # of NaN, which it turns into whole numbers
+            return array.ndim == 2 and type_of_target(array) == "multilabel-indicator"
     except (TypeError, ValueError):
         return False
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from coral import Coral
+from scipy import sparse
 
 from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferTextRegressor
 from sktransfer.plugins import Task
@@ -14,6 +17,7 @@ WORDS = ["good", "bad", "fine", "awful", "great", "poor", "nice", "ugly"]
 RNG = np.random.default_rng(0)
 X = [" ".join(RNG.choice(WORDS, 4)) for _ in range(40)]
 Y = np.array([int("good" in x or "great" in x) for x in X])
+INDICATORS = np.column_stack([Y, 1 - Y, np.arange(40) % 3 == 0]).astype(int)
 DOMAIN = np.repeat([0, -1], 20)
 MARKED = np.where(DOMAIN < 0, -1, Y)
 SHARED = {"freeze": "head_by_epochs", "max_epochs": 2, "batch_size": 8, "random_state": 0}
@@ -110,3 +114,46 @@ def test_the_advice_about_minus_one_is_given_for_labels_alone():
     with pytest.raises(ValueError, match="index 0: -1") as of_labels:
         quick().fit(X, np.where(DOMAIN < 0, Y, -1), sample_domain=DOMAIN)
     assert ["-1 is" in str(error.value) for error in (of_numbers, of_labels)] == [False, True]
+
+
+# --- rows of matrices ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.coo_array, sparse.csc_array])
+@pytest.mark.parametrize("marker", [-1, np.nan])
+def test_rows_of_a_sparse_matrix_that_are_full_of_markers_have_no_label(form, marker):
+    marked = np.where(DOMAIN[:, None] < 0, marker, INDICATORS)
+    found, dense = (quick().fit(X, y, sample_domain=DOMAIN) for y in (form(marked), marked))
+    assert found.stages_[0]["rows"] == 20
+    assert found.sparse_output_
+    np.testing.assert_array_equal(found.predict_proba(X), dense.predict_proba(X))
+
+
+def test_a_sparse_matrix_of_other_values_than_0_and_1_is_refused_with_what_to_pass():
+    marked = sparse.csr_matrix(np.where(DOMAIN[:, None] < 0, -1, INDICATORS))
+    with pytest.raises(ValueError, match=r"\(40, 3\).*y\.toarray\(\).*sample_domain"):
+        quick(alignment=None).fit(X, marked)
+
+
+@pytest.mark.parametrize("marker", [-1, np.nan])
+@pytest.mark.parametrize("cls", [TransferTextClassifier, TransferTextRegressor])
+def test_a_row_that_is_marked_in_part_is_refused_with_its_index_and_no_other_warning(cls, marker):
+    marked = INDICATORS.astype(float)
+    marked[30:] = np.nan
+    marked[25, 0] = marker
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if marker == -1 and cls is TransferTextRegressor:
+            assert quick(cls).fit(X, marked, sample_domain=DOMAIN).stages_[0]["rows"] == 30
+            return
+        with pytest.raises(ValueError, match=r"1 rows .* in part .*index 25: \[(-1\.0|nan), "):
+            quick(cls).fit(X, marked, sample_domain=DOMAIN)
+
+
+def test_nan_in_a_matrix_is_refused_without_a_warning_of_numpy():
+    marked = INDICATORS.astype(float)
+    marked[25, 0] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match="row 25, column 0"):
+            quick(alignment=None).fit(X, marked)
