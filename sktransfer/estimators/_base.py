@@ -190,11 +190,11 @@ class TransferEstimator(
         """Set the fitted attributes."""
         self._replace_fitted(self._fitted_attributes(trained, plugins))
 
-    def _attributes_so_far(self, trained: Trained, plugins: ResolvedPlugins) -> dict[str, Any]:
-        """Give the fitted attributes that an estimator would have if its training ended now."""
+    def _state_so_far(self, trained: Trained, plugins: ResolvedPlugins) -> dict[str, Any]:
+        """Give all attributes that this estimator would have if its training ended now."""
         attributes = self._fitted_attributes(trained, plugins)
         net = attributes["net_"]
-        return {**attributes, "net_": type(net)(net.state)}
+        return {**self._not_fitted(), **attributes, "net_": type(net)(net.state)}
 
     def _fitted_attributes(self, trained: Trained, plugins: ResolvedPlugins) -> dict[str, Any]:
         """Give the fitted attributes that a training leads to."""
@@ -219,12 +219,13 @@ class TransferEstimator(
             ),
         }
 
+    def _not_fitted(self) -> dict[str, Any]:
+        """Give the parameters, and what else is kept, without fitted attributes."""
+        return {n: v for n, v in vars(self).items() if n.startswith("_") or not n.endswith("_")}
+
     def _replace_fitted(self, attributes: dict[str, Any]) -> None:
         # An attribute that this fit does not set would be left over from an earlier fit.
-        for name in [n for n in vars(self) if n.endswith("_") and not n.startswith("_")]:
-            delattr(self, name)
-        for name, value in attributes.items():
-            setattr(self, name, value)
+        self.__dict__ = {**self._not_fitted(), **attributes}
 
     def _wants_held_out(self) -> bool:
         """Say whether something else than early stopping needs held-out rows."""

@@ -193,12 +193,12 @@ def train(
         domains = data.domains, rows_train.domains
         check_both_remain(plugins.alignment, *domains, what, "lower it, or pass more of them")
 
-        def attributes_so_far(task: Task) -> dict[str, Any]:
-            return estimator._attributes_so_far(Trained(model, task, report), plugins)
+        def state_so_far(task: Task) -> dict[str, Any]:
+            return estimator._state_so_far(Trained(model, task, report), plugins)
 
         bridge = CallbackBridge(
             estimator,
-            attributes_so_far,
+            state_so_far,
             task,
             len(schedule.epochs) - max(0, schedule.n_probe - 1),
             data,

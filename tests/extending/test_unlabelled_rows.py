@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from coral import Coral
 from scipy import sparse
+from sklearn.callback import ScoringMonitor
 
 from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferTextRegressor
 from sktransfer.plugins import Task
@@ -157,3 +158,36 @@ def test_nan_in_a_matrix_is_refused_without_a_warning_of_numpy():
         warnings.simplefilter("error")
         with pytest.raises(ValueError, match="row 25, column 0"):
             quick(alignment=None).fit(X, marked)
+
+
+# --- callbacks ----------------------------------------------------------------------------------
+
+
+class Told:
+    """A callback of scikit-learn that keeps what it is told at the end of each task."""
+
+    def __init__(self):
+        self.seen = []
+
+    def setup(self, estimator, context): ...
+
+    teardown = on_fit_task_begin = setup
+
+    def on_fit_task_end(self, estimator, context, *, X=None, y=None, metadata=None):
+        self.seen.append((list(X), y.tolist(), metadata["sample_weight"].tolist()))
+
+
+def test_callbacks_are_told_of_labelled_rows_with_the_weights_that_were_passed():
+    weight = np.where(np.arange(40) % 2, 1.0, 3.0)
+    told = Told()
+    clf = quick(class_weight={0: 10, 1: 1}).set_callbacks(told)
+    clf.fit(X, MARKED, sample_domain=DOMAIN, sample_weight=weight)
+    assert told.seen == [(X[:20], Y[:20].tolist(), weight[:20].tolist())] * 3
+
+
+def test_a_monitor_scores_labelled_rows_alone():
+    monitor = ScoringMonitor(scoring="accuracy")
+    clf = quick().set_callbacks(monitor).fit(X, MARKED, sample_domain=DOMAIN)
+    scores = [row["accuracy"] for row in monitor.get_logs().data]
+    assert len(scores) == 3
+    assert scores[-1] == clf.score(X[:20], Y[:20])
