@@ -173,7 +173,7 @@ class Task(ABC):
 
         Returns
         -------
-        predictions : array-like with an entry for each row
+        predictions : ndarray, sparse matrix or list, with an entry for each row
         """
 
     def predict_proba(

@@ -265,7 +265,7 @@ class TransferEstimator(
             index = unique_index(inputs)
             part = joined(module.map_outputs(list(index), function, store))
             if len(index) < len(inputs):
-                part = part[[index[x] for x in inputs]]
+                part = safe_indexing(part, [index[x] for x in inputs])
             results.append(part)
         return joined(results)
 

@@ -18,11 +18,12 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from tags import SentenceModality, TransferTagger, WordBackbone  # noqa: E402
+from tags import SentenceModality, TagTask, TransferTagger, WordBackbone  # noqa: E402
 
 from sktransfer import TransferSearchCV, load  # noqa: E402
 from sktransfer.backbones.transformer import TransformerBackbone  # noqa: E402
 from sktransfer.contracts import registry  # noqa: E402
+from sktransfer.estimators import _chunking  # noqa: E402
 from sktransfer.plugins import register  # noqa: E402
 
 REGISTER = (
@@ -116,6 +117,30 @@ def test_as_many_tags_as_words_are_needed(tiny_model, data):
     y = [tags[:-1] for tags in data[1]]
     with pytest.raises(ValueError, match=r"states for .* targets"):
         quick(tiny_model).fit(data[0], y)
+
+
+class ListingTagTask(TagTask):
+    def predict(self, head, outputs, lengths=()):
+        return super().predict(head, outputs, lengths).tolist()
+
+
+class ListingTagger(TransferTagger):
+    def _fitted_task(self):
+        return ListingTagTask.from_attributes(vars(self))
+
+
+def test_a_task_may_predict_a_list_also_of_equal_inputs_and_of_an_iterator(
+    tiny_model, data, monkeypatch
+):
+    monkeypatch.setattr(_chunking, "_PART", 7)
+    tagger = quick(tiny_model, max_epochs=1).fit(*data)
+    listing = ListingTagger(**tagger.get_params(deep=False))
+    vars(listing).update(vars(tagger))
+    X = [*data[0], *data[0][:5]]
+    expected = tagger.predict(X).tolist()
+    for found in (listing.predict(X), listing.predict(iter(X))):
+        assert isinstance(found, list)
+        assert found == expected
 
 
 @pytest.mark.parametrize("as_array", [False, True])
