@@ -119,7 +119,7 @@ class TransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, Transfer
         row_loss = losses[self.loss]
         if earlier is None:
             return RegressionTask.from_y(y, weights, row_loss)
-        return RegressionTask.from_attributes(vars(self)).with_loss(row_loss)
+        return RegressionTask.from_attributes(vars(self)).going_on(y, weights, row_loss)
 
     def _task_class(self, y: Any) -> type[Task]:
         return RegressionTask
