@@ -6,11 +6,19 @@ import warnings
 
 import numpy as np
 import pytest
+import sklearn
 from coral import Coral
 from scipy import sparse
 from sklearn.callback import ScoringMonitor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
-from sktransfer import TransferTextClassifier, TransferTextEncoder, TransferTextRegressor
+from sktransfer import (
+    SelectiveClassifier,
+    TransferTextClassifier,
+    TransferTextEncoder,
+    TransferTextRegressor,
+)
 from sktransfer.plugins import Task
 from sktransfer.tasks.labels import LabelTask
 
@@ -191,3 +199,35 @@ def test_a_monitor_scores_labelled_rows_alone():
     scores = [row["accuracy"] for row in monitor.get_logs().data]
     assert len(scores) == 3
     assert scores[-1] == clf.score(X[:20], Y[:20])
+
+
+# --- a selective classifier ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("marker", [None, np.nan, -1])
+def test_markers_are_no_labels_of_a_selective_classifier(marker):
+    names = np.where(DOMAIN < 0, marker, np.array(["no", "yes"], dtype=object)[Y])
+    clf = SelectiveClassifier(quick()).fit(X, names, sample_domain=DOMAIN)
+    assert clf.classes_.tolist() == ["no", "yes"]
+    assert clf.reject_label_ == "rejected"
+    matrix = np.where(DOMAIN[:, None] < 0, -1, INDICATORS)
+    with pytest.raises(ValueError, match="indicator matrix"):
+        SelectiveClassifier(quick()).fit(X, matrix, sample_domain=DOMAIN)
+    with pytest.raises(ValueError, match="is one of the labels"):
+        SelectiveClassifier(quick(), reject_label="no").fit(X, names, sample_domain=DOMAIN)
+
+
+def test_the_marker_may_be_the_reject_label_of_numbers():
+    clf = SelectiveClassifier(quick(), reject_label=-1).fit(X, MARKED, sample_domain=DOMAIN)
+    assert clf.classes_.tolist() == [0, 1]
+    assert clf.reject_label_ == -1
+
+
+def test_markers_are_no_labels_where_domains_are_routed_or_named_by_a_step():
+    pipe = make_pipeline(FunctionTransformer(), quick())
+    named = {"transfertextclassifier__sample_domain": DOMAIN}
+    clf = SelectiveClassifier(pipe, reject_label=-1).fit(X, MARKED, **named)
+    assert clf.classes_.tolist() == [0, 1]
+    with sklearn.config_context(enable_metadata_routing=True):
+        clf = SelectiveClassifier(pipe, reject_label=-1).fit(X, MARKED, sample_domain=DOMAIN)
+    assert clf.classes_.tolist() == [0, 1]
