@@ -88,7 +88,7 @@ def check_both_domains(domains: np.ndarray | None, alignment: Alignment) -> None
 
 
 def check_both_remain(
-    alignment: Alignment | None,
+    alignment: Alignment,
     before: np.ndarray | None,
     after: np.ndarray | None,
     what: str,
@@ -98,8 +98,8 @@ def check_both_remain(
 
     Parameters
     ----------
-    alignment : Alignment or None
-        What would align them; None needs no sides.
+    alignment : Alignment
+        What would align them.
     before, after : ndarray of int64 or None
         Domains of the rows that there were, and of those that remain.
     what, advice : str
@@ -110,7 +110,7 @@ def check_both_remain(
     ValueError
         If all rows of a side were taken away.
     """
-    if alignment is None or before is None or after is None:
+    if before is None or after is None:
         return
     for side, n_before, n_after in (
         ("source", (before >= 0).sum(), (after >= 0).sum()),

@@ -91,8 +91,9 @@ class FitData:
         if len(kept) == len(self.inputs):
             return self
         domains = None if self.domains is None else self.domains[kept]
-        what, advice = "sample_weight or class_weight is 0 for", "give some a weight above 0"
-        check_both_remain(alignment, self.domains, domains, what, advice)
+        if alignment is not None:
+            what, advice = "sample_weight or class_weight is 0 for", "give some a weight above 0"
+            check_both_remain(alignment, self.domains, domains, what, advice)
         return FitData(
             self.inputs.take(kept.tolist()),
             self.task,
@@ -189,9 +190,10 @@ def train(
         report = modality.report(data.inputs, model.backbone, encoder.truncation(rows))
         stops = estimator.early_stopping and schedule.n_probe < len(schedule.epochs)
         rows_train, rows_valid, weight_valid = _split(estimator, data, rows, stops, execution.seed)
-        what = f"validation_fraction={estimator.validation_fraction} holds out"
-        domains = data.domains, rows_train.domains
-        check_both_remain(plugins.alignment, *domains, what, "lower it, or pass more of them")
+        if plugins.alignment is not None:
+            what = f"validation_fraction={estimator.validation_fraction} holds out"
+            domains = data.domains, rows_train.domains
+            check_both_remain(plugins.alignment, *domains, what, "lower it, or pass more of them")
 
         def state_so_far(task: Task) -> dict[str, Any]:
             return estimator._state_so_far(Trained(model, task, report), plugins)
