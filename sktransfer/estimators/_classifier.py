@@ -44,7 +44,7 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
             Weights of the rows. Rows of weight 0 are left out.
         sample_domain : array-like of int of shape (n,) or None, default=None
             Domain of each row: 0 and above for sources, below 0 for targets. Target rows may be
-            without a label: -1 in y, or None or NaN where labels are strings.
+            without a label: -1, None or NaN in y; of a matrix, a row of -1 or NaN.
 
         Returns
         -------
@@ -89,7 +89,7 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
             Weights of the rows. Rows of weight 0 are left out.
         sample_domain : array-like of int of shape (n,) or None, default=None
             Domain of each row: 0 and above for sources, below 0 for targets. Target rows may be
-            without a label: -1 in y, or None or NaN where labels are strings.
+            without a label: -1, None or NaN in y; of a matrix, a row of -1 or NaN.
 
         Returns
         -------
