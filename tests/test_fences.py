@@ -154,8 +154,8 @@ CONTRACTS = {
     ),
     "Task": (
         *("attributes", "calibrate", "carry_over", "check_trainable", "decide", "decode"),
-        *("encode", "from_attributes", "loss", "penalty", "row_weights", "rows_each", "strata"),
-        "unlabelled_values",
+        *("encode", "from_attributes", "is_marker", "loss", "penalty", "row_weights"),
+        *("rows_each", "strata", "unlabelled_values"),
     ),
     "Encoder": (
         *("budget", "code_version", "collate", "entries", "forward", "forward_until"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from sktransfer.contracts.head import Head
+from sktransfer.contracts.inputs import is_missing
 
 if TYPE_CHECKING:
     import torch
@@ -82,6 +83,27 @@ class Task(ABC):
     of_states: ClassVar[bool] = False
     is_regression: ClassVar[bool] = False
 
+    @classmethod
+    def is_marker(cls, target: Any) -> bool:
+        """Tell whether a target says that its row has no label.
+
+        It is asked beside ``sample_domain`` alone, for a class that the estimator names, since
+        the task itself is made from labelled targets.
+
+        Parameters
+        ----------
+        target : object
+            One target as users pass it: a value, or a list or array of values, as it is for a row
+            of a matrix and for a row of states.
+
+        Returns
+        -------
+        is_marker : bool
+            By default, whether it is None, NaN or another missing value, or has no other values.
+        """
+        values = target if isinstance(target, list | tuple | np.ndarray) else [target]
+        return all(is_missing(value) for value in values)
+
     @property
     @abstractmethod
     def names(self) -> np.ndarray:
@@ -151,7 +173,7 @@ class Task(ABC):
 
         Returns
         -------
-        predictions : array-like with an entry for each row
+        predictions : ndarray, sparse matrix or list, with an entry for each row
         """
 
     def predict_proba(
@@ -332,7 +354,7 @@ class Task(ABC):
         values : ndarray of n values
             Their coded targets.
         weights : ndarray of float64 of shape (n,)
-            Their weights.
+            Their sample weights, without those of classes, which `row_weights` multiplies in.
 
         Returns
         -------

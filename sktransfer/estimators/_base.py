@@ -12,6 +12,7 @@ from collections.abc import Callable, Sized
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.frozen import FrozenEstimator
@@ -45,9 +46,6 @@ class TransferEstimator(
     backbone_: Any
     history_: list[dict[str, Any]]
     stages_: list[dict[str, Any]]
-
-    # Whether -1 among the targets can be the marker of a target row without a label.
-    _minus_one_marks: ClassVar[bool] = True
 
     # scikit-learn's metadata routing reads these: sample_domain is passed on without a request.
     __metadata_request__fit = {"sample_domain": True}
@@ -107,6 +105,13 @@ class TransferEstimator(
         """
         raise NotImplementedError(f"{type(self).__name__}._make_task")
 
+    def _task_class(self, y: Any) -> type[Task]:
+        """Name the class of the task, which says what marks the rows of y without a label.
+
+        `_make_task` cannot be asked, since it is given labelled targets alone.
+        """
+        return Task
+
     def _fitted_task(self) -> Task | None:
         """Make the task of the last fit again; None for an encoder alone."""
         raise NotImplementedError(f"{type(self).__name__}._fitted_task")
@@ -159,13 +164,20 @@ class TransferEstimator(
         domains, labelled = None, np.arange(n_rows)
         if sample_domain is not None:
             domains = check_domains(sample_domain, n_rows)
-            labelled = labelled_rows(y, domains, minus_one=self._minus_one_marks)
+            labelled = labelled_rows(y, domains, self._task_class(y))
         if len(labelled) < n_rows:
-            y = safe_indexing(y, labelled)
-        weights = check_weights(sample_weight, n_rows)[labelled]
-        task = self._make_task(y, weights, earlier, classes)
+            y = safe_indexing(y.tocsr() if issparse(y) else y, labelled)
+        sample_weight = check_weights(sample_weight, n_rows)
+        if not sample_weight[labelled].any():
+            raise ValueError(
+                f"sample_weight is 0 for each of the {len(labelled)} rows that have a label, and "
+                f"above 0 only for some of the {n_rows - len(labelled)} without one: at least one "
+                "row with a label needs a weight above 0."
+            )
+        task = self._make_task(y, sample_weight[labelled], earlier, classes)
         values = task.encode(y)
-        return FitData(inputs, task, values, task.row_weights(values, weights), labelled, domains)
+        weights = task.row_weights(values, sample_weight[labelled])
+        return FitData(inputs, task, values, weights, labelled, sample_weight, domains)
 
     def _initial_state(self) -> tuple[InitialState | None, str]:
         """Give the weights that `fit` starts from, if not the pretrained ones, and the stage."""
@@ -178,11 +190,11 @@ class TransferEstimator(
         """Set the fitted attributes."""
         self._replace_fitted(self._fitted_attributes(trained, plugins))
 
-    def _attributes_so_far(self, trained: Trained, plugins: ResolvedPlugins) -> dict[str, Any]:
-        """Give the fitted attributes that an estimator would have if its training ended now."""
+    def _state_so_far(self, trained: Trained, plugins: ResolvedPlugins) -> dict[str, Any]:
+        """Give all attributes that this estimator would have if its training ended now."""
         attributes = self._fitted_attributes(trained, plugins)
         net = attributes["net_"]
-        return {**attributes, "net_": type(net)(net.state)}
+        return {**self._not_fitted(), **attributes, "net_": type(net)(net.state)}
 
     def _fitted_attributes(self, trained: Trained, plugins: ResolvedPlugins) -> dict[str, Any]:
         """Give the fitted attributes that a training leads to."""
@@ -207,12 +219,13 @@ class TransferEstimator(
             ),
         }
 
+    def _not_fitted(self) -> dict[str, Any]:
+        """Give the parameters, and what else is kept, without fitted attributes."""
+        return {n: v for n, v in vars(self).items() if n.startswith("_") or not n.endswith("_")}
+
     def _replace_fitted(self, attributes: dict[str, Any]) -> None:
         # An attribute that this fit does not set would be left over from an earlier fit.
-        for name in [n for n in vars(self) if n.endswith("_") and not n.startswith("_")]:
-            delattr(self, name)
-        for name, value in attributes.items():
-            setattr(self, name, value)
+        self.__dict__ = {**self._not_fitted(), **attributes}
 
     def _wants_held_out(self) -> bool:
         """Say whether something else than early stopping needs held-out rows."""
@@ -252,7 +265,7 @@ class TransferEstimator(
             index = unique_index(inputs)
             part = joined(module.map_outputs(list(index), function, store))
             if len(index) < len(inputs):
-                part = part[[index[x] for x in inputs]]
+                part = safe_indexing(part, [index[x] for x in inputs])
             results.append(part)
         return joined(results)
 

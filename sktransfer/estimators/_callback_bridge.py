@@ -16,8 +16,8 @@ class CallbackBridge:
     ----------
     estimator : estimator of sktransfer
         Whose callbacks are notified.
-    attributes : callable
-        Gives the fitted attributes as if the training had ended now, for a task.
+    state : callable
+        Gives the attributes of an estimator as if the training had ended now, for a task.
     task : Task
         From outputs to predictions.
     n_steps : int
@@ -29,19 +29,20 @@ class CallbackBridge:
     def __init__(
         self,
         estimator: Any,
-        attributes: Callable[[Task], dict[str, Any]],
+        state: Callable[[Task], dict[str, Any]],
         task: Task,
         n_steps: int,
         data: Any,
     ) -> None:
         self._estimator = estimator
-        self._attributes = attributes
+        self._state = state
         self._task = task
         self._n_steps = n_steps
+        # Targets and inputs have to be of equal length, so rows without a label are not told of.
         self._data = {
-            "X": data.inputs.items,
+            "X": lambda: data.inputs.take(data.labelled.tolist()).items,
             "y": lambda: data.task.decode(data.values),
-            "metadata": lambda: {"sample_weight": data.weights},
+            "metadata": lambda: {"sample_weight": data.sample_weight[data.labelled]},
         }
 
     def begin_fit(self) -> None:
@@ -66,7 +67,7 @@ class CallbackBridge:
         return context.call_on_fit_task_end(
             estimator=self._estimator,
             **self._data,
-            # These are set on a copy of the estimator, which may still hold the temperature of an
-            # earlier fit.
-            reconstruction_attributes=lambda: {"temperature_": None, **self._attributes(task)},
+            # They are set on a copy of the estimator: all at once, so that nothing of an earlier
+            # fit is left.
+            reconstruction_attributes=lambda: {"__dict__": self._state(task)},
         )

@@ -42,7 +42,9 @@ def in_parts(X: Any, read: Callable[[Any, int], Inputs]) -> Iterator[Inputs]:
 
 
 def joined(parts: list[Any]) -> Any:
-    """Concatenate the arrays, or sparse matrices, of all parts."""
+    """Concatenate the arrays, sparse matrices or lists of all parts."""
     if len(parts) == 1:
         return parts[0]
+    if isinstance(parts[0], list):
+        return [entry for part in parts for entry in part]
     return vstack(parts, format="csr") if issparse(parts[0]) else np.concatenate(parts)

@@ -13,7 +13,7 @@ from sktransfer.contracts import Task
 from sktransfer.estimators._base import TransferEstimator
 from sktransfer.estimators._params import ClassifierOptions
 from sktransfer.estimators._tuned_encoder import TunedEncoder
-from sktransfer.tasks.labels import check_classes, check_labels, is_indicator
+from sktransfer.tasks.labels import LabelTask, check_classes, check_labels, is_indicator
 from sktransfer.tasks.multiclass import MulticlassTask
 from sktransfer.tasks.multilabel import MultilabelTask
 
@@ -44,7 +44,7 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
             Weights of the rows. Rows of weight 0 are left out.
         sample_domain : array-like of int of shape (n,) or None, default=None
             Domain of each row: 0 and above for sources, below 0 for targets. Target rows may be
-            without a label: -1 in y, or None or NaN where labels are strings.
+            without a label: -1, None or NaN in y; of a matrix, a row of -1 or NaN.
 
         Returns
         -------
@@ -89,7 +89,7 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
             Weights of the rows. Rows of weight 0 are left out.
         sample_domain : array-like of int of shape (n,) or None, default=None
             Domain of each row: 0 and above for sources, below 0 for targets. Target rows may be
-            without a label: -1 in y, or None or NaN where labels are strings.
+            without a label: -1, None or NaN in y; of a matrix, a row of -1 or NaN.
 
         Returns
         -------
@@ -214,6 +214,9 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
             tunes_thresholds=self.threshold == "auto",
         )
         return task.weighted(self.class_weight, task.encode(y), weights)
+
+    def _task_class(self, y: Any) -> type[Task]:
+        return LabelTask
 
     def _fitted_task(self) -> Task:
         task = MultilabelTask if self.multilabel_ else MulticlassTask

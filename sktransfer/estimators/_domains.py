@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 
-from sktransfer.contracts import Alignment
+from sktransfer.contracts import Alignment, Task
 from sktransfer.contracts.inputs import is_missing
 
-__all__ = ["check_both_domains", "check_domains", "labelled_rows"]
+__all__ = [
+    "check_both_domains",
+    "check_both_remain",
+    "check_domains",
+    "has_fractions",
+    "labelled_rows",
+]
+
+
+_ROWS = (list, tuple, np.ndarray)
 
 
 def check_domains(sample_domain: Any, n_rows: int) -> np.ndarray:
@@ -77,17 +87,53 @@ def check_both_domains(domains: np.ndarray | None, alignment: Alignment) -> None
         )
 
 
-def labelled_rows(y: Any, domains: np.ndarray, *, minus_one: bool = True) -> np.ndarray:
+def check_both_remain(
+    alignment: Alignment,
+    before: np.ndarray | None,
+    after: np.ndarray | None,
+    what: str,
+    advice: str,
+) -> None:
+    """Check that an alignment still has rows of both sides after some were taken away.
+
+    Parameters
+    ----------
+    alignment : Alignment
+        What would align them.
+    before, after : ndarray of int64 or None
+        Domains of the rows that there were, and of those that remain.
+    what, advice : str
+        What took the others away, with its verb, and what to do about it.
+
+    Raises
+    ------
+    ValueError
+        If all rows of a side were taken away.
+    """
+    if before is None or after is None:
+        return
+    for side, n_before, n_after in (
+        ("source", (before >= 0).sum(), (after >= 0).sum()),
+        ("target", (before < 0).sum(), (after < 0).sum()),
+    ):
+        if n_before and not n_after:
+            raise ValueError(
+                f"alignment={alignment!r} needs source and target rows, but {what} all {n_before} "
+                f"{side} rows, so that none is left to train on: {advice}."
+            )
+
+
+def labelled_rows(y: Any, domains: np.ndarray, task: type[Task]) -> np.ndarray:
     """Find the rows that have a label; target rows may carry a marker in its place.
 
     Parameters
     ----------
-    y : array-like of shape (n,) or (n, n_outputs)
-        Targets, in which None, NaN, and a row of NaN mark a row without a label.
+    y : array-like or sparse matrix of n targets
+        As the user passed them.
     domains : ndarray of int64 of shape (n,)
         What `check_domains` gave.
-    minus_one : bool, default=True
-        Whether -1 is a marker, too, as it is for labels; it is a number like others in regression.
+    task : subclass of Task
+        Says which targets mark a row without a label.
 
     Returns
     -------
@@ -97,33 +143,60 @@ def labelled_rows(y: Any, domains: np.ndarray, *, minus_one: bool = True) -> np.
     Raises
     ------
     ValueError
-        If a source row carries the marker, or no row has a label.
+        If a source row carries the marker, a row of a matrix carries it in part, or no row has a
+        label.
     """
-    if y is None or issparse(y):
-        return np.arange(len(domains))
-    values = np.asarray(y, dtype=object)
-    if len(values) != len(domains):
+    targets = _targets(y)
+    if len(targets) != len(domains):
         return np.arange(len(domains))  # what checks y says how many rows there have to be
-    rows = values.reshape(len(values), -1).tolist()
-    marked = np.array([all(_is_marker(v, minus_one) for v in row) for row in rows])
+    marked = np.array([task.is_marker(target) for target in targets], dtype=bool)
+    # Of a task that the estimator does not name nothing is known: steps may lack a label there.
+    if task is not Task and not task.of_states:
+        _check_marked_whole(targets, marked, task)
     of_source = np.flatnonzero(marked & (domains >= 0))
     if len(of_source):
-        marker = rows[of_source[0]]
+        advice = (
+            "; if -1 is one of your labels, code it as another value where you pass sample_domain"
+            if task.is_marker(-1)
+            else ""
+        )
         raise ValueError(
             f"y has the marker of a row without a label in {len(of_source)} source rows (first at "
-            f"index {of_source[0]}: {marker[0] if len(marker) == 1 else marker!r}). Only target "
-            "rows may be without a label; if -1 is one of your labels, code it as another value "
-            "where you pass sample_domain."
+            f"index {of_source[0]}: {targets[of_source[0]]!r}). Only target rows may be without a "
+            f"label{advice}."
         )
     if marked.all():
         raise ValueError(f"y has no label: all {len(marked)} rows carry the marker of unlabelled.")
     return np.flatnonzero(~marked)
 
 
-def _is_marker(value: Any, minus_one: bool) -> bool:
-    if is_missing(value):
-        return True
-    if not minus_one or isinstance(value, bool):
+def _check_marked_whole(targets: list[Any], marked: np.ndarray, task: type[Task]) -> None:
+    """Refuse rows of a matrix in which some values are the marker, and others are not."""
+    partly = [
+        i
+        for i, target in enumerate(targets)
+        if not marked[i] and isinstance(target, _ROWS) and any(map(task.is_marker, target))
+    ]
+    if partly:
+        raise ValueError(
+            f"y has {len(partly)} rows that are marked as unlabelled in part (first at index "
+            f"{partly[0]}: {list(targets[partly[0]])!r}): either all values of a row carry the "
+            f"marker, {'-1 or NaN' if task.is_marker(-1) else 'NaN'}, or none does."
+        )
+
+
+def _targets(y: Any) -> list[Any]:
+    """Give targets one by one: values, or lists of values for the rows of a matrix."""
+    y = y.toarray() if issparse(y) else y
+    return list(y) if isinstance(y, list | tuple) else np.asarray(y, dtype=object).tolist()
+
+
+def has_fractions(y: Any) -> bool:
+    """Tell whether targets hold numbers that are not whole, missing ones left aside."""
+    if issparse(y):
         return False
-    # NumPy turns a -1 among strings into one.
-    return value in (-1, "-1")
+    values = (v for t in _targets(y) for v in (t if isinstance(t, _ROWS) else [t]))
+    return any(
+        isinstance(value, Real) and not is_missing(value) and not float(value).is_integer()
+        for value in values
+    )

@@ -16,9 +16,10 @@ from sktransfer.contracts import Inputs, Task
 from sktransfer.contracts.registry import modality_class
 from sktransfer.estimators._base import TransferEstimator
 from sktransfer.estimators._chunking import in_parts, joined
+from sktransfer.estimators._domains import has_fractions
 from sktransfer.estimators._params import EncoderOptions
 from sktransfer.estimators._training import ResolvedPlugins, Trained, execution_of
-from sktransfer.tasks.labels import check_labels, check_weights, is_indicator
+from sktransfer.tasks.labels import LabelTask, check_labels, check_weights, is_indicator
 from sktransfer.tasks.multiclass import MulticlassTask
 from sktransfer.tasks.multilabel import MultilabelTask
 from sktransfer.tasks.regression import RegressionTask, squared_error
@@ -51,7 +52,8 @@ class TransferEncoder(
             Weights of the rows. Without effect while everything is frozen.
         sample_domain : array-like of int of shape (n,) or None, default=None
             Domain of each row: 0 and above for sources, below 0 for targets. Target rows may be
-            without a label: -1, None or NaN in y. Without effect while everything is frozen.
+            without a label: None or NaN in y, or -1 unless y holds numbers. Without effect while
+            everything is frozen.
 
         Returns
         -------
@@ -161,6 +163,12 @@ class TransferEncoder(
         if task == "regression":
             return RegressionTask.from_y(y, weights, squared_error)
         return MulticlassTask(np.unique(check_labels(y)))
+
+    def _task_class(self, y: Any) -> type[Task]:
+        if self.task == "regression":
+            return RegressionTask
+        # As in _make_task, numbers with fractions are no labels.
+        return RegressionTask if self.task == "auto" and has_fractions(y) else LabelTask
 
     def _fitted_task(self) -> None:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
@@ -25,8 +25,6 @@ class TransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, Transfer
     target_mean_: np.ndarray
     target_scale_: np.ndarray
     n_targets_: int | None
-
-    _minus_one_marks: ClassVar[bool] = False
 
     @with_callbacks
     def fit(
@@ -121,7 +119,10 @@ class TransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, Transfer
         row_loss = losses[self.loss]
         if earlier is None:
             return RegressionTask.from_y(y, weights, row_loss)
-        return RegressionTask.from_attributes(vars(self)).with_loss(row_loss)
+        return RegressionTask.from_attributes(vars(self)).going_on(y, weights, row_loss)
+
+    def _task_class(self, y: Any) -> type[Task]:
+        return RegressionTask
 
     def _fitted_task(self) -> Task:
         return RegressionTask.from_attributes(vars(self))

@@ -21,7 +21,7 @@ from sktransfer.contracts import (
     Task,
 )
 from sktransfer.estimators._callback_bridge import CallbackBridge
-from sktransfer.estimators._domains import check_both_domains
+from sktransfer.estimators._domains import check_both_domains, check_both_remain
 from sktransfer.estimators._scoring import output_scorer
 
 if TYPE_CHECKING:
@@ -55,9 +55,11 @@ class FitData:
     values : ndarray with an entry for each labelled row
         Coded targets.
     weights : ndarray of float64 with an entry for each labelled row
-        Not normalised.
+        What the rows weigh in training, with the weights of classes; not normalised.
     labelled : ndarray of int64
         Positions of the labelled rows among the inputs, in ascending order.
+    sample_weight : ndarray of float64 of shape (n,)
+        What all rows weigh by themselves, in calibration for example.
     domains : ndarray of int64 of shape (n,) or None
         Below 0 for target rows; None where nothing was said of domains.
     """
@@ -67,32 +69,39 @@ class FitData:
     values: np.ndarray
     weights: np.ndarray
     labelled: np.ndarray
+    sample_weight: np.ndarray
     domains: np.ndarray | None = None
 
     def in_use(self, alignment: Alignment | None) -> FitData:
         """Leave out rows of weight 0, and unlabelled rows unless an alignment uses them."""
         if alignment is not None:
             check_both_domains(self.domains, alignment)
-        n_unlabelled = len(self.inputs) - len(self.labelled)
+        has_label = np.zeros(len(self.inputs), dtype=bool)
+        has_label[self.labelled] = True
+        counts = self.sample_weight > 0
+        counts[self.labelled[self.weights == 0]] = False
+        n_unlabelled = int((counts & ~has_label).sum())
         if n_unlabelled and alignment is None:
             warn_user(
                 f"{n_unlabelled} of {len(self.inputs)} rows have no label and are left out, since "
                 "nothing uses them: pass alignment=... to learn from them."
             )
-        weighed = np.flatnonzero(self.weights)
-        kept = self.labelled[weighed]
-        if alignment is not None:
-            useless = np.setdiff1d(self.labelled, kept)
-            kept = np.setdiff1d(np.arange(len(self.inputs)), useless)
+        weighed = np.flatnonzero(counts[self.labelled])
+        kept = np.flatnonzero(counts if alignment is not None else counts & has_label)
         if len(kept) == len(self.inputs):
             return self
+        domains = None if self.domains is None else self.domains[kept]
+        if alignment is not None:
+            what, advice = "sample_weight or class_weight is 0 for", "give some a weight above 0"
+            check_both_remain(alignment, self.domains, domains, what, advice)
         return FitData(
             self.inputs.take(kept.tolist()),
             self.task,
             self.values[weighed],
             self.weights[weighed],
             np.searchsorted(kept, self.labelled[weighed]),
-            None if self.domains is None else self.domains[kept],
+            self.sample_weight[kept],
+            domains,
         )
 
 
@@ -180,14 +189,18 @@ def train(
         modality = estimator._modality()
         report = modality.report(data.inputs, model.backbone, encoder.truncation(rows))
         stops = estimator.early_stopping and schedule.n_probe < len(schedule.epochs)
-        rows_train, rows_valid = _split(estimator, data, rows, stops, execution.seed)
+        rows_train, rows_valid, weight_valid = _split(estimator, data, rows, stops, execution.seed)
+        if plugins.alignment is not None:
+            what = f"validation_fraction={estimator.validation_fraction} holds out"
+            domains = data.domains, rows_train.domains
+            check_both_remain(plugins.alignment, *domains, what, "lower it, or pass more of them")
 
-        def attributes_so_far(task: Task) -> dict[str, Any]:
-            return estimator._attributes_so_far(Trained(model, task, report), plugins)
+        def state_so_far(task: Task) -> dict[str, Any]:
+            return estimator._state_so_far(Trained(model, task, report), plugins)
 
         bridge = CallbackBridge(
             estimator,
-            attributes_so_far,
+            state_so_far,
             task,
             len(schedule.epochs) - max(0, schedule.n_probe - 1),
             data,
@@ -224,7 +237,7 @@ def train(
             seed=execution.seed,
         ).run()
         if rows_valid is not None:
-            task = _calibrate(task, plugins.head, model, rows_valid)
+            task = _calibrate(task, plugins.head, model, rows_valid, weight_valid)
         bridge.end_fit(task)
     stage_report = {
         "stage": stage,
@@ -337,8 +350,11 @@ def _decide(
 
 def _split(
     estimator: Any, data: FitData, rows: Sequence[Any], stops: bool, seed: int
-) -> tuple[Any, Any]:
-    """Put rows and targets together, and hold labelled rows out where something needs them."""
+) -> tuple[Any, Any, np.ndarray]:
+    """Put rows and targets together, and hold labelled rows out where something needs them.
+
+    The third value is what held-out rows weigh without the weights of their classes.
+    """
     from sktransfer.training.batch import TrainingRows
     from sktransfer.training.holdout import hold_out
 
@@ -351,25 +367,27 @@ def _split(
     whole = TrainingRows(rows, values, weights, 0.0, data.inputs.items, data.domains)
     everything = np.arange(len(rows))
     if not (stops or estimator._wants_held_out()):
-        return whole.normalised(), None
+        return whole.normalised(), None, np.empty(0)
     strata = data.task.strata(data.values)
     fraction = float(estimator.validation_fraction)
     inputs = [data.inputs[i] for i in data.labelled]
     _, held_out = hold_out(len(data.labelled), strata, fraction, seed, inputs)
     valid = data.labelled[held_out]
     train = np.setdiff1d(everything, valid)
-    return whole.take(train).normalised(), whole.take(valid).normalised()
+    held_out_rows = whole.take(valid).normalised()
+    return whole.take(train).normalised(), held_out_rows, data.sample_weight[valid]
 
 
-def _calibrate(task: Task, head: Head, model: Model, valid: Any) -> Task:
+def _calibrate(task: Task, head: Head, model: Model, valid: Any, weights: np.ndarray) -> Task:
     """Fit the temperature or the thresholds on held-out rows."""
     import torch
 
     from sktransfer.features.encode import encode_rows
+    from sktransfer.training.batch import flatten
 
     module = model.module
     if module.of_states:
         features = torch.cat(module.state_features(valid.rows))
     else:
         features = encode_rows(module.encoder, valid.rows, module.precision)
-    return task.calibrate(head, module.outputs(features), *valid.flat())
+    return task.calibrate(head, module.outputs(features), *flatten(valid.values, weights))

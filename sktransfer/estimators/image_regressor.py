@@ -119,7 +119,8 @@ class TransferImageRegressor(ImageOptions, TransferRegressor):
     Attributes
     ----------
     target_mean_, target_scale_ : ndarray of shape (n_targets,)
-        Mean and standard deviation of the targets of the first stage; later stages keep them.
+        Mean and standard deviation of the targets of the first stage; later stages keep them. The
+        deviation of a constant target is 0, and its mean is predicted.
     n_targets_ : int or None
         Number of columns of y; None where it had one dimension.
     encoder_ : FrozenEstimator

@@ -16,7 +16,9 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
-from sktransfer._compat.sklearn import HasMethods, Interval, safe_indexing
+from sktransfer._compat.sklearn import HasMethods, Interval, num_samples, safe_indexing
+from sktransfer.estimators._domains import check_domains, labelled_rows
+from sktransfer.tasks.multiclass import MulticlassTask
 
 __all__ = ["SelectiveClassifier"]
 
@@ -83,7 +85,7 @@ class SelectiveClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         X : array-like of n inputs
             What the classifier takes.
         y : array-like of shape (n,)
-            Labels.
+            Labels. Beside ``sample_domain``, target rows may be without one.
         **fit_params : dict
             Passed to its ``fit``; with metadata routing, as it requests them.
 
@@ -99,10 +101,11 @@ class SelectiveClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self._validate_params()
         if get_config()["enable_metadata_routing"]:
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
-        if type_of_target(y).startswith("multilabel"):
+        labelled = _labelled(y, fit_params)
+        if type_of_target(labelled).startswith("multilabel"):
             raise ValueError("y is an indicator matrix, but one label a row is expected.")
         # Checked before the training, which may take long. A frozen classifier has its own labels.
-        self._reject_label(np.unique(np.asarray(y)))
+        self._reject_label(np.unique(np.asarray(labelled)))
         estimator = clone(self.estimator).fit(X, y, **fit_params)
         self.reject_label_ = self._reject_label(estimator.classes_)
         self.estimator_ = estimator
@@ -278,3 +281,13 @@ class SelectiveClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self.estimator).input_tags
         return tags
+
+
+def _labelled(y: Any, fit_params: dict[str, Any]) -> Any:
+    """Give the labels of the rows that have one; only beside domains may rows have none."""
+    # A step of a pipeline is named before it.
+    names = [name for name in fit_params if name.split("__")[-1] == "sample_domain"]
+    if not names or fit_params[names[0]] is None:
+        return y
+    domains = check_domains(fit_params[names[0]], num_samples(y))
+    return safe_indexing(y, labelled_rows(y, domains, MulticlassTask))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from sktransfer._compat.sklearn import check_sample_weight
+from sktransfer.contracts import Task
 from sktransfer.contracts.inputs import is_missing
 
 _NESTED = (list, tuple, set, frozenset, np.ndarray)
@@ -17,6 +19,21 @@ _SOFT = (
     "y holds probabilities for each input, but one label is expected. Pass the most probable label "
     "and its probability: fit(X, y.argmax(axis=1), sample_weight=y.max(axis=1))."
 )
+
+
+class LabelTask(Task):
+    """Targets are labels: -1 marks a row that has none, as a missing value does."""
+
+    @classmethod
+    def is_marker(cls, target: Any) -> bool:
+        """Tell whether a label, or each value of a row, is -1 or missing."""
+        values = target if isinstance(target, list | tuple | np.ndarray) else [target]
+        return all(is_missing(value) or _is_minus_one(value) for value in values)
+
+
+def _is_minus_one(value: Any) -> bool:
+    # NumPy turns a -1 among strings into one.
+    return isinstance(value, str | Real) and value in (-1, "-1")
 
 
 def check_labels(y: Any) -> np.ndarray:
@@ -38,6 +55,13 @@ def check_labels(y: Any) -> np.ndarray:
     TypeError
         If labels of several types are mixed.
     """
+    if issparse(y):
+        raise ValueError(
+            f"y is a sparse matrix of the shape {y.shape} that holds other values than 0 and 1, "
+            "but sparse targets are expected to be an indicator matrix of 0 and 1. Labels are "
+            "passed as an array, such as y.toarray().ravel(); rows of -1 or NaN stand for no "
+            "label beside sample_domain alone."
+        )
     y = unnested(y)
     lists = [v for v in y if isinstance(v, _NESTED)] if isinstance(y, list) else []
     if any(len(value) != 1 for value in lists):
@@ -181,7 +205,8 @@ def is_indicator(y: Any) -> bool:
     try:
         # A frame is not converted as a whole: NumPy makes objects of columns with missing values.
         array = y if issparse(y) or hasattr(y, "iloc") else np.asarray(y)
-        return array.ndim == 2 and type_of_target(array) == "multilabel-indicator"
+        with np.errstate(invalid="ignore"):  # of NaN, which it turns into whole numbers
+            return array.ndim == 2 and type_of_target(array) == "multilabel-indicator"
     except (TypeError, ValueError):
         return False
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
-from sktransfer.contracts import Head, Task
+from sktransfer.contracts import Head
 from sktransfer.tasks.calibration import best_temperature
-from sktransfer.tasks.labels import to_codes
+from sktransfer.tasks.labels import LabelTask, to_codes
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +22,7 @@ _TINY = float(np.finfo(float).tiny)
 
 
 @dataclass(frozen=True, eq=False)
-class MulticlassTask(Task):
+class MulticlassTask(LabelTask):
     """Labels of which exactly one is right for each row.
 
     Attributes

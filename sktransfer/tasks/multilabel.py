@@ -12,9 +12,9 @@ from sklearn.utils import check_array
 from sklearn.utils.class_weight import compute_class_weight
 
 from sktransfer._warnings import warn_user
-from sktransfer.contracts import Head, Task
+from sktransfer.contracts import Head
 from sktransfer.tasks.calibration import best_temperature, best_thresholds
-from sktransfer.tasks.labels import unnested
+from sktransfer.tasks.labels import LabelTask, unnested
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +25,7 @@ _TINY = float(np.finfo(float).tiny)
 
 
 @dataclass(frozen=True, eq=False)
-class MultilabelTask(Task):
+class MultilabelTask(LabelTask):
     """Labels of which any number is right for each row.
 
     The head is asked about each label as about two classes, "not this label" and "this label",

@@ -58,7 +58,8 @@ class RegressionTask(Task):
     Attributes
     ----------
     mean, scale : ndarray of float of shape (n_targets,)
-        What the head learns is ``(y - mean) / scale``.
+        What the head learns is ``(y - mean) / scale``; the scale of a constant target is 0, and
+        its mean is predicted.
     flat : bool
         Whether y has one dimension.
     row_loss : callable
@@ -91,14 +92,37 @@ class RegressionTask(Task):
         """
         numbers = _check_numbers(y)
         matrix = numbers.reshape(len(numbers), -1)
-        mean = np.average(matrix, axis=0, weights=sample_weight)
-        scale = np.sqrt(np.average((matrix - mean) ** 2, axis=0, weights=sample_weight))
-        # A constant target has no scale to divide by; it is predicted as its mean.
-        return cls(mean, np.where(scale > 0, scale, 1.0), numbers.ndim == 1, row_loss)
+        counted = matrix[np.asarray(sample_weight) > 0]
+        # Rounding would give a constant target a tiny scale, and a mean beside it.
+        constant = (counted == counted[0]).all(axis=0)
+        mean = np.where(constant, counted[0], np.average(matrix, axis=0, weights=sample_weight))
+        scale = np.where(constant, 0.0, _deviation(matrix, mean, sample_weight))
+        return cls(mean, scale, numbers.ndim == 1, row_loss)
 
-    def with_loss(self, row_loss: RowLoss) -> RegressionTask:
-        """Give a task in the same units that minimises something else."""
-        return replace(self, row_loss=row_loss)
+    def going_on(self, y: Any, sample_weight: np.ndarray, row_loss: RowLoss) -> RegressionTask:
+        """Give a task in the same units for further numbers.
+
+        Parameters
+        ----------
+        y : array-like of shape (n,) or (n, n_targets)
+            Numbers.
+        sample_weight : ndarray of shape (n,)
+            Weights of the rows.
+        row_loss : callable
+            What is minimised.
+
+        Returns
+        -------
+        task : RegressionTask
+            A target that was constant so far has the deviation of ``y`` from its mean as its scale.
+        """
+        numbers = _check_numbers(y)
+        matrix = numbers.reshape(len(numbers), -1)
+        scale = self.scale
+        if matrix.shape[1] == len(self.mean):
+            deviation = _deviation(matrix, self.mean, sample_weight)
+            scale = np.where(self.scale > 0, self.scale, deviation)
+        return replace(self, scale=scale, row_loss=row_loss)
 
     @property
     def names(self) -> np.ndarray:
@@ -114,7 +138,8 @@ class RegressionTask(Task):
                 f"y has {matrix.shape[1]} columns, but the estimator was fitted with "
                 f"{len(self.mean)}."
             )
-        return ((matrix - self.mean) / self.scale).astype(np.float32)
+        unit = np.where(self.scale > 0, self.scale, 1.0)
+        return ((matrix - self.mean) / unit).astype(np.float32)
 
     def decode(self, values: np.ndarray) -> np.ndarray:
         """Give numbers in the caller's units, of shape (n,) or (n, n_targets)."""
@@ -142,6 +167,11 @@ class RegressionTask(Task):
         """Make the task of a fitted regressor."""
         flat = attributes["n_targets_"] is None
         return cls(attributes["target_mean_"], attributes["target_scale_"], flat)
+
+
+def _deviation(matrix: np.ndarray, mean: np.ndarray, sample_weight: np.ndarray) -> np.ndarray:
+    """Compute the root of the mean squared deviation of each column."""
+    return np.sqrt(np.average((matrix - mean) ** 2, axis=0, weights=sample_weight))
 
 
 def _check_numbers(y: Any) -> np.ndarray:

@@ -252,6 +252,25 @@ def test_a_refit_is_scored_without_the_temperature_of_the_fit_before(data):
     assert first == second
 
 
+def test_the_estimator_of_an_epoch_has_nothing_of_the_fit_before(data):
+    Y = np.column_stack([data[1] == "positive", np.arange(80) % 2]).astype(int)
+    seen = []
+
+    class Look(Told):
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            seen.append({n for n in vars(fitted_estimator) if n.endswith("_")})
+
+    settings = {"calibrate": "temperature", "validation_fraction": 0.4, "max_epochs": 1}
+    clf = quick(**settings).fit(data[0], Y).set_params(calibrate=None)
+    assert hasattr(clf, "temperature_")
+    clf.anything_ = 3
+    clf.set_callbacks(Look()).fit(*data)
+    assert len(seen) == 2
+    for names in seen:
+        assert not {"anything_", "temperature_", "thresholds_", "sparse_output_"} & names
+        assert {"classes_", "multilabel_", "net_"} <= names
+
+
 def test_a_monitor_in_a_pipeline_sees_the_epochs_of_its_step(data):
     monitor = ScoringMonitor(scoring="accuracy")
     clf = quick().set_callbacks(monitor)

@@ -228,6 +228,27 @@ def test_later_stages_keep_the_units_of_the_first(data):
     assert 4 < reg.predict(data[0]).mean() < 13.5  # it has moved towards the new rows
 
 
+@pytest.mark.parametrize("freeze", ["frozen", "head_by_epochs", "full"])
+@pytest.mark.parametrize("constant", [5.0, 0.1])
+def test_a_constant_target_is_predicted_as_it_is(data, freeze, constant):
+    y = np.column_stack([np.full(150, constant), data[1]])
+    weight = np.where(np.arange(150) == 7, 0.0, 1.0)
+    y[7, 0] = 100.0  # a row that does not count
+    reg = quick(freeze=freeze).fit(data[0], y, sample_weight=weight)
+    predicted = reg.predict(data[0])
+    assert set(predicted[:, 0]) == {constant}
+    assert predicted[:, 1].std() > 0
+    assert reg.target_scale_[0] == 0
+
+
+def test_what_was_constant_at_first_is_learned_in_a_later_stage(data):
+    reg = quick(freeze="full", max_epochs=20, lr=0.02).fit(data[0], np.full(150, 3.0))
+    reg.partial_fit(*data)
+    assert reg.target_mean_ == [3.0]
+    np.testing.assert_allclose(reg.target_scale_, np.sqrt(np.mean((data[1] - 3.0) ** 2)))
+    assert reg.score(*data) > 0.5
+
+
 def test_a_strong_penalty_keeps_what_was_learned(data):
     reg = quick().fit(*data)
     before = reg.predict(data[0])

@@ -18,11 +18,12 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from tags import SentenceModality, TransferTagger, WordBackbone  # noqa: E402
+from tags import SentenceModality, TagTask, TransferTagger, WordBackbone  # noqa: E402
 
 from sktransfer import TransferSearchCV, load  # noqa: E402
 from sktransfer.backbones.transformer import TransformerBackbone  # noqa: E402
 from sktransfer.contracts import registry  # noqa: E402
+from sktransfer.estimators import _chunking  # noqa: E402
 from sktransfer.plugins import register  # noqa: E402
 
 REGISTER = (
@@ -116,6 +117,45 @@ def test_as_many_tags_as_words_are_needed(tiny_model, data):
     y = [tags[:-1] for tags in data[1]]
     with pytest.raises(ValueError, match=r"states for .* targets"):
         quick(tiny_model).fit(data[0], y)
+
+
+class ListingTagTask(TagTask):
+    def predict(self, head, outputs, lengths=()):
+        return super().predict(head, outputs, lengths).tolist()
+
+
+class ListingTagger(TransferTagger):
+    def _fitted_task(self):
+        return ListingTagTask.from_attributes(vars(self))
+
+
+def test_a_task_may_predict_a_list_also_of_equal_inputs_and_of_an_iterator(
+    tiny_model, data, monkeypatch
+):
+    monkeypatch.setattr(_chunking, "_PART", 7)
+    tagger = quick(tiny_model, max_epochs=1).fit(*data)
+    listing = ListingTagger(**tagger.get_params(deep=False))
+    vars(listing).update(vars(tagger))
+    X = [*data[0], *data[0][:5]]
+    expected = tagger.predict(X).tolist()
+    for found in (listing.predict(X), listing.predict(iter(X))):
+        assert isinstance(found, list)
+        assert found == expected
+
+
+@pytest.mark.parametrize("as_array", [False, True])
+def test_none_and_an_empty_list_mark_sentences_without_tags_and_minus_one_is_a_tag(
+    tiny_model, as_array
+):
+    X, domains = [["good", "bad", "a"]] * 40, np.repeat([0, -1], 20)
+    y = [np.array([1, -1, 0]) if as_array else [1, -1, 0] for _ in X]
+    y[30] = np.array([-1, -1, -1]) if as_array else [-1, -1, -1]
+    whole = quick(tiny_model, max_epochs=1).fit(X, y, sample_domain=domains)
+    assert whole.stages_[0]["rows"] == 40
+    assert whole.tags_.tolist() == [-1, 0, 1]
+    y[38:] = [None, []]
+    with pytest.warns(UserWarning, match="2 of 40 rows have no label"):
+        assert whole.fit(X, y, sample_domain=domains).stages_[0]["rows"] == 38
 
 
 def conll(split, n):
