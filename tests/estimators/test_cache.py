@@ -167,7 +167,7 @@ def test_pairs_are_trained_from_a_prefix_with_their_types(data, tiny_model, monk
     import pandas as pd
 
     frame = pd.DataFrame({"a": data[0], "b": data[0][::-1]})
-    clf = quick(tiny_model, freeze="top_layers", max_epochs=2)
+    clf = quick(tiny_model, freeze="top_layers", max_epochs=2, pairs=True)
     split = clone(clf).fit(frame, data[1])
     assert split.decision_["frozen_prefix"] == "below layer.1"
     monkeypatch.setattr("sktransfer.training.frozen_prefix.why_not_split", unsplit)

@@ -82,7 +82,7 @@ def test_pairs_several_labels_numbers_and_features(tiny_model, data, tmp_path):
     pairs = pd.DataFrame({"a": X, "b": X[::-1]})
     several = np.column_stack([y == "positive", ["the" in x for x in X]]).astype(int)
     cases = {
-        "pairs": (quick(tiny_model).fit(pairs, y), pairs, "predict_proba"),
+        "pairs": (quick(tiny_model, pairs=True).fit(pairs, y), pairs, "predict_proba"),
         "labels": (quick(tiny_model, threshold=0.3).fit(X, several), X, "predict"),
         "tuned": (quick(tiny_model, freeze="full", max_epochs=1).fit(X, y), X, "predict_proba"),
         "numbers": (
