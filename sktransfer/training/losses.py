@@ -278,8 +278,7 @@ def auxiliary_terms(
 
 def _name_of(term: LossTerm) -> str:
     """Name a term and the class of its plugin: another plugin has no use for the weights."""
-    cls = type(term.plugin)
-    return f"{term.name}.{cls.__module__}.{cls.__qualname__}"
+    return f"{term.name}.{type(term.plugin).__qualname__}"
 
 
 def is_sane(loss: float) -> bool:
