@@ -6,6 +6,7 @@ import os
 import time
 from importlib.metadata import version
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -29,12 +30,20 @@ from sktransfer.persistence.folder import (
 __all__ = ["load", "save"]
 
 _LIBRARIES = ("sktransfer", "scikit-learn", "torch", "transformers", "safetensors")
-# Parameters that can hold live objects; they only matter to the next fit.
-_LIVE = ("callbacks", "random_state", "scoring")
+# Parameters that can hold live objects, with the types of the values that are saved. They only
+# matter to the next fit, but for the cache: a folder of this machine that predictions write to.
+_LIVE: dict[str, tuple[type, ...]] = {
+    "cache": (NoneType,),
+    "callbacks": (NoneType,),
+    "random_state": (NoneType, int),
+    "scoring": (NoneType, str),
+}
 _WEIGHTS = "weights.safetensors"
 _PRETRAINED = "pretrained"
 # Seconds for which a folder that others keep replacing is read again.
 _PATIENCE = 10.0
+# No callbacks, as earlier versions saved them.
+_EMPTY = ([], {"$": "tuple", "items": []})
 # Parameters that may hold a fitted estimator, which has a folder of its own.
 _INNER = ("source", "backbone")
 # Written apart from the other fitted attributes.
@@ -186,8 +195,8 @@ def _unlearned(estimator: Any, learned: Any, exported: Any) -> dict[str, Any]:
 def _encode_params(estimator: Any, folder: Path, embed_backbone: bool) -> dict[str, Any]:
     encoded: dict[str, Any] = {}
     for name, value in estimator.get_params(deep=False).items():
-        if name == "cache":
-            encoded[name] = None  # a folder of this machine
+        if name == "cache" or (name == "callbacks" and not value):
+            encoded[name] = None
             continue
         if isinstance(value, FrozenEstimator):
             inner = value.estimator
@@ -199,6 +208,8 @@ def _encode_params(estimator: Any, folder: Path, embed_backbone: bool) -> dict[s
             continue
         try:
             encoded[name] = encode(value)
+            if name in _LIVE and not isinstance(encoded[name], _LIVE[name]):
+                raise TypeError(f"{value!r} is no plain value.")
         except TypeError as error:
             if name not in (*_LIVE, *modality_class(estimator.modality).augmentations):
                 raise TypeError(f"The parameter {name!r} cannot be saved: {error}") from error
@@ -225,7 +236,7 @@ def _read(folder: Path, trust_remote_code: bool) -> Any:
             )
         cls = info.factory()
         params = {
-            k: _decode_param(v, folder, trust_remote_code) for k, v in manifest["params"].items()
+            k: _decode_param(k, v, folder, trust_remote_code) for k, v in manifest["params"].items()
         }
         model = manifest["model"]
         state = ModelState(
@@ -310,12 +321,21 @@ def _wants_remote_code(backbone: Any) -> bool:
     )
 
 
-def _decode_param(value: Any, folder: Path, trust_remote_code: bool) -> Any:
+def _decode_param(name: str, value: Any, folder: Path, trust_remote_code: bool) -> Any:
     if isinstance(value, dict) and value.get("$") == "frozen":
         inner = str(value["folder"])
-        if inner not in _INNER:
+        # A link may lead out of the folder, or back to it.
+        if inner not in _INNER or (folder / inner).resolve() != folder.resolve() / inner:
             raise ValueError(f"{inner!r} is outside the folder")
         return FrozenEstimator(_read(folder / inner, trust_remote_code))
+    if name == "callbacks" and value in _EMPTY:
+        value = None
+    if name in _LIVE and not isinstance(value, _LIVE[name]):
+        raise ValueError(
+            f"its parameter {name!r} is {value!r}, where save writes "
+            f"{' or '.join('null' if t is NoneType else t.__name__ for t in _LIVE[name])}: the "
+            "folder was changed after it was saved. Get it again from where it comes from"
+        )
     return decode(value)
 
 
