@@ -13,7 +13,7 @@ import numpy as np
 
 from sktransfer.contracts import Plugin
 from sktransfer.contracts.catalogue import installation
-from sktransfer.contracts.registry import ENTRY_POINT_GROUPS, available, find
+from sktransfer.contracts.registry import ENTRY_POINT_GROUPS, PluginInfo, available, find
 
 
 class NotInstalledError(ValueError):
@@ -124,13 +124,21 @@ def _encode_plugin(plugin: Plugin) -> dict[str, Any]:
             cls.__module__.partition(".")[0],
         ):
             continue
-        if info.kind != "estimator" and type(info.load()) is cls:
+        if info.kind != "estimator" and _builds(info, cls):
             named = {"$": "plugin", "kind": info.kind, "name": info.name}
             return {**named, "params": _encoded_params(plugin)}
     raise TypeError(
         f"{plugin!r} cannot be saved: {type(plugin).__name__} has no registered name by which it "
         "could be found again. Call sktransfer.plugins.register first."
     )
+
+
+def _builds(info: PluginInfo, cls: type) -> bool:
+    """Tell whether a registered name stands for a class; one that is broken stands for none."""
+    try:
+        return type(info.load()) is cls
+    except ImportError:
+        return False
 
 
 def _encoded_params(plugin: Plugin) -> dict[str, Any]:

@@ -169,6 +169,17 @@ def test_a_plugin_that_was_registered_is_written_by_name_and_comes_back(no_runti
     assert found.k == 4
 
 
+def test_a_name_that_is_broken_does_not_keep_others_from_being_found(no_runtime_plugins):
+    def fails():
+        raise RuntimeError("broken")
+
+    register("freeze", "a_name_before_mine", fails)
+    register("freeze", "another_before_mine", f"{__name__}:no_such_attribute")
+    register("freeze", "mine", Unregistered)
+    assert encode(Unregistered())["name"] == "mine"
+    assert encode(Gradual())["name"] == "gradual"
+
+
 def test_parameters_that_a_registered_name_stands_for_do_not_override_those_saved(
     no_runtime_plugins,
 ):
