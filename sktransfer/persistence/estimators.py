@@ -15,7 +15,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from sktransfer._warnings import warn_user
-from sktransfer.contracts import Backbone, Fingerprint, Task, resolve
+from sktransfer.contracts import Backbone, Fingerprint, Head, Task, resolve
 from sktransfer.contracts.registry import find, modality_class
 from sktransfer.persistence.codec import NotInstalledError, decode, encode
 from sktransfer.persistence.folder import (
@@ -161,7 +161,7 @@ def _write(estimator: Any, folder: Path, embed_backbone: bool) -> None:
             "backbone_embedded": embed_backbone,
             "unlearned": unlearned,
             "backbone_seed": state.backbone_seed,
-            "fingerprint": str(state.fingerprint),
+            "fingerprint": list(state.fingerprint),
             "head": encode(state.head),
             "n_outputs": state.n_outputs,
             "of_states": state.of_states,
@@ -240,10 +240,10 @@ def _read(folder: Path, trust_remote_code: bool) -> Any:
         }
         model = manifest["model"]
         state = ModelState(
-            backbone=decode(_absolute(model["backbone"], folder)),
+            backbone=_checked(decode(_absolute(model["backbone"], folder)), Backbone, "backbone"),
             backbone_seed=int(model["backbone_seed"]),
-            fingerprint=Fingerprint.parse(str(model["fingerprint"])),
-            head=decode(model["head"]),
+            fingerprint=_fingerprint(model["fingerprint"]),
+            head=None if model["head"] is None else _checked(decode(model["head"]), Head, "head"),
             n_outputs=int(model["n_outputs"]),
             body={},
             head_weights={},
@@ -290,23 +290,44 @@ def _read(folder: Path, trust_remote_code: bool) -> Any:
         setattr(estimator, key, value)
     estimator.backbone_ = state.backbone
     estimator.net_ = FittedNet(state)
-    _check_task(estimator, state.n_outputs, folder)
+    _check_task(estimator, state, folder)
     return estimator
 
 
-def _check_task(estimator: Any, n_outputs: int, folder: Path) -> None:
+def _fingerprint(value: Any) -> Fingerprint:
+    """Read a fingerprint: two strings, or one in which earlier versions joined them."""
+    if isinstance(value, str):
+        return Fingerprint.parse(value)
+    if not (isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value)):
+        raise ValueError(f"its fingerprint is {value!r}, where two strings are expected")
+    return Fingerprint(*value)
+
+
+def _checked(value: Any, contract: type, part: str) -> Any:
+    """Check that a decoded part of a model is a plugin of the kind that belongs there."""
+    if not isinstance(value, contract):
+        raise ValueError(
+            f"its model has {value!r} as {part}, which is a {type(value).__name__} where a "
+            f"{contract.__name__} is expected"
+        )
+    return value
+
+
+def _check_task(estimator: Any, state: Any, folder: Path) -> None:
     """Check that the task of a model fits to its head."""
     try:
         task: Task | None = estimator._fitted_task()
         n_named = 0 if task is None else len(task.names)
         if task is not None and not isinstance(task.names, np.ndarray):
             raise ValueError("labels have to be an array")
+        if (task is None) != (state.head is None):
+            raise ValueError("a model has a head where its estimator predicts, and only there")
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{folder / MANIFEST} cannot be read: {error!r}") from error
-    if n_named != n_outputs:
+    if n_named != state.n_outputs:
         raise ValueError(
-            f"{folder / MANIFEST} cannot be read: {n_outputs} outputs for {n_named} labels or "
-            "targets"
+            f"{folder / MANIFEST} cannot be read: {state.n_outputs} outputs for {n_named} "
+            "labels or targets"
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 from sklearn.frozen import FrozenEstimator
 
 from sktransfer import TransferTextClassifier, load
-from sktransfer.persistence.folder import write_manifest
 
 X, Y = ["good film", "bad film", "fine", "poor"] * 3, [1, 0, 1, 0] * 3
 
@@ -26,23 +24,11 @@ def model(tmp_path):
     return path
 
 
-def manifest_of(path):
-    return json.loads((path / "manifest.json").read_text())
-
-
-def forge(path, change):
-    """Change a manifest, as somebody would who also computes the checksum."""
-    manifest = manifest_of(path)
-    change(manifest)
-    for key in ("format", "format_version", "members", "checksum"):
-        manifest.pop(key)
-    (path / "manifest.json").unlink()
-    write_manifest(path, manifest)
-
-
 @pytest.mark.parametrize("existed", [False, True])
 @pytest.mark.parametrize("as_path", [False, True])
-def test_a_folder_cannot_choose_where_predictions_are_cached(model, tmp_path, existed, as_path):
+def test_a_folder_cannot_choose_where_predictions_are_cached(
+    forge, model, tmp_path, existed, as_path
+):
     victim = tmp_path / "victim"
     if existed:
         victim.mkdir()
@@ -65,21 +51,21 @@ def test_a_folder_cannot_choose_where_predictions_are_cached(model, tmp_path, ex
         ("scoring", {"$": "plugin", "kind": "head", "name": "linear", "params": {}}),
     ],
 )
-def test_live_parameters_have_the_types_that_save_writes(model, name, value):
+def test_live_parameters_have_the_types_that_save_writes(forge, model, name, value):
     forge(model, lambda m: m["params"].update({name: value}))
     with pytest.raises(ValueError, match=rf"manifest\.json cannot be read.*'{name}'"):
         load(model)
 
 
 @pytest.mark.parametrize("value", [[], {"$": "tuple", "items": []}], ids=repr)
-def test_empty_callbacks_of_earlier_versions_load(model, value):
+def test_empty_callbacks_of_earlier_versions_load(forge, model, value):
     forge(model, lambda m: m["params"].update(callbacks=value))
     assert not load(model).callbacks
 
 
 @pytest.mark.parametrize("target", ["model", "elsewhere"])
 @pytest.mark.parametrize("name", ["source", "backbone"])
-def test_a_fitted_parameter_behind_a_link_is_refused(model, tmp_path, name, target):
+def test_a_fitted_parameter_behind_a_link_is_refused(forge, model, tmp_path, name, target):
     quick().fit(X, Y).save(tmp_path / "elsewhere")
     forge(model, lambda m: m["params"].update({name: {"$": "frozen", "folder": name}}))
     os.symlink(tmp_path / target, model / name)
@@ -98,3 +84,24 @@ def test_a_fitted_source_loads_through_a_link_to_the_model(tmp_path):
     quick(source=source).fit(X, Y).save(tmp_path / "model")
     (tmp_path / "latest").symlink_to(tmp_path / "model")
     assert load(tmp_path / "latest").source.estimator.classes_.tolist() == [0, 1]
+
+
+MLP = {"$": "plugin", "kind": "head", "name": "mlp", "params": {}}
+HASHING = {"$": "plugin", "kind": "backbone", "name": "hashing", "params": {}}
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "words"),
+    [
+        ("backbone", MLP, "MLPHead where a Backbone"),
+        ("backbone", "hashing", "str where a Backbone"),
+        ("backbone", None, "NoneType where a Backbone"),
+        ("head", HASHING, "HashingBackbone where a Head"),
+        ("head", 3, "int where a Head"),
+        ("head", None, "has a head"),
+    ],
+)
+def test_a_part_of_another_kind_is_refused_by_name(forge, model, part, value, words):
+    forge(model, lambda m: m["model"].update({part: value}))
+    with pytest.raises(ValueError, match=rf"{model}/manifest\.json cannot be read.*{words}"):
+        load(model)
