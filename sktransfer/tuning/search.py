@@ -293,14 +293,19 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             self.sampler_.reseed_rng()
         self.study_ = _study.open_study(self.storage, self.study_name, sampler, self.pruner_)
         rows = [rows for fold in evaluation.folds for rows in (fold.train, fold.test)]
-        metadata = {
-            "search_space": {k: distribution_to_json(v) for k, v in self.search_space_.items()},
-            "estimator": _fingerprint.settings_of_estimator(self.estimator, self.search_space_),
-            "scoring": _fingerprint.name_of_scoring(self.scoring),
-            "metric": evaluation.metric,
-            "data": _fingerprint.digest_of_data(*data),
-            "folds": _fingerprint.digest_of_data(*rows),
-        }
+        try:
+            metadata = {
+                "search_space": {k: distribution_to_json(v) for k, v in self.search_space_.items()},
+                "estimator": _fingerprint.settings_of_estimator(self.estimator, self.search_space_),
+                "scoring": _fingerprint.name_of_scoring(self.scoring),
+                "metric": evaluation.metric,
+                "data": _fingerprint.digest_of_data(*data),
+                "folds": _fingerprint.digest_of_data(*rows),
+            }
+        except _fingerprint.UndescribedError:
+            if self.storage is not None:
+                raise
+            return  # no other search shares a study in memory
         _study.check_study_metadata(self.study_, metadata)
 
     def _set_results(self, metric: Any) -> None:
