@@ -43,7 +43,7 @@ _PRETRAINED = "pretrained"
 # Seconds for which a folder that others keep replacing is read again.
 _PATIENCE = 10.0
 # No callbacks, as earlier versions saved them.
-_EMPTY = ([], {"$": "tuple", "items": []})
+_EMPTY: tuple[Any, ...] = ([], {"$": "tuple", "items": []})
 # Parameters that may hold a fitted estimator, which has a folder of its own.
 _INNER = ("source", "backbone")
 # Written apart from the other fitted attributes.

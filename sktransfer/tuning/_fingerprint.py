@@ -132,7 +132,8 @@ def _fitted(estimator: Any) -> str:
     if isinstance(estimator, Pipeline):
         return digest_of_data([(name, _fitted(step)) for name, step in estimator.steps])
     if isinstance(estimator, Tunable) and hasattr(estimator, "net_"):
-        state, task = estimator.net_.state, estimator._fitted_task()
+        model: Any = estimator
+        state, task = model.net_.state, model._fitted_task()
         # The fingerprint stands for the pretrained weights, wherever the backbone finds them.
         learned = {name: v for name, v in state.__getstate__().items() if name != "backbone"}
         learned["head"] = _item(state.head)

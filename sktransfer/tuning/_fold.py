@@ -201,6 +201,7 @@ def fit_fold(evaluation: Evaluation, X: Any, y: Any, job: FoldJob) -> dict[str, 
 
 def _train_scores(evaluation: Evaluation, estimator: Any, X: Any, y: Any, train: np.ndarray) -> Any:
     """Score the training rows that have a label, as scikit-learn scores all of them."""
+    assert evaluation.labelled is not None
     rows = take_labelled(train, evaluation.labelled)
     params = private.check_method_params(X, evaluation.score_params, indices=rows)
     data = [private.safe_indexing(part, rows) for part in (X, y)]
