@@ -144,40 +144,6 @@ def test_plugins_that_are_built_in_are_not_told_apart_by_their_class():
     assert not wrong
 
 
-CONTRACTS = {
-    "Alignment": ("build", "loss", "schedule", "weight"),
-    "Regulariser": ("build", "loss", "schedule", "second_view"),
-    "Modality": (
-        *("backbone_params", "check_like_fitted", "check_options", "examples", "report"),
-        *("samples", "odd_samples", "set_tags", "unreadable", "validate", "validate_fit"),
-        "variation",
-    ),
-    "Task": (
-        *("attributes", "calibrate", "carry_over", "check_trainable", "decide", "decode"),
-        *("encode", "from_attributes", "is_marker", "loss", "penalty", "row_weights"),
-        *("rows_each", "strata", "unlabelled_values"),
-    ),
-    "Encoder": (
-        *("budget", "code_version", "collate", "entries", "forward", "forward_until"),
-        *("in_bf16", "never_train", "pool", "prepare", "states", "states_from", "table"),
-        *("training_budget", "truncation"),
-    ),
-}
-
-
-@pytest.mark.parametrize("contract", CONTRACTS)
-def test_what_a_contract_asks_for_is_called_by_the_core(contract):
-    called = {
-        node.attr
-        for file in FILES
-        if "contracts" not in file.parts
-        for node in ast.walk(TREES[file])
-        if isinstance(node, ast.Attribute)
-    }
-    # States from where an encoder was split are called by the contract's own default.
-    assert set(CONTRACTS[contract]) - called <= {"pool"}
-
-
 # --- the walk of X and y ------------------------------------------------------------------------
 
 

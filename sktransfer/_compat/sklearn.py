@@ -22,6 +22,7 @@ from sklearn.model_selection._search import BaseSearchCV
 
 # Fits and scores a fold with all of error_score, train scores, messages and callbacks.
 from sklearn.model_selection._validation import _fit_and_score as fit_and_score
+from sklearn.model_selection._validation import _score as score
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -52,6 +53,7 @@ __all__ = [
     "root_callback_context",
     "routed_params",
     "safe_indexing",
+    "score",
     "scorer_of",
     "scorers_by_name",
     "select_best_index",

@@ -38,7 +38,9 @@ class Fingerprint(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Fingerprint:
-        """Read what ``str`` made of a fingerprint.
+        """Read what ``str`` made of a fingerprint, as models of earlier versions hold it.
+
+        Weights with a plus sign in their name do not come back.
 
         Parameters
         ----------

@@ -68,9 +68,12 @@ class AuxiliaryLoss(Plugin):
     ----------
     weight : float
         What the loss is multiplied by.
+    may_be_negative : bool
+        Whether the loss can be below 0, as an unbiased estimate of a distance can.
     """
 
     weight: float = 1.0
+    may_be_negative: ClassVar[bool] = False
 
     def schedule(self, progress: float) -> float:
         """Give what the loss is multiplied by beside ``weight``, as the training goes on.
@@ -145,7 +148,7 @@ class Alignment(AuxiliaryLoss):
         Returns
         -------
         loss : torch.Tensor of shape ()
-            Not negative, or the class's docstring says "negative".
+            Not below 0, unless ``may_be_negative`` says so.
         """
         raise NotImplementedError(f"{type(self).__name__}.loss")
 
@@ -205,5 +208,6 @@ class Regulariser(AuxiliaryLoss):
         Returns
         -------
         loss : torch.Tensor of shape ()
+            Not below 0, unless ``may_be_negative`` says so.
         """
         raise NotImplementedError(f"{type(self).__name__}.loss")

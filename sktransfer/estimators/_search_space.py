@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sktransfer._warnings import warn_user
-from sktransfer.contracts import Modality, Plugin, available, resolve
+from sktransfer.contracts import Modality, Plugin, Task, available, resolve
 from sktransfer.contracts.registry import modality_class
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Tunable:
     _resolve: Callable[[], Any]
     _modality: Callable[[], Modality]
     _plugin: Callable[[str, Any], Any]
+    _task_class: Callable[[Any], type[Task]]
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters, also of plugins that are given by name.

@@ -13,7 +13,10 @@ import numpy as np
 
 from sktransfer.contracts import Plugin
 from sktransfer.contracts.catalogue import installation
-from sktransfer.contracts.registry import ENTRY_POINT_GROUPS, available, find
+from sktransfer.contracts.registry import ENTRY_POINT_GROUPS, PluginInfo, available, find
+
+# Kinds of dtypes whose items JSON can hold: bool, int, unsigned int, float, str and object.
+_ARRAY_KINDS = "biufUO"
 
 
 class NotInstalledError(ValueError):
@@ -57,9 +60,11 @@ def encode(value: Any) -> Any:
         return {"$": "dict", "items": [[encode(k), encode(v)] for k, v in value.items()]}
     if isinstance(value, Path):
         return {"$": "path", "value": str(value)}
-    if isinstance(value, np.ndarray) and value.ndim == 1:
-        items = [encode(item) for item in value.tolist()]
-        return {"$": "array", "dtype": value.dtype.str, "items": items}
+    if isinstance(value, np.ndarray) and value.dtype.kind in _ARRAY_KINDS:
+        items = [encode(item) for item in value.ravel().tolist()]
+        # Arrays of one axis are written as the first format wrote them, which knew of no others.
+        shape = {} if value.ndim == 1 else {"shape": list(value.shape)}
+        return {"$": "array", "dtype": value.dtype.str, "items": items, **shape}
     if isinstance(value, Plugin):
         return _encode_plugin(value)
     raise TypeError(f"{value!r} of type {type(value).__name__} cannot be written as JSON.")
@@ -86,7 +91,7 @@ def decode(value: Any) -> Any:
     """
     try:
         return _decode(value)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"A value in the manifest is malformed: {error!r}.") from error
 
 
@@ -105,8 +110,9 @@ def _decode(value: Any) -> Any:
     if kind == "array":
         dtype = np.dtype(value["dtype"])
         array = np.empty(len(value["items"]), dtype=dtype)
-        array[:] = [_decode(item) for item in value["items"]]
-        return array
+        for i, item in enumerate(value["items"]):
+            array[i] = _decode(item)  # one by one, since an item may be a list or an array
+        return array.reshape(value["shape"]) if "shape" in value else array
     if kind == "plugin":
         return _decode_plugin(value)
     if kind == "augmentation":  # as the first format wrote them
@@ -124,13 +130,21 @@ def _encode_plugin(plugin: Plugin) -> dict[str, Any]:
             cls.__module__.partition(".")[0],
         ):
             continue
-        if info.kind != "estimator" and type(info.load()) is cls:
+        if info.kind != "estimator" and _builds(info, cls):
             named = {"$": "plugin", "kind": info.kind, "name": info.name}
             return {**named, "params": _encoded_params(plugin)}
     raise TypeError(
         f"{plugin!r} cannot be saved: {type(plugin).__name__} has no registered name by which it "
         "could be found again. Call sktransfer.plugins.register first."
     )
+
+
+def _builds(info: PluginInfo, cls: type) -> bool:
+    """Tell whether a registered name stands for a class; one that is broken stands for none."""
+    try:
+        return type(info.load()) is cls
+    except ImportError:
+        return False
 
 
 def _encoded_params(plugin: Plugin) -> dict[str, Any]:

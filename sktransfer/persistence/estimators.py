@@ -6,6 +6,7 @@ import os
 import time
 from importlib.metadata import version
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from sktransfer._warnings import warn_user
-from sktransfer.contracts import Backbone, Fingerprint, Task, resolve
+from sktransfer.contracts import Backbone, Fingerprint, Head, Task, resolve
 from sktransfer.contracts.registry import find, modality_class
 from sktransfer.persistence.codec import NotInstalledError, decode, encode
 from sktransfer.persistence.folder import (
@@ -29,12 +30,20 @@ from sktransfer.persistence.folder import (
 __all__ = ["load", "save"]
 
 _LIBRARIES = ("sktransfer", "scikit-learn", "torch", "transformers", "safetensors")
-# Parameters that can hold live objects; they only matter to the next fit.
-_LIVE = ("callbacks", "random_state", "scoring")
+# Parameters that can hold live objects, with the types of the values that are saved. They only
+# matter to the next fit, but for the cache: a folder of this machine that predictions write to.
+_LIVE: dict[str, tuple[type, ...]] = {
+    "cache": (NoneType,),
+    "callbacks": (NoneType,),
+    "random_state": (NoneType, int),
+    "scoring": (NoneType, str),
+}
 _WEIGHTS = "weights.safetensors"
 _PRETRAINED = "pretrained"
 # Seconds for which a folder that others keep replacing is read again.
 _PATIENCE = 10.0
+# No callbacks, as earlier versions saved them.
+_EMPTY: tuple[Any, ...] = ([], {"$": "tuple", "items": []})
 # Parameters that may hold a fitted estimator, which has a folder of its own.
 _INNER = ("source", "backbone")
 # Written apart from the other fitted attributes.
@@ -152,7 +161,7 @@ def _write(estimator: Any, folder: Path, embed_backbone: bool) -> None:
             "backbone_embedded": embed_backbone,
             "unlearned": unlearned,
             "backbone_seed": state.backbone_seed,
-            "fingerprint": str(state.fingerprint),
+            "fingerprint": list(state.fingerprint),
             "head": encode(state.head),
             "n_outputs": state.n_outputs,
             "of_states": state.of_states,
@@ -186,8 +195,8 @@ def _unlearned(estimator: Any, learned: Any, exported: Any) -> dict[str, Any]:
 def _encode_params(estimator: Any, folder: Path, embed_backbone: bool) -> dict[str, Any]:
     encoded: dict[str, Any] = {}
     for name, value in estimator.get_params(deep=False).items():
-        if name == "cache":
-            encoded[name] = None  # a folder of this machine
+        if name == "cache" or (name == "callbacks" and not value):
+            encoded[name] = None
             continue
         if isinstance(value, FrozenEstimator):
             inner = value.estimator
@@ -199,6 +208,8 @@ def _encode_params(estimator: Any, folder: Path, embed_backbone: bool) -> dict[s
             continue
         try:
             encoded[name] = encode(value)
+            if name in _LIVE and not isinstance(encoded[name], _LIVE[name]):
+                raise TypeError(f"{value!r} is no plain value.")
         except TypeError as error:
             if name not in (*_LIVE, *modality_class(estimator.modality).augmentations):
                 raise TypeError(f"The parameter {name!r} cannot be saved: {error}") from error
@@ -225,14 +236,14 @@ def _read(folder: Path, trust_remote_code: bool) -> Any:
             )
         cls = info.factory()
         params = {
-            k: _decode_param(v, folder, trust_remote_code) for k, v in manifest["params"].items()
+            k: _decode_param(k, v, folder, trust_remote_code) for k, v in manifest["params"].items()
         }
         model = manifest["model"]
         state = ModelState(
-            backbone=decode(_absolute(model["backbone"], folder)),
+            backbone=_checked(decode(_absolute(model["backbone"], folder)), Backbone, "backbone"),
             backbone_seed=int(model["backbone_seed"]),
-            fingerprint=Fingerprint.parse(str(model["fingerprint"])),
-            head=decode(model["head"]),
+            fingerprint=_fingerprint(model["fingerprint"]),
+            head=None if model["head"] is None else _checked(decode(model["head"]), Head, "head"),
             n_outputs=int(model["n_outputs"]),
             body={},
             head_weights={},
@@ -279,23 +290,44 @@ def _read(folder: Path, trust_remote_code: bool) -> Any:
         setattr(estimator, key, value)
     estimator.backbone_ = state.backbone
     estimator.net_ = FittedNet(state)
-    _check_task(estimator, state.n_outputs, folder)
+    _check_task(estimator, state, folder)
     return estimator
 
 
-def _check_task(estimator: Any, n_outputs: int, folder: Path) -> None:
+def _fingerprint(value: Any) -> Fingerprint:
+    """Read a fingerprint: two strings, or one in which earlier versions joined them."""
+    if isinstance(value, str):
+        return Fingerprint.parse(value)
+    if not (isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value)):
+        raise ValueError(f"its fingerprint is {value!r}, where two strings are expected")
+    return Fingerprint(*value)
+
+
+def _checked(value: Any, contract: type, part: str) -> Any:
+    """Check that a decoded part of a model is a plugin of the kind that belongs there."""
+    if not isinstance(value, contract):
+        raise ValueError(
+            f"its model has {value!r} as {part}, which is a {type(value).__name__} where a "
+            f"{contract.__name__} is expected"
+        )
+    return value
+
+
+def _check_task(estimator: Any, state: Any, folder: Path) -> None:
     """Check that the task of a model fits to its head."""
     try:
         task: Task | None = estimator._fitted_task()
         n_named = 0 if task is None else len(task.names)
         if task is not None and not isinstance(task.names, np.ndarray):
             raise ValueError("labels have to be an array")
+        if (task is None) != (state.head is None):
+            raise ValueError("a model has a head where its estimator predicts, and only there")
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{folder / MANIFEST} cannot be read: {error!r}") from error
-    if n_named != n_outputs:
+    if n_named != state.n_outputs:
         raise ValueError(
-            f"{folder / MANIFEST} cannot be read: {n_outputs} outputs for {n_named} labels or "
-            "targets"
+            f"{folder / MANIFEST} cannot be read: {state.n_outputs} outputs for {n_named} "
+            "labels or targets"
         )
 
 
@@ -310,12 +342,21 @@ def _wants_remote_code(backbone: Any) -> bool:
     )
 
 
-def _decode_param(value: Any, folder: Path, trust_remote_code: bool) -> Any:
+def _decode_param(name: str, value: Any, folder: Path, trust_remote_code: bool) -> Any:
     if isinstance(value, dict) and value.get("$") == "frozen":
         inner = str(value["folder"])
-        if inner not in _INNER:
+        # A link may lead out of the folder, or back to it.
+        if inner not in _INNER or (folder / inner).resolve() != folder.resolve() / inner:
             raise ValueError(f"{inner!r} is outside the folder")
         return FrozenEstimator(_read(folder / inner, trust_remote_code))
+    if name == "callbacks" and value in _EMPTY:
+        value = None
+    if name in _LIVE and not isinstance(value, _LIVE[name]):
+        raise ValueError(
+            f"its parameter {name!r} is {value!r}, where save writes "
+            f"{' or '.join('null' if t is NoneType else t.__name__ for t in _LIVE[name])}: the "
+            "folder was changed after it was saved. Get it again from where it comes from"
+        )
     return decode(value)
 
 

@@ -53,8 +53,15 @@ def export_onnx(module: TransferModule, examples: Sequence[Any], path: Path) -> 
     ImportError
         If onnx, onnxscript or onnxruntime is missing.
     ValueError
-        If the computation cannot be exported, or the file gives different outputs.
+        If the computation cannot be exported, as that of a task of states, or the file gives
+        different outputs.
     """
+    if module.of_states:
+        raise ValueError(
+            "This model cannot be exported to ONNX: its task has a target for each state of an "
+            "input, such as a word of a sentence, and only tasks with one for each input are "
+            "exported. Use save(path) and sktransfer.load(path) to predict elsewhere."
+        )
     for name in ("onnx", "onnxscript", "onnxruntime"):
         import_extra(name, "onnx", "ONNX")
     if path.is_dir() or not path.parent.is_dir():

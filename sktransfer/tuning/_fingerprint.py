@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import pickle
 from collections.abc import Mapping
 from typing import Any
 
+import joblib
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 
 from sktransfer._compat.sklearn import BaseScorer
+from sktransfer.contracts import Plugin
+from sktransfer.contracts.inputs import HashedInput
+from sktransfer.tuning.space import Tunable
 
 # Parameters that do not change results, such as where and how fast something runs.
 _INDIFFERENT = {"cache", "callbacks", "device", "memory", "n_jobs", "pre_dispatch", "verbose"}
+# Random states are drawn from, so that they differ from one call to the next.
+_BY_CLASS = (np.random.RandomState, np.random.Generator)
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 # Platforms differ in the width of integers and in the order of bytes.
 _DTYPES = {"b": "|b1", "i": "<i8", "u": "<u8", "f": "<f8", "c": "<c16"}
 
 
+class UndescribedError(ValueError):
+    """A value cannot be told from others of its class."""
+
+
 def settings_of_estimator(estimator: Any, space: Mapping[str, Any]) -> dict[str, str]:
     """Describe the parameters that are not searched, equally on every machine."""
-    return {"class": _described(estimator)} | {
+    return {"class": _name_of(estimator)} | {
         key: _described(value)
         for key, value in estimator.get_params(deep=True).items()
         if key not in space and key.rpartition("__")[2] not in _INDIFFERENT
@@ -66,6 +80,8 @@ def _update(digest: Any, part: Any) -> None:
         digest.update(f"[{len(items)}".encode())
         for item in items:
             _update(digest, item)
+    elif hasattr(part, "get_params") and not isinstance(part, type):
+        digest.update(f"{_fitted(part)};".encode())
     else:
         digest.update(f"{_described(part)};".encode(errors="replace"))
 
@@ -78,9 +94,65 @@ def _described(value: Any) -> str:
         value = value.item()
     if isinstance(value, _PLAIN):
         return repr(value)
+    if isinstance(value, os.PathLike):
+        return f"path {os.fspath(value)!r}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_described, value))}]"
+        return f"[{', '.join(map(_item, value))}]"
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{k}: {_described(v)}' for k, v in value.items())}}}"
+    if isinstance(value, FrozenEstimator):
+        return f"{_name_of(value)} {_fitted(value)}"
+    if isinstance(value, HashedInput):
+        return f"{_name_of(value)} {value.digest.hex()}"
+    if isinstance(value, BaseScorer):
+        return repr(value)
+    # Functions and classes are found by their names. A search clones estimators, whose parameters
+    # are described one by one beside them.
+    if hasattr(value, "__qualname__") or hasattr(value, "get_params"):
+        return _name_of(value)
+    return _name_of(value) if isinstance(value, _BY_CLASS) else f"{_name_of(value)} {_hash(value)}"
+
+
+def _name_of(value: Any) -> str:
     named = value if hasattr(value, "__qualname__") else type(value)
-    return f"{named.__module__}.{named.__qualname__}"
+    return f"{getattr(named, '__module__', 'builtins')}.{named.__qualname__}"
+
+
+def _item(value: Any) -> str:
+    """Describe an item of a list, whose parameters are not described beside it."""
+    if isinstance(value, Plugin):
+        return repr(settings_of_estimator(value, {}))
+    return _described(value)
+
+
+def _fitted(estimator: Any) -> str:
+    """Hash what a fitted estimator, which a search does not clone, has learned."""
+    if isinstance(estimator, FrozenEstimator):
+        return _fitted(estimator.estimator)
+    if isinstance(estimator, Pipeline):
+        return digest_of_data([(name, _fitted(step)) for name, step in estimator.steps])
+    if isinstance(estimator, Tunable) and hasattr(estimator, "net_"):
+        model: Any = estimator
+        state, task = model.net_.state, model._fitted_task()
+        # The fingerprint stands for the pretrained weights, wherever the backbone finds them.
+        learned = {name: v for name, v in state.__getstate__().items() if name != "backbone"}
+        learned["head"] = _item(state.head)
+        learned["task"] = {} if task is None else task.attributes()
+        return digest_of_data(_name_of(estimator), learned)
+    if not hasattr(estimator, "get_params"):  # such as "passthrough" in a pipeline
+        return _described(estimator)
+    learned = {name: v for name, v in vars(estimator).items() if name not in _INDIFFERENT}
+    return digest_of_data(_name_of(estimator), learned)
+
+
+def _hash(value: Any) -> str:
+    try:
+        # Copies differ from what they are made of in which equal parts are one object, which the
+        # hash depends on; copies of copies do not.
+        return joblib.hash(pickle.loads(pickle.dumps(value)))
+    except Exception as error:  # whatever the pickling of the value raises
+        raise UndescribedError(
+            f"A search with a storage has to tell {value!r} from others of its class, by what it "
+            f"holds, but that cannot be pickled ({type(error).__name__}: {error}). Pass something "
+            "that can be pickled, or leave storage out."
+        ) from error

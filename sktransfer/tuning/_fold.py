@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.parallel import Parallel, delayed
 
 from sktransfer._compat import sklearn as private
+from sktransfer.tuning._labelled import last_step, take_labelled
 from sktransfer.tuning._pruning import STEPS_PER_FOLD, PruningMonitor
 from sktransfer.tuning.space import Tunable
 
@@ -48,6 +49,7 @@ class Evaluation:
     scorer: Any
     fit_params: dict[str, Any]
     score_params: dict[str, Any]
+    labelled: np.ndarray | None = None  # rows that can be scored; None where all can
 
     @property
     def metric(self) -> str | None:
@@ -150,13 +152,14 @@ def fit_fold(evaluation: Evaluation, X: Any, y: Any, job: FoldJob) -> dict[str, 
     estimator = clone(search.estimator)
     _share_features(estimator, X)
     callback = TimeoutCallback(job)
-    last = _last_step(estimator)
+    last = last_step(estimator)
     # Callbacks of other estimators may have iterations that are not epochs.
     if isinstance(last, Tunable):
         if job.monitor is not None:
             callback = PruningCallback(job, evaluation, X, y, estimator)
         private.set_more_callbacks(last, callback)
     score_errors: list[str] = []
+    has_unlabelled = evaluation.labelled is not None
     try:
         result = private.fit_and_score(
             estimator,
@@ -172,11 +175,16 @@ def fit_fold(evaluation: Evaluation, X: Any, y: Any, job: FoldJob) -> dict[str, 
             callback_ctx=job.context,
             fit_params=evaluation.fit_params,
             error_score=search.error_score,
-            return_train_score=search.return_train_score,
+            return_train_score=search.return_train_score and not has_unlabelled,
             return_times=True,
             verbose=search.verbose,
             caller=search,
         )
+        if search.return_train_score and has_unlabelled:
+            scores = result["test_scores"]  # those of an error
+            if result["fit_error"] is None:
+                scores = _train_scores(evaluation, estimator, X, y, job.fold.train)
+            result["train_scores"] = scores
     except Exception as error:
         with contextlib.suppress(AttributeError):  # an exception with __slots__
             setattr(error, TRIAL_OF_ERROR, job.progress[0])
@@ -189,6 +197,16 @@ def fit_fold(evaluation: Evaluation, X: Any, y: Any, job: FoldJob) -> dict[str, 
         "ended": callback.ended,
         "reports": {} if job.monitor is None else job.monitor.reports,
     }
+
+
+def _train_scores(evaluation: Evaluation, estimator: Any, X: Any, y: Any, train: np.ndarray) -> Any:
+    """Score the training rows that have a label, as scikit-learn scores all of them."""
+    assert evaluation.labelled is not None
+    rows = take_labelled(train, evaluation.labelled)
+    params = private.check_method_params(X, evaluation.score_params, indices=rows)
+    data = [private.safe_indexing(part, rows) for part in (X, y)]
+    error_score = evaluation.search.error_score
+    return private.score(estimator, *data, evaluation.scorer, params, error_score)
 
 
 class TimeoutCallback:
@@ -258,13 +276,6 @@ class PruningCallback(TimeoutCallback):
     def release(self) -> None:
         """Drop data and models."""
         self._evaluation, self._estimator, self._data, self._score_params = None, None, [], {}
-
-
-def _last_step(estimator: Any) -> Any:
-    """Return the estimator at the end of a pipeline, or the estimator itself."""
-    while isinstance(estimator, Pipeline):
-        estimator = estimator.steps[-1][1]
-    return estimator
 
 
 def _with_last_step(estimator: Any, last: Any, fitted: Any) -> Any:

@@ -122,6 +122,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     Features of the inputs, and the activations below the lowest block that trains, are shared by
     all fits of a process, in memory, unless the estimator has a ``cache`` of its own.
 
+    Target rows without a label, which `fit` knows by ``sample_domain``, are trained on and left
+    out of what is scored. `sklearn.model_selection.GridSearchCV` scores them as a label of -1.
+
     References
     ----------
     .. [1] Akiba, T., Sano, S., Yanase, T., Ohta, T. and Koyama, M. (2019). Optuna: a
@@ -245,10 +248,15 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     def _evaluation(self, X: Any, y: Any, scorer: Any, routed: Any) -> Evaluation:
         """Split the data, and collect all that the folds of all trials share."""
         from sktransfer.tuning._fold import Evaluation, Fold
+        from sktransfer.tuning._labelled import find_labelled, scored_rows
 
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         splits = enumerate(cv.split(X, y, **routed.splitter.split))
-        folds = [Fold(i, *map(np.asarray, rows)) for i, rows in splits]
+        labelled = find_labelled(self.estimator, X, y, routed.estimator.fit)
+        folds = [
+            Fold(i, np.asarray(train), scored_rows(test, labelled, i))
+            for i, (train, test) in splits
+        ]
         if not folds:
             raise ValueError("No fits were performed: the cv iterator gave no folds.")
         self.n_splits_ = len(folds)
@@ -256,7 +264,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         removed = dict.fromkeys(("storage", "sampler", "pruner"))
         settings = {**self.get_params(deep=False), "estimator": clone(self.estimator), **removed}
         params = routed.estimator.fit, routed.scorer.score
-        return Evaluation(type(self)(**settings), folds, scorer, *params)
+        return Evaluation(type(self)(**settings), folds, scorer, *params, labelled)
 
     def _open_study(self, evaluation: Evaluation, data: list[Any]) -> None:
         """Set sampler, pruner and study, and check that the study is of the same search."""
@@ -285,14 +293,19 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             self.sampler_.reseed_rng()
         self.study_ = _study.open_study(self.storage, self.study_name, sampler, self.pruner_)
         rows = [rows for fold in evaluation.folds for rows in (fold.train, fold.test)]
-        metadata = {
-            "search_space": {k: distribution_to_json(v) for k, v in self.search_space_.items()},
-            "estimator": _fingerprint.settings_of_estimator(self.estimator, self.search_space_),
-            "scoring": _fingerprint.name_of_scoring(self.scoring),
-            "metric": evaluation.metric,
-            "data": _fingerprint.digest_of_data(*data),
-            "folds": _fingerprint.digest_of_data(*rows),
-        }
+        try:
+            metadata = {
+                "search_space": {k: distribution_to_json(v) for k, v in self.search_space_.items()},
+                "estimator": _fingerprint.settings_of_estimator(self.estimator, self.search_space_),
+                "scoring": _fingerprint.name_of_scoring(self.scoring),
+                "metric": evaluation.metric,
+                "data": _fingerprint.digest_of_data(*data),
+                "folds": _fingerprint.digest_of_data(*rows),
+            }
+        except _fingerprint.UndescribedError:
+            if self.storage is not None:
+                raise
+            return  # no other search shares a study in memory
         _study.check_study_metadata(self.study_, metadata)
 
     def _set_results(self, metric: Any) -> None:

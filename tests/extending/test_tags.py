@@ -113,6 +113,13 @@ def test_what_is_saved_is_loaded_in_a_new_process(tiny_model, data, tmp_path):
     assert json.loads(done.stdout) == tagger.predict([sentence])[0]
 
 
+def test_a_task_of_states_is_not_exported_and_says_what_is(tiny_model, data, tmp_path):
+    tagger = quick(tiny_model, freeze="frozen").fit(*data)
+    with pytest.raises(ValueError, match=r"ONNX.*each state.*save\(path\)"):
+        tagger.export_onnx(tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
 def test_as_many_tags_as_words_are_needed(tiny_model, data):
     y = [tags[:-1] for tags in data[1]]
     with pytest.raises(ValueError, match=r"states for .* targets"):

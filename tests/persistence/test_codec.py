@@ -40,7 +40,7 @@ ARRAYS = hnp.arrays(
         hnp.floating_dtypes(sizes=(16, 32, 64), endianness="?"),
         hnp.unicode_string_dtypes(endianness="?"),
     ),
-    st.integers(0, 5),
+    st.integers(0, 5) | hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3),
 )
 PATHS = st.lists(st.text("abc .-é", min_size=1), min_size=1, max_size=3).map(lambda p: Path(*p))
 PLUGINS = st.one_of(
@@ -131,6 +131,30 @@ def test_numpy_scalars_become_plain_values(scalar, plain):
     assert_same(through_json([scalar]), [plain])
 
 
+@pytest.mark.parametrize(
+    "value",
+    [np.eye(2), np.array([["a", "bc"]]), np.eye(2, dtype=bool), np.array(3), np.zeros((2, 0, 3))],
+    ids=lambda value: f"{value.dtype}{value.shape}",
+)
+def test_arrays_keep_their_shape(value):
+    found = through_json(value)
+    assert (found.shape, found.dtype) == (value.shape, value.dtype)
+    np.testing.assert_array_equal(found, value)
+
+
+def test_arrays_of_objects_may_hold_lists_and_arrays():
+    value = np.empty(2, dtype=object)
+    value[0], value[1] = [1, 2], np.eye(2)
+    found = through_json(value)
+    assert found[0] == [1, 2]
+    np.testing.assert_array_equal(found[1], np.eye(2))
+
+
+def test_a_matrix_in_fortran_order_keeps_its_rows():
+    value = np.asfortranarray(np.arange(6).reshape(2, 3))
+    np.testing.assert_array_equal(through_json(value), value)
+
+
 @pytest.mark.parametrize("labels", [["b", "a"], [1, "a"], [None, 2.5], [True, False]])
 def test_arrays_of_objects_keep_the_types_of_their_items(labels):
     array = np.array(labels, dtype=object)
@@ -140,7 +164,7 @@ def test_arrays_of_objects_keep_the_types_of_their_items(labels):
 
 
 @pytest.mark.parametrize(
-    "value", [b"bytes", {1, 2}, 1j, object(), len, np.zeros((2, 2)), np.random.RandomState(0)]
+    "value", [b"bytes", {1, 2}, 1j, object(), len, np.zeros(2, "c16"), np.random.RandomState(0)]
 )
 def test_what_json_cannot_hold_is_refused_with_its_type(value):
     with pytest.raises(TypeError, match=f"of type {type(value).__name__} cannot be written"):
@@ -167,6 +191,17 @@ def test_a_plugin_that_was_registered_is_written_by_name_and_comes_back(no_runti
     found = decode(encoded)
     assert type(found) is Unregistered
     assert found.k == 4
+
+
+def test_a_name_that_is_broken_does_not_keep_others_from_being_found(no_runtime_plugins):
+    def fails():
+        raise RuntimeError("broken")
+
+    register("freeze", "a_name_before_mine", fails)
+    register("freeze", "another_before_mine", f"{__name__}:no_such_attribute")
+    register("freeze", "mine", Unregistered)
+    assert encode(Unregistered())["name"] == "mine"
+    assert encode(Gradual())["name"] == "gradual"
 
 
 def test_parameters_that_a_registered_name_stands_for_do_not_override_those_saved(
@@ -209,6 +244,9 @@ def test_other_json_gives_a_value_or_a_value_error(value):
         {"$": "path", "value": 3},
         {"$": "array", "dtype": "no such type", "items": []},
         {"$": "array", "dtype": "<i8", "items": ["a"]},
+        {"$": "array", "dtype": "<i8", "items": [1, 2, 3], "shape": [2, 2]},
+        {"$": "array", "dtype": "<i8", "items": [1], "shape": "a"},
+        {"$": "array", "dtype": "|i1", "items": [300]},
         {"$": "plugin", "kind": "freeze", "name": "gradual"},
         {"$": "plugin", "kind": "freeze", "name": "gradual", "params": {"no_such": 1}},
     ],

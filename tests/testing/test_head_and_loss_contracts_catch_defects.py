@@ -216,6 +216,16 @@ class BelowZeroWhenNear(Moments):
         return near * (near - 100)
 
 
+@breaks("check_loss_is_not_negative")
+class NeverNegativeInWords(Alignment):
+    """A gap that is never negative."""
+
+    is_distance = False
+
+    def loss(self, source, target, progress, module=None):
+        return -Moments().loss(source, target, progress) - 1
+
+
 @breaks("check_loss_vanishes_for_equal_samples")
 class NeverZero(Moments):
     def loss(self, source, target, progress, module=None):
@@ -241,7 +251,9 @@ class RootOfZero(Moments):
 
 
 class SaysSo(Moments):
-    """Compare means and covariances; negative for samples that are closer than by chance."""
+    """Compare means and covariances; below 0 for samples that are closer than by chance."""
+
+    may_be_negative = True
 
     def loss(self, source, target, progress, module=None):
         return BelowZeroWhenNear().loss(source, target, progress)
@@ -264,7 +276,45 @@ class StayNear(Regulariser):
 
     def loss(self, batch, progress, change, second=None, module=None):
         moved = sum((now - change.start[n]).square().sum() for n, now in change.current.items())
-        return moved + (batch.outputs.mean(dim=0) - second.outputs.mean(dim=0)).square().sum()
+        return moved + (batch.outputs - second.outputs).square().sum()
+
+
+class RDrop(Regulariser):
+    """Make outputs of two views of a row agree."""
+
+    second_view = True
+
+    def loss(self, batch, progress, change, second=None, module=None):
+        return (batch.outputs - second.outputs).square().mean()
+
+
+class SymmetricRDrop(RDrop):
+    """Make probabilities of two views of a row agree, one by one (Liang et al., 2021)."""
+
+    def loss(self, batch, progress, change, second=None, module=None):
+        one, other = batch.outputs.log_softmax(dim=1), second.outputs.log_softmax(dim=1)
+        return ((one.exp() - other.exp()) * (one - other)).sum(dim=1).mean() / 2
+
+
+class OtherRows(RDrop):
+    """Refuse a second view of other rows."""
+
+    def loss(self, batch, progress, change, second=None, module=None):
+        for name in ("labels", "labelled", "weights", "domains"):
+            assert getattr(batch, name).equal(getattr(second, name))
+        return super().loss(batch, progress, change, second)
+
+
+@breaks("check_loss_is_differentiable")
+class RootOfEqualViews(RDrop):
+    def loss(self, batch, progress, change, second=None, module=None):
+        return super().loss(batch, progress, change, second).sqrt()
+
+
+@breaks("check_loss_is_not_negative")
+class RewardsDisagreement(RDrop):
+    def loss(self, batch, progress, change, second=None, module=None):
+        return -super().loss(batch, progress, change, second)
 
 
 @breaks("check_loss_is_finite_number")
@@ -275,7 +325,10 @@ class MeanOfNothing(StayNear):
 
 # --- the tests ----------------------------------------------------------------------------------
 
-SOUND = [Linear(), Moments(), SaysSo(), Confidence(), StayNear()]
+SOUND = [
+    *(Linear(), Moments(), SaysSo(), Confidence()),
+    *(StayNear(), RDrop(), SymmetricRDrop(), OtherRows()),
+]
 
 
 @pytest.mark.parametrize("plugin", SOUND, ids=repr)
