@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
-import marshal
 import math
 import sys
 from numbers import Integral, Real
+from types import CodeType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -295,17 +296,26 @@ class ImageAugmentation(Plugin, Variation):
 
 
 def _own_code(cls: type) -> str:
-    """Return a digest of the files that define the subclasses, functions beside them included."""
+    """Return a digest of the code of the subclasses, and of the files that define them."""
     digest = hashlib.blake2b(digest_size=8)
     for base in cls.__mro__[: cls.__mro__.index(ImageAugmentation)]:
-        digest.update(base.__qualname__.encode())
-        try:
+        # The file holds functions beside the class, which its methods may call.
+        with contextlib.suppress(KeyError, OSError, TypeError):  # code may have no file
             digest.update(inspect.getsource(sys.modules[base.__module__]).encode())
-        except (KeyError, OSError, TypeError):  # typed where there is no file
-            for name, member in sorted(vars(base).items()):
-                if inspect.isfunction(member):
-                    digest.update(name.encode() + marshal.dumps(member.__code__))
+        for name, member in sorted(vars(base).items()):
+            if inspect.isfunction(member):
+                digest.update(f"{name}{_described(member.__code__)}".encode())
     return digest.hexdigest()
+
+
+def _described(value: Any) -> str:
+    """Describe code and its constants alike in every process."""
+    if isinstance(value, CodeType):
+        constants = ", ".join(map(_described, value.co_consts))
+        return f"{value.co_code!r}{value.co_names}{value.co_varnames}({constants})"
+    if isinstance(value, frozenset):
+        return repr(sorted(map(repr, value)))
+    return repr(value)
 
 
 def _spread(draw: float, most: float) -> float:
