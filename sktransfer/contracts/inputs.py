@@ -1,4 +1,4 @@
-"""Validated inputs, and the test for missing values."""
+"""Validated inputs, their contents, and the test for missing values."""
 
 from __future__ import annotations
 

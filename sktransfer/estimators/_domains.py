@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
@@ -15,6 +16,7 @@ __all__ = [
     "check_both_domains",
     "check_both_remain",
     "check_domains",
+    "domain_in",
     "has_fractions",
     "labelled_rows",
 ]
@@ -55,6 +57,23 @@ def check_domains(sample_domain: Any, n_rows: int) -> np.ndarray:
             "below 0 for a target."
         )
     return domains.astype(np.int64)
+
+
+def domain_in(fit_params: Mapping[str, Any]) -> Any:
+    """Find ``sample_domain`` among the parameters of a fit, also as that of a step of a pipeline.
+
+    Parameters
+    ----------
+    fit_params : mapping of str to object
+        By name; that of a step stands before the parameter.
+
+    Returns
+    -------
+    sample_domain : array-like or None
+        None where nothing was said of domains.
+    """
+    names = [name for name in fit_params if name.rpartition("__")[2] == "sample_domain"]
+    return fit_params[names[0]] if names else None
 
 
 def check_both_domains(domains: np.ndarray | None, alignment: Alignment) -> None:

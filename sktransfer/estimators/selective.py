@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from sktransfer._compat.sklearn import HasMethods, Interval, num_samples, safe_indexing
-from sktransfer.estimators._domains import check_domains, labelled_rows
+from sktransfer.estimators._domains import check_domains, domain_in, labelled_rows
 from sktransfer.tasks.multiclass import MulticlassTask
 
 __all__ = ["SelectiveClassifier"]
@@ -285,9 +285,8 @@ class SelectiveClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
 def _labelled(y: Any, fit_params: dict[str, Any]) -> Any:
     """Give the labels of the rows that have one; only beside domains may rows have none."""
-    # A step of a pipeline is named before it.
-    names = [name for name in fit_params if name.split("__")[-1] == "sample_domain"]
-    if not names or fit_params[names[0]] is None:
+    sample_domain = domain_in(fit_params)
+    if sample_domain is None:
         return y
-    domains = check_domains(fit_params[names[0]], num_samples(y))
+    domains = check_domains(sample_domain, num_samples(y))
     return safe_indexing(y, labelled_rows(y, domains, MulticlassTask))

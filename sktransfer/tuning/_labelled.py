@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from sktransfer._compat.sklearn import num_samples
-from sktransfer.estimators._domains import check_domains, labelled_rows
+from sktransfer.estimators._domains import check_domains, domain_in, labelled_rows
 from sktransfer.tuning.space import Tunable
 
 
@@ -25,11 +25,10 @@ def find_labelled(estimator: Any, X: Any, y: Any, fit_params: dict[str, Any]) ->
     The rows without one are marked as `fit` of an estimator of this package reads it. For other
     estimators the marker is a label like others.
     """
-    named = [key for key in fit_params if key.rpartition("__")[2] == "sample_domain"]
-    inner = last_step(estimator)
-    if not named or fit_params[named[0]] is None or not isinstance(inner, Tunable):
+    sample_domain, inner = domain_in(fit_params), last_step(estimator)
+    if sample_domain is None or not isinstance(inner, Tunable):
         return None
-    domains = check_domains(fit_params[named[0]], num_samples(X))
+    domains = check_domains(sample_domain, num_samples(X))
     labelled = labelled_rows(y, domains, inner._task_class(y))
     return None if len(labelled) == len(domains) else labelled
 
