@@ -18,14 +18,15 @@ class Head(Plugin):
 
     Attributes
     ----------
-    C : float
+    C : float or "auto"
         Inverse regularisation strength when the head is fitted to convergence, as in
-        scikit-learn's LogisticRegression.
+        scikit-learn's LogisticRegression. ``"auto"`` chooses one of 0.01, 0.1, 1, 10 and 100 by
+        cross-validation on the features of the rows.
     lr_scale : float
         The head's learning rate as a multiple of a pretrained body's: it starts from nothing.
     """
 
-    C: float = 1.0
+    C: float | str = 1.0
     lr_scale: float = 100.0
 
     def build(self, in_features: int, n_outputs: int) -> torch.nn.Module:

@@ -340,6 +340,27 @@ class Task(ABC):
         """
         return outputs
 
+    def errors(self, head: Head, outputs: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """Say how wrong each row, or each state, is predicted; lower is better.
+
+        Settings of the head are compared by it on held-out rows.
+
+        Parameters
+        ----------
+        head : Head
+            Owns the loss of outputs.
+        outputs : torch.Tensor of shape (n, n_outputs)
+            What the head's module returned.
+        values : torch.Tensor of shape (n,) or (n, n_outputs)
+            Coded targets.
+
+        Returns
+        -------
+        errors : torch.Tensor of shape (n,)
+            By default the loss.
+        """
+        return self.loss(head, outputs, values)
+
     def calibrate(
         self, head: Head, outputs: torch.Tensor, values: np.ndarray, weights: np.ndarray
     ) -> Task:

@@ -226,7 +226,7 @@ def train(
                 warmup=float(estimator.warmup),
                 average=estimator.average,
             ),
-            head_fit=HeadFit(float(plugins.head.C), model.anchor),
+            head_fit=HeadFit(plugins.head.C, model.anchor),
             monitoring=Monitoring(
                 score=output_scorer(estimator.scoring, task, plugins.head) if stops else None,
                 patience=int(estimator.n_iter_no_change),
@@ -261,6 +261,7 @@ def train(
             f"rows_per_{task.unit}": round(task.rows_each(data.values), 2),
             "max_epochs": len(schedule.epochs) if by_epochs else 0,
             "lr": result.lr,
+            **({} if result.C is None else {"C": result.C}),
             "batch_size": int(estimator.batch_size),
             "precision": result.precision or execution.precision,
             "device": execution.device,

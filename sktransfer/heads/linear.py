@@ -37,15 +37,23 @@ class SoftmaxHead(Head):
             "lr_scale": FloatDistribution(1.0, 300.0, log=True),
         }
 
+    def default_point(self) -> dict[str, Any]:
+        """Give the parameters as they are, and 1 for a ``C`` that is chosen by the data."""
+        point = super().default_point()
+        return point | {"C": 1.0} if self.C == "auto" else point
+
 
 class LinearHead(SoftmaxHead):
     """A linear layer and a softmax: logistic regression on the features.
 
     Parameters
     ----------
-    C : float, default=1.0
+    C : float or "auto", default="auto"
         Inverse regularisation strength when the head is fitted to convergence, as in
-        `sklearn.linear_model.LogisticRegression`.
+        `sklearn.linear_model.LogisticRegression`. ``"auto"`` is 1, unless another of 0.01, 0.1,
+        10 and 100 predicts held-out rows better by more than two standard errors: three folds of
+        different inputs are held out in turn, of 5,000 or more a third once. Where a label has
+        only one input it is 1. ``decision_["C"]`` says what was chosen.
     lr_scale : float, default=100.0
         The head's learning rate as a multiple of the body's.
     max_norm : float or None, default=None
@@ -67,7 +75,7 @@ class LinearHead(SoftmaxHead):
     """
 
     def __init__(
-        self, C: float = 1.0, lr_scale: float = 100.0, max_norm: float | None = None
+        self, C: float | str = "auto", lr_scale: float = 100.0, max_norm: float | None = None
     ) -> None:
         self.C = C
         self.lr_scale = lr_scale

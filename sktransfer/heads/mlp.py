@@ -25,8 +25,9 @@ class MLPHead(SoftmaxHead):
         is deterministic and does without.
     activation : {"gelu", "relu"}, default="gelu"
         Of the hidden layer.
-    C : float, default=1.0
-        Inverse regularisation strength when the head is fitted to convergence.
+    C : float or "auto", default=1.0
+        Inverse regularisation strength when the head is fitted to convergence; ``"auto"`` chooses
+        it as `LinearHead` does, by several fits.
     lr_scale : float, default=30.0
         The head's learning rate as a multiple of the body's.
 
@@ -44,7 +45,7 @@ class MLPHead(SoftmaxHead):
         hidden: int = 128,
         dropout: float = 0.1,
         activation: str = "gelu",
-        C: float = 1.0,
+        C: float | str = 1.0,
         lr_scale: float = 30.0,
     ) -> None:
         self.hidden = hidden

@@ -18,14 +18,15 @@ SHAPES = ((5, 2), (3, 4), (16, 10))
 
 @check_of(Head)
 def check_constants_are_positive(plugin: Head) -> None:
-    """`C` and `lr_scale` are numbers above 0.
+    """`C` and `lr_scale` are numbers above 0; `C` may be "auto".
 
     Set each as a class attribute or a constructor parameter.
     """
     for name in ("C", "lr_scale"):
         value = getattr(plugin, name)
         is_number = isinstance(value, float | int) and not isinstance(value, bool)
-        expect(is_number and value > 0, f"{name} = {value!r}")
+        chosen = name == "C" and value == "auto"
+        expect(chosen or (is_number and value > 0), f"{name} = {value!r}")
 
 
 @check_of(Head)

@@ -41,6 +41,7 @@ from sktransfer.training.frozen_prefix import FrozenPrefix
 from sktransfer.training.loop import TransferNet, training_batches
 from sktransfer.training.losses import LossTerms
 from sktransfer.training.schedule import TrainingSchedule
+from sktransfer.training.strength import choose_C, folds_of
 
 __all__ = ["HeadFit", "Monitoring", "Optimisation", "Stage", "StageResult"]
 
@@ -75,13 +76,13 @@ class HeadFit:
 
     Attributes
     ----------
-    C : float
-        Inverse strength of the penalty.
+    C : float or "auto"
+        Inverse strength of the penalty; ``"auto"`` is that of `choose_C`.
     anchor : list of torch.Tensor or None
         Earlier weights of the head, on which the penalty is centred.
     """
 
-    C: float = 1.0
+    C: float | str = 1.0
     anchor: list[torch.Tensor] | None = None
 
 
@@ -120,6 +121,8 @@ class StageResult:
         One for each epoch; the probe counts as one.
     n_iter : int
         Epochs trained; iterations of the solver where the head alone was fitted.
+    C : float or None
+        Inverse strength of the penalty of a head that was fitted to convergence.
     lr : dict of str to float
         Peak learning rate of each group of parameters.
     prefix : str
@@ -130,6 +133,7 @@ class StageResult:
 
     history: list[dict[str, Any]] = field(default_factory=list)
     n_iter: int = 0
+    C: float | None = None
     lr: dict[str, float] = field(default_factory=dict)
     prefix: str = "nothing was trained by epochs"
     precision: str = ""
@@ -209,18 +213,16 @@ class Stage:
         module.head.cpu()
         values, weights = rows.flat()
         weights = weights * (rows.total_weight / rows.weights.sum())
-        fitted = fit_to_convergence(
-            self.terms.supervised,
-            module.head,
-            features,
-            torch.as_tensor(values),
-            torch.as_tensor(weights),
-            C=self.head_fit.C,
-            anchor=self.head_fit.anchor,
-        )
+        supervised, anchor = self.terms.supervised, self.head_fit.anchor
+        data = features, torch.as_tensor(values), torch.as_tensor(weights)
+        C: Any = self.head_fit.C
+        if C == "auto":
+            folds = folds_of(self.train.labelled(), supervised.task, features)
+            C = choose_C(supervised, module.head, *data, folds, anchor)
+        fitted = fit_to_convergence(supervised, module.head, *data, C=C, anchor=anchor)
         module.head.to(device)
         self._mean_norm = float(features.norm(dim=1).mean())
-        self.result.n_iter = fitted.n_iter
+        self.result.n_iter, self.result.C = fitted.n_iter, float(C)
         self.result.history.append(
             {
                 "stage": self.schedule.stage,
@@ -231,7 +233,10 @@ class Stage:
             }
         )
         if self.monitoring.verbose:
-            print(f"head fitted to convergence in {fitted.n_iter} steps, loss {fitted.loss:.4f}")
+            print(
+                f"head fitted to convergence with C={self.result.C:g} in {fitted.n_iter} steps, "
+                f"loss {fitted.loss:.4f}"
+            )
         return observer is not None and observer.end()
 
     def train_epochs(self) -> None:

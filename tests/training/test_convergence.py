@@ -61,7 +61,7 @@ def reviews(movie):
 
 def fit(X, y, *, weight=None, anchor=None, head=None, seed=0):
     """Fit a head; gives the module and what the solver reports."""
-    head = head or LinearHead()
+    head = head or LinearHead(C=1.0)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         module = head.build(X.shape[1], len(np.unique(y)))
@@ -269,7 +269,7 @@ def test_running_out_of_iterations_warns(monkeypatch):
         fit(*digits())
 
 
-@pytest.mark.parametrize("head", [LinearHead(), MLPHead(hidden=4)], ids=["linear", "mlp"])
+@pytest.mark.parametrize("head", [LinearHead(C=1.0), MLPHead(hidden=4)], ids=["linear", "mlp"])
 def test_features_that_are_made_double_part_by_part_have_the_same_solution(monkeypatch, head):
     X, y = digits()
     weight = np.linspace(0.5, 1.5, len(y))
