@@ -94,7 +94,7 @@ def seconds_of(way: str, length: str, rows: int) -> dict[str, Any]:
     if way == "full" and guess > LONGEST:
         from sktransfer.training.schedule import default_epochs
 
-        times = default_epochs(rows) * rows / (rows // 10)
+        times = default_epochs(rows, pretrained=True) * rows / (rows // 10)
         X, y, given = X[: rows // 10], y[: rows // 10], {"max_epochs": 1}
     clf = fitted(way, 0).set_params(**given)
     cpu, wall = time.process_time(), time.perf_counter()

@@ -67,7 +67,7 @@ def bare_loop(X, y, X_test, *, seed, lr=1e-4, head_lr=1e-2, batch_size=16):
         for p, rate in parameters
     ]
     optimizer = torch.optim.AdamW(groups, fused=True)
-    epochs = default_epochs(len(X))
+    epochs = default_epochs(len(X), pretrained=True)
     n_steps = epochs * -(-len(X) // batch_size)
     n_warm = max(1, round(0.1 * n_steps))
     schedule = torch.optim.lr_scheduler.LambdaLR(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sized
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -25,6 +26,7 @@ from sktransfer.contracts.parameters import check_decorated
 from sktransfer.contracts.registry import modality_class, plural_of
 from sktransfer.estimators._chunking import in_parts, joined
 from sktransfer.estimators._domains import check_domains, labelled_rows
+from sktransfer.estimators._held_out import GivenRows, named_rows
 from sktransfer.estimators._initial import state_of_encoder, state_of_fitted, state_of_source
 from sktransfer.estimators._params import FineTuning, ModelOptions, Runtime
 from sktransfer.estimators._search_space import REGISTERED, Tunable
@@ -125,8 +127,12 @@ class TransferEstimator(
         *,
         restart: bool,
         classes: Any = None,
+        held_out: tuple[Any, Any] = (None, None),
     ) -> None:
-        """Validate X, encode y, train, and set attributes; ``restart`` forgets earlier stages."""
+        """Validate X, encode y, train, and set attributes.
+
+        ``restart`` forgets earlier stages; ``held_out`` is ``X_val`` and ``y_val``.
+        """
         plugins = self._resolve()
         modality = self._modality()
         inputs = modality.validate_fit(X, plugins.backbone)
@@ -136,6 +142,9 @@ class TransferEstimator(
             modality.check_like_fitted(inputs, vars(self))
         earlier = self._fitted_task() if goes_on else None
         data = self._code(inputs, *columns, earlier=earlier, classes=classes)
+        named = named_rows(self.validation_fraction, len(inputs) + len(inputs.skipped))
+        given = self._given_rows(*held_out, data.task)
+        data = replace(data, held_out=kept_rows(named, inputs), given=given)
         initial, stage = (state_of_fitted(self), "target") if goes_on else self._initial_state()
         self._keep(train(self, plugins, data, initial, stage, restart), plugins)
 
@@ -178,6 +187,26 @@ class TransferEstimator(
         values = task.encode(y)
         weights = task.row_weights(values, sample_weight[labelled])
         return FitData(inputs, task, values, weights, labelled, sample_weight, domains)
+
+    def _given_rows(self, X_val: Any, y_val: Any, task: Task) -> GivenRows | None:
+        """Validate and encode the rows that the user holds out."""
+        if X_val is None and y_val is None:
+            return None
+        if X_val is None or y_val is None:
+            lacking = "X_val" if X_val is None else "y_val"
+            raise ValueError(f"X_val and y_val have to be passed together, but {lacking} is None.")
+        if not (self.early_stopping or self._wants_held_out(task)):
+            raise ValueError(
+                "X_val and y_val are passed, but nothing looks at rows that are held out: set "
+                "early_stopping=True, or pass them to score."
+            )
+        inputs = self._modality().validate(X_val)
+        if len(inputs) != num_samples(y_val):
+            raise ValueError(
+                f"X_val and y_val have inconsistent numbers of samples: {len(inputs)} inputs, "
+                f"{num_samples(y_val)} targets."
+            )
+        return GivenRows(inputs, task.encode(y_val))
 
     def _initial_state(self) -> tuple[InitialState | None, str]:
         """Give the weights that `fit` starts from, if not the pretrained ones, and the stage."""
@@ -227,7 +256,7 @@ class TransferEstimator(
         # An attribute that this fit does not set would be left over from an earlier fit.
         self.__dict__ = {**self._not_fitted(), **attributes}
 
-    def _wants_held_out(self) -> bool:
+    def _wants_held_out(self, task: Task) -> bool:
         """Say whether something else than early stopping needs held-out rows."""
         return False
 

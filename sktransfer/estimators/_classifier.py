@@ -29,7 +29,14 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
 
     @with_callbacks
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, sample_domain: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        sample_domain: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
     ) -> TransferClassifier:
         """Train from the pretrained weights, or from ``source``; forgets any earlier fit.
 
@@ -45,6 +52,8 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
         sample_domain : array-like of int of shape (n,) or None, default=None
             Domain of each row: 0 and above for sources, below 0 for targets. Target rows may be
             without a label: -1, None or NaN in y; of a matrix, a row of -1 or NaN.
+        X_val, y_val : array-like of m inputs and m targets, or None, default=None
+            Rows that are held out in place of some of X, as X and y are.
 
         Returns
         -------
@@ -60,7 +69,7 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
         TrainingDivergedError
             If the loss becomes NaN or explodes.
         """
-        self._fit(X, y, sample_weight, sample_domain, restart=True)
+        self._fit(X, y, sample_weight, sample_domain, restart=True, held_out=(X_val, y_val))
         return self
 
     @with_callbacks
@@ -71,6 +80,9 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
         classes: Any = None,
         sample_weight: Any = None,
         sample_domain: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
     ) -> TransferClassifier:
         """Go on training: the same weights, a new optimizer and schedule.
 
@@ -90,6 +102,8 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
         sample_domain : array-like of int of shape (n,) or None, default=None
             Domain of each row: 0 and above for sources, below 0 for targets. Target rows may be
             without a label: -1, None or NaN in y; of a matrix, a row of -1 or NaN.
+        X_val, y_val : array-like of m inputs and m targets, or None, default=None
+            Rows that are held out in place of some of X, as X and y are.
 
         Returns
         -------
@@ -114,7 +128,8 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
                 "classes must be passed on the first call to partial_fit: partial_fit(X, y, "
                 "classes=[...]) names the labels to begin with; a later call may name others."
             )
-        self._fit(X, y, sample_weight, sample_domain, restart=False, classes=classes)
+        how: Any = {"restart": False, "classes": classes, "held_out": (X_val, y_val)}
+        self._fit(X, y, sample_weight, sample_domain, **how)
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
@@ -191,7 +206,7 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
             wanted = earlier.names.tolist()
         if several:
             return self._multilabel_task(y, weights, wanted)
-        if self.threshold != 0.5:
+        if self.threshold not in ("auto", 0.5):
             raise ValueError(
                 f"threshold={self.threshold!r} is for indicator matrices. Where one label is right,"
                 " use sklearn.model_selection.TunedThresholdClassifierCV(clf) or "
@@ -222,8 +237,9 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
         task = MultilabelTask if self.multilabel_ else MulticlassTask
         return task.from_attributes(vars(self))
 
-    def _wants_held_out(self) -> bool:
-        return self.calibrate is not None or self.threshold == "auto"
+    def _wants_held_out(self, task: Task) -> bool:
+        tunes = isinstance(task, MultilabelTask) and self.threshold == "auto"
+        return self.calibrate is not None or tunes
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -38,7 +38,14 @@ class TransferEncoder(
 
     @with_callbacks
     def fit(
-        self, X: Any, y: Any = None, sample_weight: Any = None, sample_domain: Any = None
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        sample_domain: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
     ) -> TransferEncoder:
         """Load the encoder; unless ``freeze`` is ``"frozen"``, tune it on labelled inputs.
 
@@ -54,6 +61,8 @@ class TransferEncoder(
             Domain of each row: 0 and above for sources, below 0 for targets. Target rows may be
             without a label: None or NaN in y, or -1 unless y holds numbers. Without effect while
             everything is frozen.
+        X_val, y_val : array-like of m inputs and m targets, or None, default=None
+            Rows that are held out in place of some of X, as X and y are.
 
         Returns
         -------
@@ -76,7 +85,7 @@ class TransferEncoder(
                     f"freeze={self.freeze!r} tunes the encoder on labels, but y is None: pass y, "
                     "or use freeze='frozen'."
                 )
-            self._fit(X, y, sample_weight, sample_domain, restart=True)
+            self._fit(X, y, sample_weight, sample_domain, restart=True, held_out=(X_val, y_val))
             return self
         # Nothing is trained, so no input needs to be left out.
         inputs = self._modality().validate_fit(X, plugins.backbone, skip=False)

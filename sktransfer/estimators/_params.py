@@ -45,8 +45,8 @@ class ModelOptions:
         '``"chain_thaw"`` and ``"bias_only"`` train more. ``"auto"`` picks one by the number of '
         "labelled $inputs per class, label or target, and says why in ``decision_``. Of a "
         'pretrained backbone it picks ``"frozen"`` below the number that the backbone has as '
-        '``frozen_below``, unless a source has trained the encoder, ``"lp_ft"`` below 32, and '
-        '``"full"`` for more.',
+        '``frozen_below``, unless a source has trained the encoder, and ``"lp_ft"`` for more; of '
+        'one with random weights, ``"full"``.',
     )
     head: Any = param(
         default="linear",
@@ -87,8 +87,9 @@ class FineTuning:
         default="auto",
         type='int or "auto"',
         constraint=[_COUNT, StrOptions({"auto"})],
-        doc='Epochs of each training. ``"auto"`` is 10 for up to 500 rows, falls to 3 for many, '
-        "and is never less than the strategy needs to unfreeze everything.",
+        doc='Epochs of each training. ``"auto"`` is 10 for up to 32 rows, 5 for 128 to 760, and 3 '
+        "for many; where the backbone has random weights, 10 for up to 500 rows and 3 for many. It "
+        "is never less than the strategy needs to unfreeze everything.",
     )
     batch_size: int = param(
         default=16, type="int", constraint=[_COUNT], doc="Number of rows in a training batch."
@@ -129,12 +130,14 @@ class FineTuning:
         "longer improves, and to restore the best weights. Without effect where only the head is "
         "fitted.",
     )
-    validation_fraction: float = param(
+    validation_fraction: Any = param(
         default=0.1,
-        type="float",
-        constraint=[_SHARE],
-        doc="Fraction of the rows that is held out where `early_stopping` or another parameter "
-        "needs rows that are not trained on.",
+        type="float, splitter or array-like",
+        constraint=[_SHARE, HasMethods("split"), "array-like"],
+        doc="The rows that are held out where `early_stopping` or another parameter needs rows "
+        "that are not trained on: a fraction; a splitter of scikit-learn, whose first split is "
+        "taken; or the positions of the rows in X, or a mask of them. `fit` also takes further "
+        "rows as ``X_val`` and ``y_val``.",
     )
     n_iter_no_change: int = param(
         default=3,
@@ -235,18 +238,19 @@ class ClassifierOptions:
         default=None,
         type='{"temperature"} or None',
         constraint=[StrOptions({"temperature"}), None],
-        doc="Whether to hold rows out, and to scale the outputs by one number that makes the "
-        "probabilities right there. Predicted labels stay the same where exactly one label is "
-        "right.",
+        doc="Whether to scale the outputs by one number that makes the probabilities of rows right "
+        "that were not trained on. Predicted labels stay the same where exactly one label is "
+        "right. Where only the head is fitted, these are all rows, by heads of five folds that did "
+        "not see them; otherwise rows are held out.",
     )
     threshold: float | str = param(
-        default=0.5,
+        default="auto",
         type='float or "auto"',
         constraint=[_SHARE, StrOptions({"auto"})],
         doc="For indicator matrices: the probability from which on a label is predicted. "
-        '``"auto"`` holds rows out, and tunes it for F1 there: label by label, but drawn towards '
-        "the threshold that is best for all labels together, by half for a label that ten of "
-        "these rows have.",
+        '``"auto"`` tunes it for F1 on rows that were not trained on, which are found as for '
+        "``calibrate``: label by label, but drawn towards the threshold that is best for all "
+        "labels together, by half for a label that ten of these rows have.",
     )
 
 

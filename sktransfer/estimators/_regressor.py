@@ -28,7 +28,14 @@ class TransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, Transfer
 
     @with_callbacks
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, sample_domain: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        sample_domain: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
     ) -> TransferRegressor:
         """Train from the pretrained weights, or from ``source``; forgets any earlier fit.
 
@@ -43,6 +50,8 @@ class TransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, Transfer
         sample_domain : array-like of int of shape (n,) or None, default=None
             Domain of each row: 0 and above for sources, below 0 for targets. Target rows may be
             without a number: NaN in y.
+        X_val, y_val : array-like of m inputs and m targets, or None, default=None
+            Rows that are held out in place of some of X, as X and y are.
 
         Returns
         -------
@@ -58,12 +67,19 @@ class TransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, Transfer
         TrainingDivergedError
             If the loss becomes NaN or explodes.
         """
-        self._fit(X, y, sample_weight, sample_domain, restart=True)
+        self._fit(X, y, sample_weight, sample_domain, restart=True, held_out=(X_val, y_val))
         return self
 
     @with_callbacks
     def partial_fit(
-        self, X: Any, y: Any, sample_weight: Any = None, sample_domain: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        sample_domain: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
     ) -> TransferRegressor:
         """Go on training: the same weights, a new optimizer and schedule.
 
@@ -78,6 +94,8 @@ class TransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, Transfer
         sample_domain : array-like of int of shape (n,) or None, default=None
             Domain of each row: 0 and above for sources, below 0 for targets. Target rows may be
             without a number: NaN in y.
+        X_val, y_val : array-like of m inputs and m targets, or None, default=None
+            Rows that are held out in place of some of X, as X and y are.
 
         Returns
         -------
@@ -93,7 +111,7 @@ class TransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, Transfer
         TrainingDivergedError
             If the loss becomes NaN or explodes.
         """
-        self._fit(X, y, sample_weight, sample_domain, restart=False)
+        self._fit(X, y, sample_weight, sample_domain, restart=False, held_out=(X_val, y_val))
         return self
 
     def predict(self, X: Any) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,14 @@ from sktransfer.contracts import (
 )
 from sktransfer.estimators._callback_bridge import CallbackBridge
 from sktransfer.estimators._domains import check_both_domains, check_both_remain
+from sktransfer.estimators._held_out import (
+    GivenRows,
+    Parts,
+    calibrated,
+    is_fraction,
+    split,
+    whole_of,
+)
 from sktransfer.estimators._scoring import output_scorer
 
 if TYPE_CHECKING:
@@ -62,6 +69,10 @@ class FitData:
         What all rows weigh by themselves, in calibration for example.
     domains : ndarray of int64 of shape (n,) or None
         Below 0 for target rows; None where nothing was said of domains.
+    held_out : ndarray of bool of shape (n,) or None
+        Which rows the user names to be held out, if he names rows.
+    given : GivenRows or None
+        Further rows that are held out.
     """
 
     inputs: Inputs
@@ -71,6 +82,8 @@ class FitData:
     labelled: np.ndarray
     sample_weight: np.ndarray
     domains: np.ndarray | None = None
+    held_out: np.ndarray | None = None
+    given: GivenRows | None = None
 
     def in_use(self, alignment: Alignment | None) -> FitData:
         """Leave out rows of weight 0, and unlabelled rows unless an alignment uses them."""
@@ -102,6 +115,8 @@ class FitData:
             np.searchsorted(kept, self.labelled[weighed]),
             self.sample_weight[kept],
             domains,
+            None if self.held_out is None else self.held_out[kept],
+            self.given,
         )
 
 
@@ -143,12 +158,14 @@ def train(
     -------
     trained : Trained
     """
+    from sktransfer.training.batch import flatten
     from sktransfer.training.execution import isolated_rng
     from sktransfer.training.frozen_prefix import FrozenPrefix
     from sktransfer.training.initial_state import build_model
     from sktransfer.training.losses import LossTerms, Supervised, auxiliary_terms
+    from sktransfer.training.probe import HeadFit
     from sktransfer.training.schedule import make_schedule
-    from sktransfer.training.stage import HeadFit, Monitoring, Optimisation, Stage
+    from sktransfer.training.stage import Monitoring, Optimisation, Stage
 
     assert plugins.head is not None
     store = store_of(estimator)
@@ -188,11 +205,18 @@ def train(
         rows = encoder.prepare(data.inputs.items)
         modality = estimator._modality()
         report = modality.report(data.inputs, model.backbone, encoder.truncation(rows))
-        stops = estimator.early_stopping and schedule.n_probe < len(schedule.epochs)
-        rows_train, rows_valid, weight_valid = _split(estimator, data, rows, stops, execution.seed)
+        by_epochs = schedule.n_probe < len(schedule.epochs)
+        stops = estimator.early_stopping and by_epochs
+        learns = estimator._wants_held_out(task)
+        # A head that is fitted to convergence is quickly fitted again, without some of the rows.
+        cross_fits = learns and not by_epochs and is_fraction(estimator, data)
+        if stops or (learns and not cross_fits):
+            parts = split(estimator, data, encoder, rows, execution.seed)
+        else:
+            parts = Parts(whole_of(data, rows).normalised())
         if plugins.alignment is not None:
             what = f"validation_fraction={estimator.validation_fraction} holds out"
-            domains = data.domains, rows_train.domains
+            domains = data.domains, parts.train.domains
             check_both_remain(plugins.alignment, *domains, what, "lower it, or pass more of them")
 
         def state_so_far(task: Task) -> dict[str, Any]:
@@ -218,15 +242,15 @@ def train(
             terms=terms,
             strategy=decision.strategy,
             schedule=schedule,
-            train=rows_train,
-            valid=rows_valid if stops else None,
+            train=parts.train,
+            valid=parts.valid if stops else None,
             optimisation=Optimisation(
                 batch_size=int(estimator.batch_size),
                 weight_decay=float(estimator.weight_decay),
                 warmup=float(estimator.warmup),
                 average=estimator.average,
             ),
-            head_fit=HeadFit(plugins.head.C, model.anchor),
+            head_fit=HeadFit(plugins.head.C, model.anchor, cross_fits),
             monitoring=Monitoring(
                 score=output_scorer(estimator.scoring, task, plugins.head) if stops else None,
                 patience=int(estimator.n_iter_no_change),
@@ -236,13 +260,16 @@ def train(
             ),
             seed=execution.seed,
         ).run()
-        if rows_valid is not None:
-            task = _calibrate(task, plugins.head, model, rows_valid, weight_valid)
+        if result.out_of_fold is not None:
+            known = flatten(data.values, data.sample_weight[data.labelled])
+            task = task.calibrate(plugins.head, result.out_of_fold, *known)
+        elif parts.valid is not None:
+            task = calibrated(task, plugins.head, model, parts)
         bridge.end_fit(task)
     stage_report = {
         "stage": stage,
-        "rows": len(rows_train.labelled()),
-        "rows_held_out": 0 if rows_valid is None else len(rows_valid),
+        "rows": len(parts.train.labelled()),
+        "rows_held_out": 0 if parts.valid is None else len(parts.valid),
         "epochs": len(result.history),
         "strategy": repr(decision.strategy),
         "blocks": [block for block in encoder.blocks if block in schedule.blocks],
@@ -251,7 +278,6 @@ def train(
         "labels_dropped": model.change.dropped,
         "head": "new" if model.anchor is None else "kept",
     }
-    by_epochs = schedule.n_probe < len(schedule.epochs)
     attributes = {
         "history_": [*([] if restart else getattr(estimator, "history_", [])), *result.history],
         "stages_": [*([] if restart else getattr(estimator, "stages_", [])), stage_report],
@@ -347,48 +373,3 @@ def _decide(
             "freeze='head_by_epochs' and 'full' train by epochs."
         )
     return decision
-
-
-def _split(
-    estimator: Any, data: FitData, rows: Sequence[Any], stops: bool, seed: int
-) -> tuple[Any, Any, np.ndarray]:
-    """Put rows and targets together, and hold labelled rows out where something needs them.
-
-    The third value is what held-out rows weigh without the weights of their classes.
-    """
-    from sktransfer.training.batch import TrainingRows
-    from sktransfer.training.holdout import hold_out
-
-    values = np.zeros((len(rows), *data.values.shape[1:]), dtype=data.values.dtype)
-    if data.task.of_states:
-        for i, x in enumerate(data.inputs):
-            values[i] = data.task.unlabelled_values(x)
-    weights = np.zeros(len(rows))
-    values[data.labelled], weights[data.labelled] = data.values, data.weights
-    whole = TrainingRows(rows, values, weights, 0.0, data.inputs.items, data.domains)
-    everything = np.arange(len(rows))
-    if not (stops or estimator._wants_held_out()):
-        return whole.normalised(), None, np.empty(0)
-    strata = data.task.strata(data.values)
-    fraction = float(estimator.validation_fraction)
-    inputs = [data.inputs[i] for i in data.labelled]
-    _, held_out = hold_out(len(data.labelled), strata, fraction, seed, inputs)
-    valid = data.labelled[held_out]
-    train = np.setdiff1d(everything, valid)
-    held_out_rows = whole.take(valid).normalised()
-    return whole.take(train).normalised(), held_out_rows, data.sample_weight[valid]
-
-
-def _calibrate(task: Task, head: Head, model: Model, valid: Any, weights: np.ndarray) -> Task:
-    """Fit the temperature or the thresholds on held-out rows."""
-    import torch
-
-    from sktransfer.features.encode import encode_rows
-    from sktransfer.training.batch import flatten
-
-    module = model.module
-    if module.of_states:
-        features = torch.cat(module.state_features(valid.rows))
-    else:
-        features = encode_rows(module.encoder, valid.rows, module.precision)
-    return task.calibrate(head, module.outputs(features), *flatten(valid.values, weights))

@@ -32,7 +32,7 @@ class TransferImageClassifier(ImageOptions, TransferClassifier):
         ``"bias_only"`` train more. ``"auto"`` picks one by the number of labelled images per class,
         label or target, and says why in ``decision_``. Of a pretrained backbone it picks
         ``"frozen"`` below the number that the backbone has as ``frozen_below``, unless a source has
-        trained the encoder, ``"lp_ft"`` below 32, and ``"full"`` for more.
+        trained the encoder, and ``"lp_ft"`` for more; of one with random weights, ``"full"``.
     head : str or Head, default="linear"
         What turns features into outputs: ``"linear"``, ``"mlp"`` or a parameter object.
     source : FrozenEstimator, path-like or None, default=None
@@ -47,7 +47,8 @@ class TransferImageClassifier(ImageOptions, TransferClassifier):
         A loss that keeps the training from fitting its rows too closely, by name or as a parameter
         object. It needs an encoder or head that is trained by epochs.
     max_epochs : int or "auto", default="auto"
-        Epochs of each training. ``"auto"`` is 10 for up to 500 rows, falls to 3 for many, and is
+        Epochs of each training. ``"auto"`` is 10 for up to 32 rows, 5 for 128 to 760, and 3 for
+        many; where the backbone has random weights, 10 for up to 500 rows and 3 for many. It is
         never less than the strategy needs to unfreeze everything.
     batch_size : int, default=16
         Number of rows in a training batch.
@@ -68,18 +69,23 @@ class TransferImageClassifier(ImageOptions, TransferClassifier):
     label_smoothing : float, default=0.0
         Fraction of each row's label that is spread over all labels.
     calibrate : {"temperature"} or None, default=None
-        Whether to hold rows out, and to scale the outputs by one number that makes the
-        probabilities right there. Predicted labels stay the same where exactly one label is right.
-    threshold : float or "auto", default=0.5
-        For indicator matrices: the probability from which on a label is predicted. ``"auto"`` holds
-        rows out, and tunes it for F1 there: label by label, but drawn towards the threshold that is
-        best for all labels together, by half for a label that ten of these rows have.
+        Whether to scale the outputs by one number that makes the probabilities of rows right that
+        were not trained on. Predicted labels stay the same where exactly one label is right. Where
+        only the head is fitted, these are all rows, by heads of five folds that did not see them;
+        otherwise rows are held out.
+    threshold : float or "auto", default="auto"
+        For indicator matrices: the probability from which on a label is predicted. ``"auto"`` tunes
+        it for F1 on rows that were not trained on, which are found as for ``calibrate``: label by
+        label, but drawn towards the threshold that is best for all labels together, by half for a
+        label that ten of these rows have.
     early_stopping : bool, default=False
         Whether to hold rows out, to score them after each epoch, to stop when the score no longer
         improves, and to restore the best weights. Without effect where only the head is fitted.
-    validation_fraction : float, default=0.1
-        Fraction of the rows that is held out where `early_stopping` or another parameter needs rows
-        that are not trained on.
+    validation_fraction : float, splitter or array-like, default=0.1
+        The rows that are held out where `early_stopping` or another parameter needs rows that are
+        not trained on: a fraction; a splitter of scikit-learn, whose first split is taken; or the
+        positions of the rows in X, or a mask of them. `fit` also takes further rows as ``X_val``
+        and ``y_val``.
     n_iter_no_change : int, default=3
         Number of epochs without a better score after which `early_stopping` ends the training.
     scoring : str, callable or None, default=None

@@ -45,7 +45,8 @@ class TransferTextEncoder(TextOptions, TransferEncoder):
         A loss that keeps the training from fitting its rows too closely, by name or as a parameter
         object. It needs an encoder or head that is trained by epochs.
     max_epochs : int or "auto", default="auto"
-        Epochs of each training. ``"auto"`` is 10 for up to 500 rows, falls to 3 for many, and is
+        Epochs of each training. ``"auto"`` is 10 for up to 32 rows, 5 for 128 to 760, and 3 for
+        many; where the backbone has random weights, 10 for up to 500 rows and 3 for many. It is
         never less than the strategy needs to unfreeze everything.
     batch_size : int, default=16
         Number of rows in a training batch.
@@ -63,9 +64,11 @@ class TransferTextEncoder(TextOptions, TransferEncoder):
     early_stopping : bool, default=False
         Whether to hold rows out, to score them after each epoch, to stop when the score no longer
         improves, and to restore the best weights. Without effect where only the head is fitted.
-    validation_fraction : float, default=0.1
-        Fraction of the rows that is held out where `early_stopping` or another parameter needs rows
-        that are not trained on.
+    validation_fraction : float, splitter or array-like, default=0.1
+        The rows that are held out where `early_stopping` or another parameter needs rows that are
+        not trained on: a fraction; a splitter of scikit-learn, whose first split is taken; or the
+        positions of the rows in X, or a mask of them. `fit` also takes further rows as ``X_val``
+        and ``y_val``.
     n_iter_no_change : int, default=3
         Number of epochs without a better score after which `early_stopping` ends the training.
     scoring : str, callable or None, default=None

@@ -10,19 +10,17 @@ from sktransfer.freezing.strategies import Frozen, Full, LinearProbeFineTune
 
 __all__ = ["Auto"]
 
-_FEW = 32
-
 
 class Auto(FreezeStrategy):
     """Pick a strategy by the labelled rows per class, label or target; `decide` holds the rule.
 
-    Before the data is known it acts as the strategy for many rows, `Full`.
+    Before the data is known it acts as a strategy that trains everything.
 
     Examples
     --------
     >>> from sktransfer.freezing.auto import Auto
     >>> Auto().decide(rows=64, per="class", pretrained=True, stage="source").strategy
-    Full()
+    LinearProbeFineTune()
     """
 
     settles: ClassVar[bool] = True
@@ -46,10 +44,8 @@ class Auto(FreezeStrategy):
                 f"{found}, fewer than {frozen_below}, below which this backbone's features are "
                 "used as they are",
             )
-        if rows < _FEW:
-            return Decision(
-                LinearProbeFineTune(),
-                f"{found}, fewer than {_FEW}: fit the head first, so that its random start does "
-                "not disturb the encoder",
-            )
-        return Decision(Full(), f"{found}, at least {_FEW}: train everything")
+        return Decision(
+            LinearProbeFineTune(),
+            f"{found}: fit the head, then train everything from there, which takes half the epochs "
+            "that a head with random weights needs",
+        )

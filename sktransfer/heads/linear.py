@@ -52,7 +52,7 @@ class LinearHead(SoftmaxHead):
         Inverse regularisation strength when the head is fitted to convergence, as in
         `sklearn.linear_model.LogisticRegression`. ``"auto"`` is 1, unless another of 0.01, 0.1,
         10 and 100 predicts held-out rows better by more than two standard errors: three folds of
-        different inputs are held out in turn, of 5,000 or more a third once. Where a label has
+        different inputs are held out in turn, of 2,000 or more a third once. Where a label has
         only one input it is 1. ``decision_["C"]`` says what was chosen.
     lr_scale : float, default=100.0
         The head's learning rate as a multiple of the body's.

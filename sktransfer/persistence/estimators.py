@@ -37,6 +37,7 @@ _LIVE: dict[str, tuple[type, ...]] = {
     "callbacks": (NoneType,),
     "random_state": (NoneType, int),
     "scoring": (NoneType, str),
+    "validation_fraction": (NoneType, float, int),
 }
 _WEIGHTS = "weights.safetensors"
 _PRETRAINED = "pretrained"

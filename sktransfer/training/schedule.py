@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -87,7 +86,8 @@ def make_schedule(
     schedule : TrainingSchedule
     """
     if max_epochs == "auto":
-        n_epochs = max(default_epochs(n_rows), strategy.min_epochs(len(blocks)))
+        n_epochs = default_epochs(n_rows, backbone.pretrained)
+        n_epochs = max(n_epochs, strategy.min_epochs(len(blocks)))
     else:
         n_epochs = int(max_epochs)
         needed = strategy.min_epochs(len(blocks))
@@ -144,23 +144,33 @@ def _check_answers(
         )
 
 
-def default_epochs(n_rows: int) -> int:
+def default_epochs(n_rows: int, pretrained: bool) -> int:
     """Give the number of epochs of ``max_epochs="auto"``.
 
     Parameters
     ----------
     n_rows : int
         Training rows.
+    pretrained : bool
+        Whether the backbone has weights to start from.
 
     Returns
     -------
     n_epochs : int
-        10 up to 500 rows, then falling with the square root of the rows to 3: few rows need
-        many passes to take enough steps, many rows need few.
+        Of a pretrained backbone, 10 up to 32 rows, 5 for 128 to 760, and 3 for many; of one with
+        random weights, 10 up to 500 rows and 3 for many. Few rows need many passes to take enough
+        steps.
 
     Examples
     --------
-    >>> [default_epochs(n) for n in (16, 500, 2000, 10_000)]
-    [10, 10, 5, 3]
+    >>> [default_epochs(n, pretrained=True) for n in (16, 64, 500, 2000, 10_000)]
+    [10, 7, 5, 4, 3]
+    >>> [default_epochs(n, pretrained=False) for n in (16, 64, 500, 2000, 10_000)]
+    [10, 10, 10, 5, 3]
     """
-    return max(3, min(10, round(10 * math.sqrt(500 / max(n_rows, 1)))))
+    n = max(n_rows, 1)
+    if pretrained:
+        wanted = 5 * max(1.0, 128 / n) ** 0.5 * min(1.0, 500 / n) ** 0.25
+    else:
+        wanted = 10 * (500 / n) ** 0.5
+    return max(3, min(10, round(wanted)))

@@ -35,15 +35,14 @@ from sktransfer.training._callbacks import (
 from sktransfer.training.averaging import WeightAverage
 from sktransfer.training.batch import TrainingRows
 from sktransfer.training.cheaper_steps import only_entries, through_half
-from sktransfer.training.convergence import fit_to_convergence
 from sktransfer.training.execution import malloc_trim
 from sktransfer.training.frozen_prefix import FrozenPrefix
 from sktransfer.training.loop import TransferNet, training_batches
 from sktransfer.training.losses import LossTerms
+from sktransfer.training.probe import HeadFit, fit_head
 from sktransfer.training.schedule import TrainingSchedule
-from sktransfer.training.strength import choose_C, folds_of
 
-__all__ = ["HeadFit", "Monitoring", "Optimisation", "Stage", "StageResult"]
+__all__ = ["Monitoring", "Optimisation", "Stage", "StageResult"]
 
 _CLIP = 1.0
 
@@ -68,22 +67,6 @@ class Optimisation:
     weight_decay: float = 0.01
     warmup: float = 0.1
     average: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class HeadFit:
-    """How the head is fitted to convergence.
-
-    Attributes
-    ----------
-    C : float or "auto"
-        Inverse strength of the penalty; ``"auto"`` is that of `choose_C`.
-    anchor : list of torch.Tensor or None
-        Earlier weights of the head, on which the penalty is centred.
-    """
-
-    C: float | str = 1.0
-    anchor: list[torch.Tensor] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +106,8 @@ class StageResult:
         Epochs trained; iterations of the solver where the head alone was fitted.
     C : float or None
         Inverse strength of the penalty of a head that was fitted to convergence.
+    out_of_fold : torch.Tensor of float64 of shape (n, n_outputs) or None
+        Outputs of labelled rows by heads that did not see them, where ``head_fit`` asks for them.
     lr : dict of str to float
         Peak learning rate of each group of parameters.
     prefix : str
@@ -134,6 +119,7 @@ class StageResult:
     history: list[dict[str, Any]] = field(default_factory=list)
     n_iter: int = 0
     C: float | None = None
+    out_of_fold: torch.Tensor | None = None
     lr: dict[str, float] = field(default_factory=dict)
     prefix: str = "nothing was trained by epochs"
     precision: str = ""
@@ -205,24 +191,13 @@ class Stage:
 
     def probe(self) -> bool:
         """Fit the head alone, to convergence; True if the observer ends the training there."""
-        module, observer = self.prefix.module, self.monitoring.observer
-        rows, features = self.prefix.probe_data(self.train.labelled())
+        observer = self.monitoring.observer
         if observer is not None:
             observer.begin()
-        device = module.device
-        module.head.cpu()
-        values, weights = rows.flat()
-        weights = weights * (rows.total_weight / rows.weights.sum())
-        supervised, anchor = self.terms.supervised, self.head_fit.anchor
-        data = features, torch.as_tensor(values), torch.as_tensor(weights)
-        C: Any = self.head_fit.C
-        if C == "auto":
-            folds = folds_of(self.train.labelled(), supervised.task, features)
-            C = choose_C(supervised, module.head, *data, folds, anchor)
-        fitted = fit_to_convergence(supervised, module.head, *data, C=C, anchor=anchor)
-        module.head.to(device)
-        self._mean_norm = float(features.norm(dim=1).mean())
-        self.result.n_iter, self.result.C = fitted.n_iter, float(C)
+        fitted = fit_head(self.prefix, self.terms.supervised, self.train.labelled(), self.head_fit)
+        self._mean_norm = fitted.mean_norm
+        self.result.n_iter, self.result.C = fitted.n_iter, fitted.C
+        self.result.out_of_fold = fitted.out_of_fold
         self.result.history.append(
             {
                 "stage": self.schedule.stage,
@@ -234,7 +209,7 @@ class Stage:
         )
         if self.monitoring.verbose:
             print(
-                f"head fitted to convergence with C={self.result.C:g} in {fitted.n_iter} steps, "
+                f"head fitted to convergence with C={fitted.C:g} in {fitted.n_iter} steps, "
                 f"loss {fitted.loss:.4f}"
             )
         return observer is not None and observer.end()

@@ -25,7 +25,9 @@ from sklearn.utils.multiclass import type_of_target
 from sktransfer import TransferTextClassifier, TransferTextEncoder, load
 from sktransfer.backbones.hashing import HashingBackbone
 from sktransfer.heads.linear import LinearHead
+from sktransfer.tasks import calibration
 from sktransfer.tasks.multilabel import MultilabelTask
+from sktransfer.training.cross_fitting import make_folds
 from sktransfer.training.execution import draw_seed
 from sktransfer.training.holdout import hold_out
 
@@ -34,7 +36,15 @@ BACKBONE = HashingBackbone(dim=16, n_buckets=1024)
 
 def quick(**params):
     return TransferTextClassifier(
-        **{"backbone": BACKBONE, "freeze": "frozen", "max_epochs": 2, "random_state": 0} | params
+        **{
+            "backbone": BACKBONE,
+            "freeze": "frozen",
+            "head": LinearHead(C=1.0),
+            "max_epochs": 2,
+            "threshold": 0.5,
+            "random_state": 0,
+        }
+        | params
     )
 
 
@@ -260,8 +270,8 @@ def best_thresholds(wanted, proba):
 
 
 def test_auto_thresholds_lie_between_each_labels_best_and_that_of_all(data):
-    clf = quick(threshold="auto", validation_fraction=0.4).fit(*data)
     train, valid = held_out(150, 0.4)
+    clf = quick(threshold="auto", validation_fraction=valid).fit(*data)
     assert (clf.stages_[0]["rows"], clf.stages_[0]["rows_held_out"]) == (90, 60)
     X, Y = [data[0][i] for i in valid], data[1][valid]
     proba = clf.predict_proba(X)
@@ -321,7 +331,7 @@ def test_labels_that_no_held_out_row_has_get_the_common_threshold_and_warn(data)
     Y = data[1].copy()
     Y[valid, 1] = 0
     with pytest.warns(UserWarning, match=r"gives 1 of 3 labels the common .* \(columns \[1\]\)"):
-        clf = quick(threshold="auto", validation_fraction=0.2).fit(data[0], Y)
+        clf = quick(threshold="auto", validation_fraction=valid).fit(data[0], Y)
     proba = clf.predict_proba([data[0][i] for i in valid])
     low, high = best_thresholds(Y[valid].ravel(), proba.ravel())
     assert low < clf.thresholds_[1] <= high
@@ -332,14 +342,47 @@ def test_without_any_held_out_label_thresholds_stay_and_warn(data):
     Y = data[1].copy()
     Y[valid] = 0
     with pytest.warns(UserWarning, match="leaves all labels at 0.5"):
-        clf = quick(threshold="auto", validation_fraction=0.2).fit(data[0], Y)
+        clf = quick(threshold="auto", validation_fraction=valid).fit(data[0], Y)
     assert clf.thresholds_.tolist() == [0.5] * 3
 
 
-@pytest.mark.parametrize("threshold", ["auto", 0.3])
-def test_a_threshold_is_refused_where_one_label_is_right(data, threshold):
+def test_a_threshold_is_refused_where_one_label_is_right(data):
     with pytest.raises(ValueError, match=r"use sklearn\.model_selection\.TunedThreshold"):
-        quick(threshold=threshold).fit(data[0], data[1][:, 0])
+        quick(threshold=0.3).fit(data[0], data[1][:, 0])
+
+
+def test_the_default_threshold_is_tuned_and_has_no_effect_where_one_label_is_right(data):
+    assert TransferTextClassifier().threshold == "auto"
+    one = quick(threshold="auto", freeze="full").fit(data[0], data[1][:, 0])
+    assert one.stages_[0]["rows_held_out"] == 0
+
+
+def test_thresholds_of_a_frozen_body_are_of_all_rows_by_heads_that_did_not_see_them(data, features):
+    clf = quick(threshold="auto").fit(*data)
+    assert (clf.stages_[0]["rows"], clf.stages_[0]["rows_held_out"]) == (150, 0)
+    whole = quick().fit(*data)
+    np.testing.assert_allclose(clf.predict_proba(data[0]), whole.predict_proba(data[0]), atol=1e-6)
+    folds = make_folds(data[0], None, torch.tensor(features), 5)
+    proba = np.zeros((150, 3))
+    for out in folds.held_out:
+        for k in range(3):
+            fitted = LogisticRegression().fit(features[~out], data[1][~out, k])
+            proba[out, k] = fitted.predict_proba(features[out])[:, 1]
+    expected = calibration.best_thresholds(
+        proba, data[1] > 0, np.ones(150), default=np.full(3, 0.5)
+    )
+    np.testing.assert_allclose(clf.thresholds_, expected, atol=2e-3)
+
+
+def test_thresholds_of_too_few_inputs_stay_at_a_half_and_a_warning_says_so():
+    with pytest.warns(UserWarning, match="fewer than 4 different inputs"):
+        clf = quick(threshold="auto").fit(["red", "blue"] * 3, [[1, 0], [0, 1]] * 3)
+    assert clf.thresholds_.tolist() == [0.5, 0.5]
+
+
+def test_a_trained_body_holds_rows_out_for_thresholds(data):
+    clf = quick(threshold="auto", freeze="full").fit(*data)
+    assert clf.stages_[0]["rows_held_out"] == 15
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.0, -1, "best"])

@@ -247,17 +247,15 @@ def test_nan_in_the_weights_stops_the_fit(data, tiny_model, tmp_path, freeze):
 
 
 def test_history_has_one_entry_for_each_epoch_with_the_blocks_that_trained(data, tiny_model):
-    clf = quick(backbone=tiny_model, freeze="gradual", max_epochs="auto").fit(*data)
-    assert [len(epoch["blocks"]) for epoch in clf.history_][:6] == [0, 1, 2, 3, 4, 4]
+    clf = quick(backbone=tiny_model, freeze="gradual", max_epochs=6).fit(*data)
+    assert [len(epoch["blocks"]) for epoch in clf.history_] == [0, 1, 2, 3, 4, 4]
     assert [epoch["epoch"] for epoch in clf.history_] == list(range(1, len(clf.history_) + 1))
     assert clf.history_[1]["blocks"] == ["layer.2"]
 
 
 def test_auto_decides_by_rows_per_class_and_says_why(data, tiny_model):
     few = quick(backbone=tiny_model).fit(data[0][:20], data[1][:20])
-    many = quick(backbone=tiny_model, max_epochs=1).fit(*data)
     assert few.decision_["freeze"] == "LinearProbeFineTune()"
-    assert many.decision_["freeze"] == "Full()"
     assert "10 labelled rows per class" in few.decision_["reason"]
     assert "no pretrained weights" in quick().fit(*data).decision_["reason"]
 

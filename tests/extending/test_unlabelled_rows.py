@@ -132,7 +132,9 @@ def test_the_advice_about_minus_one_is_given_for_labels_alone():
 @pytest.mark.parametrize("marker", [-1, np.nan])
 def test_rows_of_a_sparse_matrix_that_are_full_of_markers_have_no_label(form, marker):
     marked = np.where(DOMAIN[:, None] < 0, marker, INDICATORS)
-    found, dense = (quick().fit(X, y, sample_domain=DOMAIN) for y in (form(marked), marked))
+    found, dense = (
+        quick(threshold=0.5).fit(X, y, sample_domain=DOMAIN) for y in (form(marked), marked)
+    )
     assert found.stages_[0]["rows"] == 20
     assert found.sparse_output_
     np.testing.assert_array_equal(found.predict_proba(X), dense.predict_proba(X))

@@ -99,7 +99,7 @@ def test_epochs_that_were_asked_for_are_kept_even_if_the_strategy_needs_more(max
 
 @pytest.mark.parametrize(
     ("strategy", "n_epochs"),
-    [(Full(), 10), (Gradual(every=4), 13), (ChainThaw(every=4), 17), (LinearProbeFineTune(), 10)],
+    [(Full(), 6), (Gradual(every=4), 13), (ChainThaw(every=4), 17), (LinearProbeFineTune(), 6)],
 )
 def test_auto_is_never_shorter_than_the_strategy_needs(strategy, n_epochs):
     plan = plan_of(strategy)
@@ -108,17 +108,23 @@ def test_auto_is_never_shorter_than_the_strategy_needs(strategy, n_epochs):
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "n_epochs"), [(0, 10), (1, 10), (500, 10), (560, 9), (2000, 5), (10**7, 3)]
+    ("n_rows", "n_epochs"), [(0, 10), (1, 10), (32, 10), (128, 5), (760, 5), (2000, 4), (10**7, 3)]
 )
 def test_few_rows_get_many_epochs_and_many_rows_few(n_rows, n_epochs):
-    assert default_epochs(n_rows) == n_epochs
+    assert default_epochs(n_rows, pretrained=True) == n_epochs
 
 
-@given(st.integers(0, 10**6), st.integers(0, 10**6))
-def test_more_rows_never_get_more_epochs_and_never_fewer_steps_by_much(a, b):
+@pytest.mark.parametrize(("n_rows", "n_epochs"), [(0, 10), (500, 10), (560, 9), (10**7, 3)])
+def test_random_weights_get_more_epochs(n_rows, n_epochs):
+    assert default_epochs(n_rows, pretrained=False) == n_epochs
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.booleans())
+def test_more_rows_never_get_more_epochs_and_never_fewer_steps_by_much(a, b, pretrained):
     few, many = sorted([a, b])
-    assert 3 <= default_epochs(many) <= default_epochs(few) <= 10
-    assert many * default_epochs(many) >= 0.7 * few * default_epochs(few)
+    epochs = [default_epochs(n, pretrained) for n in (many, few)]
+    assert 3 <= epochs[0] <= epochs[1] <= 10
+    assert many * epochs[0] >= 0.7 * few * epochs[1]
 
 
 def test_auto_is_the_rate_that_suits_backbone_and_strategy():

@@ -11,8 +11,10 @@ from sktransfer.heads.linear import LinearHead
 from sktransfer.heads.mlp import MLPHead
 from sktransfer.tasks.multiclass import MulticlassTask
 from sktransfer.tasks.regression import RegressionTask, squared_error
+from sktransfer.training import strength
+from sktransfer.training.cross_fitting import FoldHeads, make_folds
 from sktransfer.training.losses import Supervised
-from sktransfer.training.strength import choose_C, make_folds
+from sktransfer.training.strength import N_FOLDS, choose_C
 
 
 def chosen(X, y, *, weight=None, inputs=None, anchor=None, head=None, task=None):
@@ -25,7 +27,9 @@ def chosen(X, y, *, weight=None, inputs=None, anchor=None, head=None, task=None)
         module = head.build(X.shape[1], len(task.names))
     before = [p.clone() for p in module.parameters()]
     weight = np.ones(len(y)) if weight is None else weight
-    folds = make_folds(range(len(y)) if inputs is None else inputs, task.strata(values), features)
+    folds = make_folds(
+        range(len(y)) if inputs is None else inputs, task.strata(values), features, N_FOLDS
+    )
     found = choose_C(
         Supervised(task, head),
         module,
@@ -97,8 +101,8 @@ def test_neither_the_order_of_rows_nor_copies_in_place_of_weights_matter():
     rows = np.concatenate([np.arange(150), keep])
     weight = 1.0 + np.isin(np.arange(150), keep)
     order = np.random.default_rng(1).permutation(len(rows))
-    by_weight = make_folds(range(150), y, torch.tensor(X))
-    copied = make_folds(rows[order].tolist(), y[rows[order]], torch.tensor(X[rows[order]]))
+    by_weight = make_folds(range(150), y, torch.tensor(X), N_FOLDS)
+    copied = make_folds(rows[order].tolist(), y[rows[order]], torch.tensor(X[rows[order]]), N_FOLDS)
     fold_of = {i: by_weight.of_group[by_weight.groups[i]] for i in range(150)}
     assert all(
         copied.of_group[g] == fold_of[row]
@@ -108,10 +112,18 @@ def test_neither_the_order_of_rows_nor_copies_in_place_of_weights_matter():
     assert chosen(X, y, weight=weight) == shuffled
 
 
-def test_one_fold_is_scored_of_many_rows():
-    X = torch.randn(6000, 2, generator=torch.Generator().manual_seed(0))
-    folds = make_folds(range(6000), None, X)
-    assert [out.sum() for out in folds.held_out] == [2000]
+def test_one_fold_is_scored_of_many_rows(monkeypatch):
+    sizes = []
+
+    class Noted(FoldHeads):
+        def __init__(self, *args):
+            super().__init__(*args)
+            sizes.append([int(out.sum()) for out in args[5]])
+
+    monkeypatch.setattr(strength, "FoldHeads", Noted)
+    X = np.random.default_rng(0).normal(size=(6000, 2))
+    chosen(X, (X[:, 0] > 0).astype(int))
+    assert sizes == [[2000]]
 
 
 def test_the_penalty_stays_centred_on_earlier_weights():

@@ -1,0 +1,237 @@
+"""Which rows a training holds out, and how probabilities and thresholds are learned from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils import check_array
+
+from sktransfer._compat.sklearn import HasMethods
+from sktransfer.contracts import Head, Inputs, Task
+
+if TYPE_CHECKING:
+    from sktransfer.training.batch import TrainingRows
+    from sktransfer.training.initial_state import Model
+
+__all__ = ["GivenRows", "Parts", "calibrated", "is_fraction", "named_rows", "split", "whole_of"]
+
+_SPLITTER = HasMethods("split")
+
+
+@dataclass(frozen=True, eq=False)
+class GivenRows:
+    """Rows that the user holds out: ``X_val`` and ``y_val``.
+
+    Attributes
+    ----------
+    inputs : Inputs of n inputs
+        What the modality validated.
+    values : ndarray of n values
+        Coded targets.
+    """
+
+    inputs: Inputs
+    values: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The two parts of the rows of a training.
+
+    Attributes
+    ----------
+    train : TrainingRows
+    valid : TrainingRows or None
+        None where nothing is held out.
+    weights : ndarray of float64
+        Of held-out rows, without the weights of their classes.
+    """
+
+    train: TrainingRows
+    valid: TrainingRows | None = None
+    weights: np.ndarray | None = None
+
+
+def is_fraction(estimator: Any, data: Any) -> bool:
+    """Tell whether nothing but a number says which rows are held out."""
+    return data.given is None and isinstance(estimator.validation_fraction, Real)
+
+
+def named_rows(validation_fraction: Any, n_rows: int) -> np.ndarray | None:
+    """Read ``validation_fraction`` where it names the rows themselves.
+
+    Parameters
+    ----------
+    validation_fraction : float, splitter or array-like
+        As the user passed it.
+    n_rows : int
+        Rows of X.
+
+    Returns
+    -------
+    held_out : ndarray of bool of shape (n_rows,) or None
+        None where it is a fraction, or a splitter.
+
+    Raises
+    ------
+    ValueError
+        If it is a str, there is no such row, or no row is left.
+    """
+    if isinstance(validation_fraction, str):
+        raise ValueError(
+            f"validation_fraction is {validation_fraction!r}: a fraction between 0 and 1, a "
+            "splitter, or the positions of rows are expected."
+        )
+    if isinstance(validation_fraction, Real) or _SPLITTER.is_satisfied_by(validation_fraction):
+        return None
+    rows = check_array(
+        validation_fraction, dtype=None, ensure_2d=False, input_name="validation_fraction"
+    )
+    advice = "pass positions from 0 on, or a mask with an entry for each row of X"
+    if rows.dtype == bool:
+        if rows.shape != (n_rows,):
+            raise ValueError(
+                f"validation_fraction is a mask of the shape {rows.shape}, but X has {n_rows} "
+                f"rows: {advice}."
+            )
+        held_out = rows
+    else:
+        if rows.ndim != 1 or rows.dtype.kind not in "iu":
+            raise ValueError(
+                f"validation_fraction is an array of the type {rows.dtype} and the shape "
+                f"{rows.shape}: {advice}."
+            )
+        if rows.min() < 0 or rows.max() >= n_rows:
+            raise ValueError(
+                f"validation_fraction names the rows {rows.min()} to {rows.max()}, but X has "
+                f"{n_rows} rows: {advice}."
+            )
+        held_out = np.zeros(n_rows, dtype=bool)
+        held_out[rows] = True
+    if held_out.all() or not held_out.any():
+        raise ValueError(
+            f"validation_fraction names {held_out.sum()} of {n_rows} rows: some have to be held "
+            "out, and some have to be left to train on."
+        )
+    return held_out
+
+
+def split(estimator: Any, data: Any, encoder: Any, rows: Sequence[Any], seed: int) -> Parts:
+    """Put rows and targets together, and hold labelled ones out.
+
+    Parameters
+    ----------
+    estimator : estimator of sktransfer
+        Its parameter ``validation_fraction`` says which.
+    data : FitData
+        What is trained on.
+    encoder : Encoder
+        Prepares rows that the user holds out.
+    rows : sequence of n rows
+        What it prepared from the inputs of ``data``.
+    seed : int
+        The same seed holds out the same rows.
+
+    Returns
+    -------
+    parts : Parts
+    """
+    from sktransfer.training.batch import TrainingRows
+
+    whole = whole_of(data, rows)
+    if data.given is not None:
+        inputs, values = data.given.inputs.items, data.given.values
+        weights = np.ones(len(inputs))
+        given = TrainingRows(encoder.prepare(inputs), values, weights, 0.0, inputs)
+        return Parts(whole.normalised(), given.normalised(), weights)
+    train, valid = _positions(estimator.validation_fraction, data, seed)
+    unlabelled = np.setdiff1d(np.arange(len(rows)), data.labelled)
+    train = np.sort(np.concatenate([data.labelled[train], unlabelled]))
+    valid = data.labelled[valid]
+    return Parts(
+        whole.take(train).normalised(), whole.take(valid).normalised(), data.sample_weight[valid]
+    )
+
+
+def whole_of(data: Any, rows: Sequence[Any]) -> TrainingRows:
+    """Put all rows of a training and their targets together.
+
+    Parameters
+    ----------
+    data : FitData
+        What is trained on.
+    rows : sequence of n rows
+        What the encoder prepared from its inputs.
+
+    Returns
+    -------
+    rows : TrainingRows
+        Their weights are not normalised.
+    """
+    from sktransfer.training.batch import TrainingRows
+
+    values = np.zeros((len(rows), *data.values.shape[1:]), dtype=data.values.dtype)
+    if data.task.of_states:
+        for i, x in enumerate(data.inputs):
+            values[i] = data.task.unlabelled_values(x)
+    weights = np.zeros(len(rows))
+    values[data.labelled], weights[data.labelled] = data.values, data.weights
+    return TrainingRows(rows, values, weights, 0.0, data.inputs.items, data.domains)
+
+
+def _positions(fraction: Any, data: Any, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give the positions, among the labelled rows, of those to train on and to hold out."""
+    from sktransfer.training.holdout import hold_out
+
+    if data.held_out is not None:
+        held_out = data.held_out[data.labelled]
+        if held_out.all() or not held_out.any():
+            raise ValueError(
+                f"validation_fraction names {held_out.sum()} of the {len(held_out)} rows that have "
+                "a label and a weight above 0: some of them have to be held out, and some have to "
+                "be left to train on."
+            )
+        return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    if isinstance(fraction, Real):
+        inputs = [data.inputs[i] for i in data.labelled]
+        strata = data.task.strata(data.values)
+        return hold_out(len(inputs), strata, float(fraction), seed, inputs)
+    y = data.task.decode(data.values)
+    return next(iter(fraction.split(np.zeros((len(data.labelled), 1)), y)))
+
+
+def calibrated(task: Task, head: Head, model: Model, parts: Parts) -> Task:
+    """Fit the temperature or the thresholds on held-out rows.
+
+    Parameters
+    ----------
+    task : Task
+        Says what is learned.
+    head : Head
+        Owns the probabilities of outputs.
+    model : Model
+        Trained.
+    parts : Parts
+        With held-out rows.
+
+    Returns
+    -------
+    task : Task
+    """
+    import torch
+
+    from sktransfer.features.encode import encode_rows
+    from sktransfer.training.batch import flatten
+
+    valid, weights, module = parts.valid, parts.weights, model.module
+    assert valid is not None
+    assert weights is not None
+    if module.of_states:
+        features = torch.cat(module.state_features(valid.rows))
+    else:
+        features = encode_rows(module.encoder, valid.rows, module.precision)
+    return task.calibrate(head, module.outputs(features), *flatten(valid.values, weights))
