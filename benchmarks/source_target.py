@@ -1,7 +1,8 @@
 r"""Does a source help a target with 16 labelled texts a class? Twelve pairs, and a label change.
 
 For each ordered pair of review domains: target only, source only, source then target
-(``fit`` then ``partial_fit``), and pooled (one ``fit`` on both); beside them TF-IDF + logistic
+(``fit`` then ``partial_fit``; by the default, by the head alone, and by everything after the head),
+and pooled (one ``fit`` on both); beside them TF-IDF + logistic
 regression on the target texts. Then news topics to product sentiment, where the label set changes.
 
     SKTRANSFER_DATA=... python benchmarks/source_target.py --seeds 5 --no-pooled \
@@ -26,7 +27,8 @@ from sklearn.pipeline import make_pipeline
 from sktransfer import TransferTextClassifier
 
 DOMAINS = ("books", "dvd", "electronics", "kitchen")
-METHODS = ("tfidf", "target_only", "source_only", "source_then_target", "pooled")
+FREEZE = {"source_then_target": "auto", "then_head": "frozen", "then_everything": "lp_ft"}
+METHODS = ("tfidf", "target_only", "source_only", *FREEZE, "pooled")
 SHOTS = 16
 
 
@@ -93,9 +95,9 @@ def run_source(args, parts, source: str, targets: list[str], seed: int, record: 
             accuracy = fit().score(X_test, y_test)  # noqa: B023 - called at once
             return {"accuracy": float(accuracy), "seconds": round(time.perf_counter() - start, 1)}
 
-        def then_target():
+        def then_target(freeze):
             clf = copy.deepcopy(source_model())
-            clf.set_params(max_epochs="auto")
+            clf.set_params(max_epochs="auto", freeze=freeze)
             return clf.partial_fit(X, y, classes=np.unique(y))  # noqa: B023
 
         def pooled():
@@ -105,15 +107,20 @@ def run_source(args, parts, source: str, targets: list[str], seed: int, record: 
             return clf.fit([*X_source, *X], both)  # noqa: B023
 
         own = f"->{target}"
+        pair = f"{source}->{target}"
         record.run((own, "tfidf", seed), lambda: score(lambda: tfidf(X, y)))  # noqa: B023
         record.run(
             (own, "target_only", seed),
             lambda: score(lambda: classifier(args, seed).fit(X, y)),  # noqa: B023
         )
-        pair = f"{source}->{target}"
         if same_labels:
             record.run((pair, "source_only", seed), lambda: score(source_model))
-        record.run((pair, "source_then_target", seed), lambda: score(then_target))
+        for method in args.then:
+            freeze = FREEZE[method]
+            record.run(
+                (pair, method, seed),
+                lambda f=freeze: score(lambda: then_target(f)),
+            )
         if same_labels and args.pooled:
             record.run((pair, "pooled", seed), lambda: score(pooled))
 
@@ -163,6 +170,7 @@ def main() -> None:
     parser.add_argument("--source-rows", type=int, default=300)
     parser.add_argument("--source-epochs", type=int, default=3)
     parser.add_argument("--max-length", type=int, default=96)
+    parser.add_argument("--then", nargs="+", default=list(FREEZE), choices=FREEZE)
     parser.add_argument("--pooled", action=argparse.BooleanOptionalAction, default=True)
     args = parser.parse_args()
     settings = {name: value for name, value in vars(args).items() if name != "json"}

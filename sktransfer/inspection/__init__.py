@@ -7,10 +7,12 @@ from typing import Any as _Any
 if _TYPE_CHECKING:
     from sktransfer.images.sheets import contact_sheet, mistakes_sheet
     from sktransfer.inspection.confusion import plot_confusion
+    from sktransfer.inspection.coverage import CoverageDisplay
     from sktransfer.inspection.history import TrainingHistoryDisplay
     from sktransfer.inspection.learning_rate import LearningRateDisplay, find_lr
 
 _PUBLIC = {
+    "CoverageDisplay": "sktransfer.inspection.coverage",
     "LearningRateDisplay": "sktransfer.inspection.learning_rate",
     "TrainingHistoryDisplay": "sktransfer.inspection.history",
     "contact_sheet": "sktransfer.images.sheets",
@@ -20,6 +22,7 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "CoverageDisplay",
     "LearningRateDisplay",
     "TrainingHistoryDisplay",
     "contact_sheet",
