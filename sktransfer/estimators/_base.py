@@ -275,6 +275,7 @@ class TransferEstimator(
         device = resolve_device(self.device)
         module = self.net_.on(device, resolve_precision(self.precision, device))
         module.compiled = bool(self.compile)
+        module.progress = bool(self.verbose)
         return module
 
     def _validate(self, X: Any, start: int = 0) -> Inputs:

@@ -201,7 +201,8 @@ class Runtime:
         default=0,
         type="int",
         constraint=["verbose"],
-        doc="With 1, a line is printed for each epoch.",
+        doc="With 1, a line shows how far a training or a prediction is and how long it still "
+        "takes; with 2, a line is printed for each epoch.",
     )
     callbacks: Any = param(
         default=None,

@@ -180,6 +180,7 @@ def train(
         model = build_model(
             plugins.backbone, data.inputs.items, plugins.head, task, initial, execution
         )
+        model.module.progress = bool(estimator.verbose)
         encoder = model.module.encoder
         terms = LossTerms(
             Supervised(task, plugins.head),

@@ -104,7 +104,8 @@ class TransferImageEncoder(ImageOptions, TransferEncoder):
     random_state : int, RandomState instance or None, default=None
         Seeds everything random. The same int gives the same bits at the same number of threads.
     verbose : int, default=0
-        With 1, a line is printed for each epoch.
+        With 1, a line shows how far a training or a prediction is and how long it still takes; with
+        2, a line is printed for each epoch.
     callbacks : list, tuple or None, default=None
         Callbacks of skorch, which are copied and never changed, or functions that return one, for
         those that cannot be copied: ``[lambda: TensorBoard(SummaryWriter("runs"))]``. With a

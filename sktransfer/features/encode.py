@@ -32,7 +32,7 @@ def encode_rows(
     *,
     in_bf16: Callable[[Sequence[Any]], Any] | None = None,
     compile: bool = False,
-    share: float = 1.0,
+    pace: Pace | None = None,
 ) -> torch.Tensor:
     """Compute the features of prepared rows, without gradients and without dropout.
 
@@ -49,9 +49,8 @@ def encode_rows(
         `copy_in_bf16`.
     compile : bool, default=False
         Whether torch compiles the encoder.
-    share : float, default=1.0
-        Share of these rows in all that are encoded one after the other, for the warning that it
-        takes long; 0 warns of nothing.
+    pace : Pace or None, default=None
+        Pace of a computation of which this is a part; None watches this one.
 
     Returns
     -------
@@ -69,18 +68,36 @@ def encode_rows(
     if precision == "bf16" and device == "cpu" and sum(map(len, rows)) < _WORTH_CASTING:
         precision = "fp32"
     features = torch.empty((len(rows), encoder.dim), dtype=torch.float32)
-    pace = None
-    if share:
-        n_rows, size = round(len(rows) / share), sum(map(len, rows)) / share
-        advice = [advice_on_inputs(encoder, rows)]
-        pace = Pace(f"Computing features of {n_rows:,} inputs", size, advice)
+    own = pace_of(encoder, rows, len(rows)) if pace is None else pace
     compiling = compiled(encoder.module) if compile else nullcontext()
     with torch.inference_mode(), autocast(precision, device), compiling:
         for batch, inputs in _collated(encoder, rows):
             features[torch.from_numpy(batch)] = encoder.forward(inputs).float().cpu()
-            if pace is not None:
-                pace.advance(sum(len(rows[i]) for i in batch))
+            own.advance(sum(len(rows[i]) for i in batch))
     return features
+
+
+def pace_of(encoder: Encoder, rows: Sequence[Any], n_rows: int, progress: bool = False) -> Pace:
+    """Watch how long the features of rows take.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Encoder.
+    rows : sequence of rows
+        The first of those that are encoded one after the other.
+    n_rows : int
+        How many there are altogether.
+    progress : bool, default=False
+        Whether a line shows how far it is.
+
+    Returns
+    -------
+    pace : Pace
+    """
+    size = sum(map(len, rows)) * n_rows / max(1, len(rows))
+    advice = [advice_on_inputs(encoder, rows)]
+    return Pace(f"Computing features of {n_rows:,} inputs", size, advice, progress)
 
 
 def encode_states(encoder: Encoder, rows: Sequence[Any], precision: str) -> list[torch.Tensor]:
@@ -125,6 +142,7 @@ def encode(
     store: FeatureStore | None = None,
     identity: str = "",
     compile: bool = False,
+    progress: bool = False,
 ) -> torch.Tensor:
     """Compute the features of inputs; equal inputs are encoded once.
 
@@ -142,23 +160,26 @@ def encode(
         Name of the encoder's weights and preprocessing in the store.
     compile : bool, default=False
         Whether torch compiles the encoder.
+    progress : bool, default=False
+        Whether a line shows how far it is.
 
     Returns
     -------
     features : torch.Tensor of shape (n, dim)
         float32, on the CPU.
     """
+    how: Any = {"compile": compile, "progress": progress}
     if isinstance(store, CorpusStore) and store.covers(X):
 
         def compute(corpus: list[Any]) -> np.ndarray:
-            return encode(encoder, corpus, precision, compile=compile).numpy()
+            return encode(encoder, corpus, precision, **how).numpy()
 
         store.fill(_named(encoder, identity, precision), X, encoder.dim, compute)
     position = unique_index(X)
     features = torch.empty((len(position), encoder.dim), dtype=torch.float32)
     start = 0
     chunks = encode_chunks(
-        encoder, list(position), precision, store=store, identity=identity, compile=compile
+        encoder, list(position), precision, store=store, identity=identity, **how
     )
     for chunk in chunks:
         features[start : start + len(chunk)] = chunk
@@ -192,6 +213,7 @@ def encode_chunks(
     store: FeatureStore | None = None,
     identity: str = "",
     compile: bool = False,
+    progress: bool = False,
 ) -> Iterator[torch.Tensor]:
     """Compute the features of inputs in chunks that fit into memory.
 
@@ -209,6 +231,8 @@ def encode_chunks(
         Name of the encoder's weights and preprocessing in the store.
     compile : bool, default=False
         Whether torch compiles the encoder.
+    progress : bool, default=False
+        Whether a line shows how far it is.
 
     Yields
     ------
@@ -216,6 +240,7 @@ def encode_chunks(
         Features of the next inputs: float32, on the CPU.
     """
     made: list[Any] = []
+    paces: list[Pace] = []
 
     def in_bf16(rows: Sequence[Any]) -> Any:
         """Make the copy for the first chunk that needs it, and use it for all others."""
@@ -226,8 +251,11 @@ def encode_chunks(
     def compute(X: list[Any]) -> torch.Tensor:
         rows = encoder.prepare(X)
         # The first chunk tells how long all of them take.
-        share = min(CHUNK, len(distinct)) / len(distinct) if start == 0 else 0.0
-        return encode_rows(encoder, rows, precision, in_bf16=in_bf16, compile=compile, share=share)
+        if not paces:
+            paces.append(pace_of(encoder, rows, len(distinct), progress))
+        return encode_rows(
+            encoder, rows, precision, in_bf16=in_bf16, compile=compile, pace=paces[0]
+        )
 
     for start in range(0, len(distinct), CHUNK):
         chunk = list(distinct[start : start + CHUNK])
@@ -236,6 +264,8 @@ def encode_chunks(
         else:
             named = _named(encoder, identity, precision)
             yield _looked_up(chunk, encoder.dim, store, named, compute)
+    for pace in paces:
+        pace.close()
 
 
 def _named(encoder: Encoder, identity: str, precision: str) -> str:

@@ -1,4 +1,4 @@
-"""Warn of a computation that will take long, as soon as its first steps show it."""
+"""Show how far a computation is, and warn as soon as its first steps show that it takes long."""
 
 from __future__ import annotations
 
@@ -33,9 +33,14 @@ class Pace:
         Size of the whole, in the units of `advance`.
     advice : sequence of str
         What would be faster, each as a sentence without its full stop; empty ones are left out.
+    progress : bool, default=False
+        Whether a line shows how far it is and how long it still takes, until `close`.
     """
 
-    def __init__(self, task: str, total: float, advice: Sequence[str] = ()) -> None:
+    def __init__(
+        self, task: str, total: float, advice: Sequence[str] = (), progress: bool = False
+    ) -> None:
+        self._bar = _progress_line(task, total) if progress else None
         self._task = task
         self._total = total
         self._advice = advice
@@ -51,6 +56,8 @@ class Pace:
         size : float
             Size of the step.
         """
+        if self._bar is not None:
+            self._bar.update(size)
         now = time.monotonic()
         if self._start is None:
             self._start, self._total = now, self._total - size
@@ -69,6 +76,24 @@ class Pace:
             + " ".join(f"{sentence}." for sentence in filter(None, advice)),
             SlowComputationWarning,
         )
+
+    def note(self, text: str) -> None:
+        """Write something at the end of the line, such as the loss of an epoch."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(text, refresh=False)
+
+    def close(self) -> None:
+        """Draw the line for the last time."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _progress_line(task: str, total: float) -> Any:
+    """Make a line for terminals, or for notebooks."""
+    from tqdm.auto import tqdm
+
+    line = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+    return tqdm(total=total, desc=task, bar_format=line, mininterval=0.5)
 
 
 def advice_on_inputs(encoder: Encoder, rows: Sequence[Any]) -> str:

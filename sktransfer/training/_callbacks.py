@@ -162,21 +162,32 @@ class NotifyObserver(Callback):
             net.stop_requested = True
 
 
-class WarnIfSlow(Callback):
-    """Warn once if the training will take long."""
+class WatchPace(Callback):
+    """Warn once if the training will take long, and show how far it is where that is asked for."""
 
-    def __init__(self, task: str, n_steps: int, advice: Sequence[str]) -> None:
+    def __init__(
+        self, task: str, n_steps: int, advice: Sequence[str], progress: bool = False
+    ) -> None:
         self.task = task
         self.n_steps = n_steps
         self.advice = advice
+        self.progress = progress
 
-    def initialize(self) -> WarnIfSlow:
-        self.pace_ = Pace(self.task, self.n_steps, self.advice)
+    def initialize(self) -> WatchPace:
+        self.pace_ = Pace(self.task, self.n_steps, self.advice, self.progress)
         return self
 
     def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
         if training:
             self.pace_.advance(1)
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        record = net.history[-1]
+        score = f", score {record['valid_score']:.4g}" if "valid_score" in record else ""
+        self.pace_.note(f"epoch {len(net.history)}, loss {record['train_loss']:.4g}{score}")
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        self.pace_.close()
 
 
 class CheckFinite(Callback):

@@ -12,7 +12,7 @@ import torch
 from sktransfer.contracts import Encoder, Variation
 from sktransfer.features.batches import StateRow, prefetch, sorted_batches
 from sktransfer.features.corpus import CorpusStore
-from sktransfer.features.encode import encode_rows
+from sktransfer.features.encode import encode_rows, pace_of
 from sktransfer.features.precision import autocast
 from sktransfer.features.store import FeatureStore
 from sktransfer.training.augmentation import (
@@ -96,12 +96,16 @@ class FrozenPrefix:
         if self.module.of_states:
             return seen, torch.cat(self.module.state_features(seen.rows))
         if self.store is None:
+            encoder = self.module.encoder
+            pace = pace_of(encoder, seen.rows, len(seen), self.module.progress)
             features = encode_rows(
-                self.module.encoder,
+                encoder,
                 seen.rows,
                 self.module.precision,
                 compile=self.module.compiled,
+                pace=pace,
             )
+            pace.close()
             return seen, features
         # Views that no other training will see are not stored: they would push out other features.
         n_kept = len(seen) if self.views_recur else len(rows)

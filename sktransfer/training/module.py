@@ -42,6 +42,8 @@ class TransferModule(nn.Module):
     ----------
     compiled : bool
         Whether features are computed as torch compiled the encoder.
+    progress : bool
+        Whether a line shows how far the features are.
     split_block : str or None
         Block from which a training runs the encoder, on stored states; `HEAD` runs none of it, on
         stored features, and None all of it.
@@ -74,6 +76,7 @@ class TransferModule(nn.Module):
         self.of_states = of_states
         self.trained: set[str] = set()
         self.compiled = False
+        self.progress = False
         self.split_block: str | None = None
         self.half_copy: Any = None
         self.expand_table: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {}
@@ -183,6 +186,7 @@ class TransferModule(nn.Module):
                 store=store,
                 identity=identity,
                 compile=self.compiled,
+                progress=self.progress,
             )
 
     def state_features(self, rows: Sequence[Any]) -> list[torch.Tensor]:
@@ -234,6 +238,7 @@ class TransferModule(nn.Module):
             store=store,
             identity=identity,
             compile=self.compiled,
+            progress=self.progress,
         )
         with self.full_table():
             return [function(self.outputs(features), ()) for features in chunks]

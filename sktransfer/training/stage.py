@@ -24,7 +24,7 @@ from sktransfer.training._callbacks import (
     OpenBlocks,
     Score,
     WarmupThenDecay,
-    WarnIfSlow,
+    WatchPace,
     callback_of,
     check_monitored,
     copies_of,
@@ -84,7 +84,7 @@ class Monitoring:
     callbacks : sequence
         The user's skorch callbacks, which are copied, or functions that make one.
     verbose : int
-        skorch's verbosity.
+        1 shows a line for the whole stage, 2 prints one for each epoch.
     """
 
     score: Score | None = None
@@ -253,11 +253,12 @@ class Stage:
         theirs = copies_of(monitoring.callbacks)
         check_monitored(theirs, self.valid is not None)
         decay = [("lr", WarmupThenDecay(n_steps, self.optimisation.warmup))]
+        task = f"Training for {n_epochs} epochs"
         ours = [
             ("open_blocks", OpenBlocks(schedule, self.strategy)),
             *([] if sets_rates(theirs) else decay),
             ("clip", GradientNormClipping(_CLIP)),
-            ("slow", WarnIfSlow(f"Training for {n_epochs} epochs", n_steps, self._advice())),
+            ("pace", WatchPace(task, n_steps, self._advice(), monitoring.verbose == 1)),
             *([] if best is None else [("best", best)]),
             *([] if observer is None else [("observer", NotifyObserver(observer))]),
             ("finite", CheckFinite()),
@@ -273,7 +274,7 @@ class Stage:
             max_epochs=n_epochs,
             batch_size=size,
             device=module.device,
-            verbose=monitoring.verbose,
+            verbose=max(0, monitoring.verbose - 1),
             callbacks=[*prefixed(ours), *theirs],
         )
         if self.terms.auxiliary:

@@ -79,7 +79,7 @@ def test_fit_is_silent_and_writes_no_files(data, capfd, tmp_path, monkeypatch):
 
 
 def test_verbose_prints_a_short_line_for_each_epoch(data, capsys):
-    clf = quick(verbose=1, freeze="full", max_epochs=3).fit(*data)
+    clf = quick(verbose=2, freeze="full", max_epochs=3).fit(*data)
     head, _, *lines = capsys.readouterr().out.splitlines()
     assert head.split() == ["epoch", "train_loss", "blocks", "dur"]
     assert [line.split()[0] for line in lines] == ["1", "2", "3"]
@@ -87,8 +87,27 @@ def test_verbose_prints_a_short_line_for_each_epoch(data, capsys):
     assert {line.split()[2] for line in lines} == {str(n_blocks)}
 
 
+def test_verbose_1_shows_one_line_with_the_epoch_and_the_time_left(data, capsys):
+    quick(verbose=1, freeze="full", max_epochs=3).fit(*data)
+    out, err = capsys.readouterr()
+    last = err.split("\r")[-1]
+    assert out == ""
+    assert "Training for 3 epochs: 100%" in last
+    assert "epoch 3, loss" in last
+    assert "<00:00" in last
+
+
+def test_verbose_1_shows_how_far_features_and_predictions_are(data, capsys):
+    clf = quick(verbose=1, freeze="frozen").fit(*data)
+    assert f"Computing features of {len(data[0])} inputs: 100%" in capsys.readouterr().err
+    clf.predict(data[0][:10])
+    assert "Computing features of 10 inputs: 100%" in capsys.readouterr().err
+    clf.set_params(verbose=0).predict(data[0][:10])
+    assert capsys.readouterr() == ("", "")
+
+
 def test_verbose_colours_the_best_epoch_on_a_terminal_alone(data, capsys, monkeypatch):
-    settings = {"verbose": 1, "freeze": "full", "max_epochs": 2}
+    settings = {"verbose": 2, "freeze": "full", "max_epochs": 2}
     quick(**settings).fit(*data)
     assert "\x1b" not in capsys.readouterr().out
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
@@ -385,7 +404,7 @@ def test_ctrl_c_while_skorch_prints_reaches_the_caller(data, monkeypatch):
 
     monkeypatch.setattr(PrintLog, "format_row", press)
     with pytest.raises(KeyboardInterrupt):
-        quick(verbose=1).fit(*data)
+        quick(verbose=2).fit(*data)
 
 
 def test_skorchs_scoring_callback_sees_labels(data):
