@@ -19,11 +19,11 @@ from sktransfer.cli._mistakes import (
     wrong_numbers,
 )
 from sktransfer.cli._reports import about_unknown, print_labels, print_numbers
+from sktransfer.cli.columns import add_columns, place
 from sktransfer.cli.console import results, status
 from sktransfer.cli.inputs import Inputs
 from sktransfer.cli.output import check_free, check_output, write_file, write_table
 from sktransfer.cli.reading import Reading, check_options, read_labelled
-from sktransfer.cli.table import add_columns
 
 __all__ = ["evaluate"]
 
@@ -79,7 +79,7 @@ def evaluate(
         new = NUMBER_COLUMNS if predicts_numbers else LABEL_COLUMNS
         add_columns(table, dict.fromkeys(new, [None] * len(table)), origin)
     if predicts_numbers:
-        true = _numbers(cells, label, origin)
+        true = _numbers(cells, inputs)
         with status().status(f"predicting {inputs.counted}"):
             predicted = estimator.predict(values).tolist()
         _report(measure_numbers(true, predicted), print_numbers, as_json)
@@ -146,17 +146,17 @@ def _predicts_numbers(estimator: Any, model: Path) -> bool:
     return True
 
 
-def _numbers(cells: Sequence[Any], label: str, origin: str) -> list[float]:
+def _numbers(cells: Sequence[Any], inputs: Inputs) -> list[float]:
     numbers = []
-    for row, cell in enumerate(cells, start=1):
+    for i, cell in enumerate(cells):
         try:
             number = float(cell)
         except (TypeError, ValueError):
             number = math.nan
         if not math.isfinite(number):
             raise ValueError(
-                f"{origin} has {cell!r} as {label!r} in row {row}; the model predicts "
-                "numbers, and is compared with numbers."
+                f"{inputs.origin} has {cell!r} as {inputs.label!r} in "
+                f"{place(inputs.table, i)}; the model predicts numbers, and is compared with them."
             )
         numbers.append(number)
     return numbers

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sktransfer.cli.columns import column, listed, no_column, place
 from sktransfer.cli.console import status
 from sktransfer.cli.modalities import folder_of, form_of, table_of
-from sktransfer.cli.table import KINDS_OF_TABLES, column, listed, no_column
+from sktransfer.cli.table import KINDS_OF_TABLES
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -94,10 +95,10 @@ class Inputs:
         from sktransfer.images.formats import is_url
 
         name, plural, one = self.modality.name, self.modality.plural, self.modality.formats().one
-        for row, cell in enumerate(cells, start=1):
+        for i, cell in enumerate(cells):
             if cell is None:
                 continue
-            where = f"{self.origin} has in row {row} of {self.column!r} "
+            where = f"{self.origin} has in {place(self.table, i)} of {self.column!r} "
             if not isinstance(cell, str):
                 raise TypeError(f"{where}{type(cell).__name__}; expected the path of {one}.")
             if not cell.strip():
@@ -190,7 +191,7 @@ class Inputs:
             )
         self.warn_of(bad, values, "left out")
         kept = [i for i in range(len(values)) if i not in bad]
-        inputs = replace(self, table=self.table.iloc[kept].reset_index(drop=True)) if bad else self
+        inputs = replace(self, table=self.table.iloc[kept]) if bad else self
         return inputs, [values[i] for i in kept], [labels[i] for i in kept]
 
     def unreadable(self, values: Sequence[Any]) -> dict[int, str]:

@@ -10,8 +10,8 @@ import typer
 from sktransfer.cli._targets import TaskName
 
 _TABLE = (
-    "table: .csv, .tsv, .jsonl, .ndjson, .json, each also with .gz, .bz2, .xz or .zip, or .parquet "
-    "or .xlsx"
+    "table: .csv, .tsv, .jsonl, .ndjson, .json, each also with .gz, .bz2, .xz, .zip or .zst, or "
+    ".parquet or .xlsx"
 )
 
 Data = Annotated[

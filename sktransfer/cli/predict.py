@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from sktransfer.cli import options
+from sktransfer.cli.columns import add_columns
 from sktransfer.cli.console import status
 from sktransfer.cli.inputs import Inputs
 from sktransfer.cli.output import check_output, encode_csv, write_table
 from sktransfer.cli.reading import Reading, check_options, read_inputs
-from sktransfer.cli.table import add_columns
 
 __all__ = ["predict"]
 

@@ -60,7 +60,8 @@ def read_labelled(data: Path, reading: Reading) -> Inputs:
     from sktransfer.datasets.class_folders import read_class_folders
 
     paths, classes = read_class_folders(data, modality.formats())
-    table = pd.DataFrame({"path": paths, "label": classes.tolist()}, dtype=object)
+    rows = range(1, len(paths) + 1)
+    table = pd.DataFrame({"path": paths, "label": classes.tolist()}, rows, dtype=object)
     return Inputs(modality, table, str(data), "path", "label")
 
 
@@ -122,7 +123,8 @@ def read_inputs(data: Sequence[Path], reading: Reading) -> Inputs:
             raise FileNotFoundError(f"There is no {each}; expected {formats.one}.{fetch}")
     if unread:
         warn_user(not_read(unread, formats))
-    table = pd.DataFrame({"path": list(dict.fromkeys(paths))}, dtype=object)
+    paths = list(dict.fromkeys(paths))
+    table = pd.DataFrame({"path": paths}, range(1, len(paths) + 1), dtype=object)
     return Inputs(modality, table, str(data[0]), "path", "label")
 
 
