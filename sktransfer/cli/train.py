@@ -11,7 +11,7 @@ from rich.table import Table as RichTable
 from rich.text import Text as Plain
 
 from sktransfer.cli import options
-from sktransfer.cli._targets import Targets, read_targets
+from sktransfer.cli._targets import Targets, check_separator, read_targets
 from sktransfer.cli._training import check_folder, new_estimator, number, read_examples
 from sktransfer.cli._watching import TrainingStatus
 from sktransfer.cli.console import results, status
@@ -61,6 +61,7 @@ def train(
     epochs = number(max_epochs, int, "--max-epochs")
     rate = number(lr, float, "--lr")
     check_options(context, data)
+    task = check_separator(context, task)
     check_folder(model, source, force)
     reading = Reading(context.obj, label, encoding, sep)
     inputs, values, labels = read_examples(data, reading, source)
