@@ -203,6 +203,7 @@ def check_options(context: typer.Context, data: Path) -> None:
             "sep",
             "task",
             "label_sep",
+            "split",
             modality.name,
             f"{modality.name}_folder",
         )
