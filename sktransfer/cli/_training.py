@@ -51,10 +51,11 @@ def read_examples(
     """
     read = read_labelled(data, reading)
     if source is not None:
-        from sktransfer import load
+        from sktransfer.persistence.about import about
 
         # Checked here, since fit would check it only after all files are read.
-        read.check_model(load(source), source)
+        read.check_model(about(source).estimator, source)
+    read.check_columns()
     if split is not None:
         check_parts(read, split)
     inputs, values, labels = read.readable(reading.typed)

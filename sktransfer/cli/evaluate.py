@@ -23,7 +23,7 @@ from sktransfer.cli.columns import add_columns, place
 from sktransfer.cli.console import results, status
 from sktransfer.cli.inputs import Inputs
 from sktransfer.cli.output import check_free, check_output, write_file, write_table
-from sktransfer.cli.reading import Reading, check_options, read_labelled
+from sktransfer.cli.reading import Reading, check_options, check_order, like_trained, read_labelled
 
 __all__ = ["evaluate"]
 
@@ -32,7 +32,7 @@ def evaluate(
     context: typer.Context,
     model: options.Model,
     data: options.Data,
-    label: options.Label = "label",
+    label: options.LabelOfModel = None,
     encoding: options.Encoding = "utf-8",
     sep: options.Separator = "",
     as_json: Annotated[
@@ -58,14 +58,22 @@ def evaluate(
     force: options.Force = False,
 ) -> None:
     """Compare the predictions with the labels, or numbers, of a table or a folder of files."""
+    check_order(model, data)
     check_options(context, data)
     _check_outputs(confusion, errors, sheet, data, force)
-    inputs = read_labelled(data, Reading(context.obj, label, encoding, sep))
+    reading = Reading(context.obj, label, encoding, sep)
+    inputs = read_labelled(data, reading)
 
-    from sktransfer import load
+    from sktransfer.persistence.about import about
+
+    known = about(model)
+    inputs = like_trained(inputs, known, reading)
+    inputs.check_model(known.estimator, model)
+    inputs.check_columns()
+
+    from sktransfer import load  # torch, which takes seconds: what is wrong without it was said
 
     estimator = load(model)
-    inputs.check_model(estimator, model)
     inputs, values, cells = inputs.readable(context.obj)
     table, origin = inputs.table, inputs.origin
     predicts_numbers = _predicts_numbers(estimator, model)

@@ -133,8 +133,26 @@ class Inputs:
             return f"Row {i + 1} of {self.origin}"
         return path if self.folder is None else f"{path} (row {i + 1} of {self.origin})"
 
+    @property
+    def columns(self) -> dict[str, str] | None:
+        """The names of the columns of inputs and labels; None of files that came in folders."""
+        if self.modality.suffixes and self.folder is None:
+            return None
+        return {"input": self.column, "label": self.label}
+
+    def check_columns(self) -> None:
+        """Raise what `values` and `labels` raise, and a ValueError if both are the same column."""
+        self.values()
+        self.labels()
+        if self.columns is not None and self.column == self.label:
+            raise ValueError(
+                f"{self.origin} would be read with {self.column!r} as {self.modality.plural} and "
+                f"as labels; name two columns, with --{self.modality.name} and --label. It has: "
+                f"{listed(self.table)}."
+            )
+
     def check_model(self, estimator: Any, model: Path) -> None:
-        """Raise a ValueError if a model, loaded from a path, is for another modality."""
+        """Raise a ValueError if a model of a class, saved at a path, is for another modality."""
         if estimator.modality == self.modality.name:
             return
         from sktransfer.contracts import modality_class
@@ -148,7 +166,7 @@ class Inputs:
             columns = listed(self.table)
             expected += f", or the name of a column, --{wanted.name} COLUMN: {columns}"
         raise ValueError(
-            f"{model} holds a {type(estimator).__name__}, which expects {expected}. Got "
+            f"{model} holds a {estimator.__name__}, which expects {expected}. Got "
             f"{self.origin}, {got}."
         )
 

@@ -33,6 +33,15 @@ Model = Annotated[
 Label = Annotated[
     str, typer.Option("--label", metavar="COLUMN", help="Column of a table's labels.")
 ]
+LabelOfModel = Annotated[
+    str | None,
+    typer.Option(
+        "--label",
+        metavar="COLUMN",
+        help="Column of a table's labels.",
+        show_default="the one that the model was trained on, or label",
+    ),
+]
 Encoding = Annotated[
     str, typer.Option(metavar="NAME", help="Encoding of CSV and JSON, such as cp1252.")
 ]

@@ -120,7 +120,9 @@ def train(
     with TrainingStatus(doing, shown=not verbose) as watching:
         clf.set_callbacks(watching).fit(trained, known.y)
     seconds = time.perf_counter() - started
-    clf.save(model, embed_backbone=embed_backbone)
+    from sktransfer.persistence.estimators import save
+
+    save(clf, model, embed_backbone=embed_backbone, columns=inputs.columns)
     if not _epochs_of(clf) and clf.freeze != "auto":  # which warns itself
         _say_what_had_no_effect(context)
     results().print(_summary(clf, known, seconds, model))

@@ -120,7 +120,9 @@ def tune(
     search.set_callbacks(SearchProgress(), refit).fit(values, targets.y)
     results().print(_summary(search, scoring))
     if model is not None:
-        search.best_estimator_.save(model, embed_backbone=embed_backbone)
+        from sktransfer.persistence.estimators import save
+
+        save(search.best_estimator_, model, embed_backbone=embed_backbone, columns=inputs.columns)
         said = f"trained with the best settings on {inputs.counted}, in {model}"
         status().print(said, soft_wrap=True)
     if storage is not None and "://" not in storage:
