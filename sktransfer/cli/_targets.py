@@ -100,11 +100,16 @@ def check_separator(context: typer.Context, task: TaskName) -> TaskName:
     Raises
     ------
     typer.BadParameter
-        If it was typed for a task that has no several labels.
+        If it is empty, or was typed for a task that has no several labels.
     """
     source = context.get_parameter_source("label_sep")
     if source is None or source.name != "COMMANDLINE":
         return task
+    if not context.params["label_sep"].strip(" "):
+        raise typer.BadParameter(
+            "it is empty; expected what stands between labels, such as '|'.",
+            param_hint="--label-sep",
+        )
     if task in ("classification", "regression"):
         one = "the whole cell for one label" if task == "classification" else "numbers"
         raise typer.BadParameter(
@@ -155,7 +160,25 @@ def read_targets(inputs: Inputs, cells: Sequence[Any], task: TaskName, separator
     if task == "multilabel":
         parts = [[part.strip() for part in str(cell).split(separator)] for cell in cells]
         return Targets(task, [list(dict.fromkeys(filter(None, row))) for row in parts])
+    if len(set(cells)) == 1:
+        raise ValueError(
+            f"{inputs.origin} has only one class, {cells[0]!r}, in all {len(cells):,} rows of "
+            f"{inputs.label!r}; at least two are needed."
+        )
+    _warn_of_blanks(inputs, cells)
     return Targets(task, list(cells))
+
+
+def _warn_of_blanks(inputs: Inputs, cells: Sequence[Any]) -> None:
+    """Name labels that look the same."""
+    labels = {cell for cell in cells if isinstance(cell, str)}
+    twice = sorted(label for label in labels if label != label.strip() and label.strip() in labels)
+    if twice:
+        status().print(
+            f"warning: the column {inputs.label!r} has {twice[0]!r} and {twice[0].strip()!r}, "
+            "which are two labels: remove blanks around labels.",
+            soft_wrap=True,
+        )
 
 
 def _task_of(inputs: Inputs, cells: Sequence[Any], separator: str) -> Any:
