@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["measure", "measure_numbers"]
+__all__ = ["measure", "measure_label_sets", "measure_numbers"]
 
 
 def measure(
@@ -64,6 +64,38 @@ def measure(
             for name, values in averages.items()
         },
         "unknown_labels": dict(unknown.most_common()),
+    }
+
+
+def measure_label_sets(
+    true: Sequence[Sequence[Any]], predicted: Sequence[Sequence[Any]]
+) -> dict[str, Any]:
+    """Score rows with any number of labels each.
+
+    Parameters
+    ----------
+    true, predicted : sequence of n sequences of labels
+        What the file says, and what the model says.
+
+    Returns
+    -------
+    measured : dict
+        ``rows``, and ``macro_f1`` and ``micro_f1`` over all labels that occur.
+
+    Examples
+    --------
+    >>> from sktransfer.cli._measures import measure_label_sets
+    >>> measure_label_sets([["a", "b"], ["b"], []], [["a"], ["b"], []])["macro_f1"]
+    0.8333333333333333
+    """
+    pairs = list(zip(map(set, true), map(set, predicted), strict=True))
+    right = Counter(label for a, b in pairs for label in a & b)
+    named = Counter(label for a, b in pairs for label in [*a, *b])
+    f1 = [2 * right[label] / n for label, n in named.items()]
+    return {
+        "rows": len(pairs),
+        "macro_f1": math.fsum(f1) / len(f1) if f1 else 0.0,
+        "micro_f1": 2 * right.total() / named.total() if named else 0.0,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sktransfer.cli.table import add_columns
+from sktransfer.cli.columns import add_columns
 
 if TYPE_CHECKING:
     from pandas import DataFrame

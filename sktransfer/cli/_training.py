@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from sktransfer.cli._parts import check_parts
 from sktransfer.cli.inputs import Inputs
 from sktransfer.cli.reading import Reading, read_labelled
 
@@ -19,7 +20,7 @@ __all__ = ["check_folder", "new_estimator", "number", "read_examples"]
 
 
 def read_examples(
-    data: Path, reading: Reading, source: Path | None
+    data: Path, reading: Reading, source: Path | None, split: str | None = None
 ) -> tuple[Inputs, list[Any], list[Any]]:
     """Read training inputs and their labels.
 
@@ -31,6 +32,8 @@ def read_examples(
         What is said of it.
     source : Path or None
         The model to start from.
+    split : str or None, default=None
+        The column that names the part of each row, which is checked.
 
     Returns
     -------
@@ -42,16 +45,19 @@ def read_examples(
     Raises
     ------
     ValueError
-        If the source reads something else.
+        If the source reads something else, or the column of parts is none.
     TypeError
         If a label is a list or an object.
     """
     read = read_labelled(data, reading)
     if source is not None:
-        from sktransfer import load
+        from sktransfer.persistence.about import about
 
         # Checked here, since fit would check it only after all files are read.
-        read.check_model(load(source), source)
+        read.check_model(about(source).estimator, source)
+    read.check_columns()
+    if split is not None:
+        check_parts(read, split)
     inputs, values, labels = read.readable(reading.typed)
     if any(isinstance(each, list | dict) for each in labels):
         raise TypeError(

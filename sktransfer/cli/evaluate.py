@@ -19,11 +19,11 @@ from sktransfer.cli._mistakes import (
     wrong_numbers,
 )
 from sktransfer.cli._reports import about_unknown, print_labels, print_numbers
+from sktransfer.cli.columns import add_columns, place
 from sktransfer.cli.console import results, status
 from sktransfer.cli.inputs import Inputs
 from sktransfer.cli.output import check_free, check_output, write_file, write_table
-from sktransfer.cli.reading import Reading, check_options, read_labelled
-from sktransfer.cli.table import add_columns
+from sktransfer.cli.reading import Reading, check_options, check_order, like_trained, read_labelled
 
 __all__ = ["evaluate"]
 
@@ -32,7 +32,7 @@ def evaluate(
     context: typer.Context,
     model: options.Model,
     data: options.Data,
-    label: options.Label = "label",
+    label: options.LabelOfModel = None,
     encoding: options.Encoding = "utf-8",
     sep: options.Separator = "",
     as_json: Annotated[
@@ -58,14 +58,22 @@ def evaluate(
     force: options.Force = False,
 ) -> None:
     """Compare the predictions with the labels, or numbers, of a table or a folder of files."""
+    check_order(model, data)
     check_options(context, data)
     _check_outputs(confusion, errors, sheet, data, force)
-    inputs = read_labelled(data, Reading(context.obj, label, encoding, sep))
+    reading = Reading(context.obj, label, encoding, sep)
+    inputs = read_labelled(data, reading)
 
-    from sktransfer import load
+    from sktransfer.persistence.about import about
+
+    known = about(model)
+    inputs = like_trained(inputs, known, reading)
+    inputs.check_model(known.estimator, model)
+    inputs.check_columns()
+
+    from sktransfer import load  # torch, which takes seconds: what is wrong without it was said
 
     estimator = load(model)
-    inputs.check_model(estimator, model)
     inputs, values, cells = inputs.readable(context.obj)
     table, origin = inputs.table, inputs.origin
     predicts_numbers = _predicts_numbers(estimator, model)
@@ -79,7 +87,7 @@ def evaluate(
         new = NUMBER_COLUMNS if predicts_numbers else LABEL_COLUMNS
         add_columns(table, dict.fromkeys(new, [None] * len(table)), origin)
     if predicts_numbers:
-        true = _numbers(cells, label, origin)
+        true = _numbers(cells, inputs)
         with status().status(f"predicting {inputs.counted}"):
             predicted = estimator.predict(values).tolist()
         _report(measure_numbers(true, predicted), print_numbers, as_json)
@@ -146,17 +154,17 @@ def _predicts_numbers(estimator: Any, model: Path) -> bool:
     return True
 
 
-def _numbers(cells: Sequence[Any], label: str, origin: str) -> list[float]:
+def _numbers(cells: Sequence[Any], inputs: Inputs) -> list[float]:
     numbers = []
-    for row, cell in enumerate(cells, start=1):
+    for i, cell in enumerate(cells):
         try:
             number = float(cell)
         except (TypeError, ValueError):
             number = math.nan
         if not math.isfinite(number):
             raise ValueError(
-                f"{origin} has {cell!r} as {label!r} in row {row}; the model predicts "
-                "numbers, and is compared with numbers."
+                f"{inputs.origin} has {cell!r} as {inputs.label!r} in "
+                f"{place(inputs.table, i)}; the model predicts numbers, and is compared with them."
             )
         numbers.append(number)
     return numbers

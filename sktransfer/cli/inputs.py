@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sktransfer.cli.columns import column, listed, no_column, place
 from sktransfer.cli.console import status
 from sktransfer.cli.modalities import folder_of, form_of, table_of
-from sktransfer.cli.table import KINDS_OF_TABLES, column, listed, no_column
+from sktransfer.cli.table import KINDS_OF_TABLES
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -94,10 +95,10 @@ class Inputs:
         from sktransfer.images.formats import is_url
 
         name, plural, one = self.modality.name, self.modality.plural, self.modality.formats().one
-        for row, cell in enumerate(cells, start=1):
+        for i, cell in enumerate(cells):
             if cell is None:
                 continue
-            where = f"{self.origin} has in row {row} of {self.column!r} "
+            where = f"{self.origin} has in {place(self.table, i)} of {self.column!r} "
             if not isinstance(cell, str):
                 raise TypeError(f"{where}{type(cell).__name__}; expected the path of {one}.")
             if not cell.strip():
@@ -132,8 +133,26 @@ class Inputs:
             return f"Row {i + 1} of {self.origin}"
         return path if self.folder is None else f"{path} (row {i + 1} of {self.origin})"
 
+    @property
+    def columns(self) -> dict[str, str] | None:
+        """The names of the columns of inputs and labels; None of files that came in folders."""
+        if self.modality.suffixes and self.folder is None:
+            return None
+        return {"input": self.column, "label": self.label}
+
+    def check_columns(self) -> None:
+        """Raise what `values` and `labels` raise, and a ValueError if both are the same column."""
+        self.values()
+        self.labels()
+        if self.columns is not None and self.column == self.label:
+            raise ValueError(
+                f"{self.origin} would be read with {self.column!r} as {self.modality.plural} and "
+                f"as labels; name two columns, with --{self.modality.name} and --label. It has: "
+                f"{listed(self.table)}."
+            )
+
     def check_model(self, estimator: Any, model: Path) -> None:
-        """Raise a ValueError if a model, loaded from a path, is for another modality."""
+        """Raise a ValueError if a model of a class, saved at a path, is for another modality."""
         if estimator.modality == self.modality.name:
             return
         from sktransfer.contracts import modality_class
@@ -147,7 +166,7 @@ class Inputs:
             columns = listed(self.table)
             expected += f", or the name of a column, --{wanted.name} COLUMN: {columns}"
         raise ValueError(
-            f"{model} holds a {type(estimator).__name__}, which expects {expected}. Got "
+            f"{model} holds a {estimator.__name__}, which expects {expected}. Got "
             f"{self.origin}, {got}."
         )
 
@@ -190,7 +209,7 @@ class Inputs:
             )
         self.warn_of(bad, values, "left out")
         kept = [i for i in range(len(values)) if i not in bad]
-        inputs = replace(self, table=self.table.iloc[kept].reset_index(drop=True)) if bad else self
+        inputs = replace(self, table=self.table.iloc[kept]) if bad else self
         return inputs, [values[i] for i in kept], [labels[i] for i in kept]
 
     def unreadable(self, values: Sequence[Any]) -> dict[int, str]:

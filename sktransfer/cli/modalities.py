@@ -59,6 +59,8 @@ class DataCommand(TyperCommand):
     of their options are in ``obj`` of the context.
     """
 
+    # Whether columns are those of a model, unless others are named.
+    of_model = True
     _added: list[Any] | None = None
 
     def get_params(self, ctx: Any) -> list[Any]:
@@ -97,7 +99,7 @@ class DataCommand(TyperCommand):
 
     def _of_modalities(self, modalities: list[type[Modality]]) -> Iterator[inspect.Parameter]:
         for modality in modalities:
-            yield from _columns(modality)
+            yield from _columns(modality, self.of_model)
             for option in modality.options:
                 if self.takes(modality, option):
                     yield _parameter(modality, option)
@@ -118,17 +120,20 @@ class MeasuringCommand(DataCommand):
 class TrainingCommand(DataCommand):
     """A command that makes an estimator."""
 
+    of_model = False
+
     def takes(self, modality: type[Modality], option: ShellOption) -> bool:
         """Take all parameters."""
         return True
 
 
-def _columns(modality: type[Modality]) -> Iterator[inspect.Parameter]:
+def _columns(modality: type[Modality], of_model: bool) -> Iterator[inspect.Parameter]:
     name, plural, flag = modality.name, modality.plural, f"--{modality.name}"
     option = partial(typer.Option, rich_help_panel=f"Options for {plural}")
     if not modality.suffixes:
         text = f"Column of a table's {plural}."
-        about = option(flag, metavar="COLUMN", help=text, show_default=name)
+        default = f"the one that the model was trained on, or {name}" if of_model else name
+        about = option(flag, metavar="COLUMN", help=text, show_default=default)
         yield _keyword(name, Annotated[str | None, about], None)
         return
     about = option(flag, metavar="COLUMN", help=f"Column of paths; makes a table one of {plural}.")

@@ -10,8 +10,8 @@ import typer
 from sktransfer.cli._targets import TaskName
 
 _TABLE = (
-    "table: .csv, .tsv, .jsonl, .ndjson, .json, each also with .gz, .bz2, .xz or .zip, or .parquet "
-    "or .xlsx"
+    "table: .csv, .tsv, .jsonl, .ndjson, .json, each also with .gz, .bz2, .xz, .zip or .zst, or "
+    ".parquet or .xlsx"
 )
 
 Data = Annotated[
@@ -32,6 +32,15 @@ Model = Annotated[
 ]
 Label = Annotated[
     str, typer.Option("--label", metavar="COLUMN", help="Column of a table's labels.")
+]
+LabelOfModel = Annotated[
+    str | None,
+    typer.Option(
+        "--label",
+        metavar="COLUMN",
+        help="Column of a table's labels.",
+        show_default="the one that the model was trained on, or label",
+    ),
 ]
 Encoding = Annotated[
     str, typer.Option(metavar="NAME", help="Encoding of CSV and JSON, such as cp1252.")

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from sktransfer.cli import options
+from sktransfer.cli.columns import add_columns
 from sktransfer.cli.console import status
 from sktransfer.cli.inputs import Inputs
 from sktransfer.cli.output import check_output, encode_csv, write_table
-from sktransfer.cli.reading import Reading, check_options, read_inputs
-from sktransfer.cli.table import add_columns
+from sktransfer.cli.reading import Reading, check_options, check_order, like_trained, read_inputs
 
 __all__ = ["predict"]
 
@@ -49,20 +49,27 @@ def predict(
     the same columns each time.
     """
     for each in data:
+        check_order(model, each)
         check_options(context, each)
     if output is not None:
         check_output(output, inputs=data, force=force)
-    inputs = read_inputs(data, Reading(context.obj, encoding=encoding, separator=sep))
+    reading = Reading(context.obj, encoding=encoding, separator=sep)
+    inputs = read_inputs(data, reading)
 
-    from sktransfer import load
+    from sktransfer.persistence.about import about
 
-    clf = load(model)
-    inputs.check_model(clf, model)
+    known = about(model)
+    inputs = like_trained(inputs, known, reading)
+    inputs.check_model(known.estimator, model)
     values = inputs.values(may_be_missing=True)
     # Column names are checked before inputs are encoded, which takes long.
     explains = bool(inputs.modality.lenient) or any(value is None for value in values)
     new = ("prediction", "error") if explains else ("prediction",)
     add_columns(inputs.table, dict.fromkeys(new, values), inputs.origin)
+
+    from sktransfer import load  # torch, which takes seconds: what is wrong without it was said
+
+    clf = load(model)
     if onnx is not None:
         from sktransfer.serving import with_onnx
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,16 @@ from sktransfer.cli.table import KINDS_OF_TABLES, is_table, read_table
 
 if TYPE_CHECKING:
     from sktransfer.contracts import Modality
+    from sktransfer.persistence.about import About
 
-__all__ = ["Reading", "check_options", "read_inputs", "read_labelled"]
+__all__ = [
+    "Reading",
+    "check_options",
+    "check_order",
+    "like_trained",
+    "read_inputs",
+    "read_labelled",
+]
 
 
 @dataclass(frozen=True)
@@ -30,8 +38,8 @@ class Reading:
     typed : mapping of str to object
         Values of the options of all modalities, by the names of their parameters. Under the name
         of a modality stands the column that holds its inputs, or None.
-    label : str
-        Name of the column of labels.
+    label : str or None
+        Name of the column of labels; None for ``"label"``, or for that of a model.
     encoding : str
         Of CSV and JSON.
     separator : str
@@ -39,7 +47,7 @@ class Reading:
     """
 
     typed: Mapping[str, Any] = field(default_factory=dict)
-    label: str = "label"
+    label: str | None = None
     encoding: str = "utf-8"
     separator: str = ""
 
@@ -60,7 +68,8 @@ def read_labelled(data: Path, reading: Reading) -> Inputs:
     from sktransfer.datasets.class_folders import read_class_folders
 
     paths, classes = read_class_folders(data, modality.formats())
-    table = pd.DataFrame({"path": paths, "label": classes.tolist()}, dtype=object)
+    rows = range(1, len(paths) + 1)
+    table = pd.DataFrame({"path": paths, "label": classes.tolist()}, rows, dtype=object)
     return Inputs(modality, table, str(data), "path", "label")
 
 
@@ -122,17 +131,67 @@ def read_inputs(data: Sequence[Path], reading: Reading) -> Inputs:
             raise FileNotFoundError(f"There is no {each}; expected {formats.one}.{fetch}")
     if unread:
         warn_user(not_read(unread, formats))
-    table = pd.DataFrame({"path": list(dict.fromkeys(paths))}, dtype=object)
+    paths = list(dict.fromkeys(paths))
+    table = pd.DataFrame({"path": paths}, range(1, len(paths) + 1), dtype=object)
     return Inputs(modality, table, str(data[0]), "path", "label")
 
 
 def _in_table(path: Path, modality: type[Modality], reading: Reading) -> Inputs:
+    from sktransfer.images.formats import is_url
+
+    if is_url(os.fspath(path)):
+        raise FileNotFoundError(f"{path} is a URL, which is not fetched: download it first.")
     table = read_table(path, reading.encoding, reading.separator)
     name = reading.typed.get(modality.name) or modality.name
-    folder = None
-    if modality.suffixes:
-        folder = reading.typed.get(f"{modality.name}_folder") or path.parent
-    return Inputs(modality, table, str(path), name, reading.label, folder)
+    folder = _folder_of(path, modality, reading)
+    return Inputs(modality, table, str(path), name, reading.label or "label", folder)
+
+
+def check_order(model: Path, data: Path) -> None:
+    """Raise a ValueError if a model is given as the data, and a file as the model."""
+    from sktransfer.persistence.folder import MANIFEST
+
+    if model.is_file() and (data / MANIFEST).is_file():
+        raise ValueError(f"{data} is a model and {model} is a file: the model comes first.")
+
+
+def like_trained(inputs: Inputs, model: About, reading: Reading) -> Inputs:
+    """Take the columns that a model was trained on, where no others are named.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        As they were read.
+    model : About
+        What the model says of itself.
+    reading : Reading
+        What the user said of the data; that wins.
+
+    Returns
+    -------
+    inputs : Inputs
+        The same table. Columns that it does not have are not taken.
+    """
+    from sktransfer.contracts.registry import modality_class, modality_classes
+
+    if inputs.columns is None:
+        return inputs
+    label, name = model.columns.get("label"), model.columns.get("input")
+    if label is not None and label in inputs.table and reading.label is None:
+        inputs = replace(inputs, label=label)
+    typed = any(reading.typed.get(modality.name) for modality in modality_classes())
+    if name is None or name not in inputs.table or typed:
+        return inputs
+    modality = modality_class(model.estimator.modality)  # type: ignore[attr-defined]
+    folder = _folder_of(Path(inputs.origin), modality, reading)
+    return replace(inputs, modality=modality, column=name, folder=folder)
+
+
+def _folder_of(table: Path, modality: type[Modality], reading: Reading) -> Path | None:
+    """Give the folder that the paths in a table are relative to; None where it has no paths."""
+    if not modality.suffixes:
+        return None
+    return reading.typed.get(f"{modality.name}_folder") or table.parent
 
 
 def _modality_of(data: Path, typed: Mapping[str, Any]) -> type[Modality]:
@@ -201,6 +260,7 @@ def check_options(context: typer.Context, data: Path) -> None:
             "sep",
             "task",
             "label_sep",
+            "split",
             modality.name,
             f"{modality.name}_folder",
         )

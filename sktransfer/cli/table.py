@@ -6,13 +6,15 @@ where a cell is missing. "NA" and "null" are texts like all others.
 
 from __future__ import annotations
 
+import codecs
 import csv
-import difflib
+import itertools
 import json
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from sktransfer.cli.columns import place
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -20,22 +22,26 @@ if TYPE_CHECKING:
 __all__ = [
     "COMPRESSED",
     "KINDS_OF_TABLES",
-    "add_columns",
-    "column",
     "format_of",
     "is_table",
-    "listed",
-    "no_column",
     "read_table",
     "rows_of",
 ]
 
 KINDS_OF_TABLES = (
-    "*.csv, *.tsv, *.jsonl, *.ndjson, *.json (one object a line), each also with .gz, .bz2, .xz or "
-    ".zip; *.parquet; *.xlsx"
+    "*.csv, *.tsv, *.jsonl, *.ndjson, *.json (one object a line), each also with .gz, .bz2, .xz, "
+    ".zip or .zst; *.parquet; *.xlsx"
 )
 _TEXT = {".csv": "CSV", ".tsv": "CSV", ".jsonl": "JSON", ".ndjson": "JSON", ".json": "JSON"}
-COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
+COMPRESSED = (".gz", ".bz2", ".xz", ".zip", ".zst")
+# What a file of another kind begins with, and the suffix that says so.
+_BEGINNINGS = {
+    b"PK\x03\x04": (".xlsx", "an Excel file or a zip archive"),
+    b"\xd0\xcf\x11\xe0": (".xls", "an Excel file of the old kind: save it as .xlsx"),
+    b"\x1f\x8b": (".gz", "packed by gzip"),
+    b"PAR1": (".parquet", "a Parquet file"),
+}
+_BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # What no cell has, and JSON not at all.
 _NO_SEPARATOR = "\x1e"
 
@@ -69,14 +75,16 @@ def read_table(path: Path, encoding: str = "utf-8", separator: str = "") -> Data
     path : pathlib.Path
         The file.
     encoding : str, default="utf-8"
-        Of CSV and JSON.
+        Of CSV and JSON. Files that begin with the mark of UTF-16 are read as such.
     separator : str, default=""
         Of CSV. Empty takes the one of comma, semicolon and tab that the header has most of.
 
     Returns
     -------
     table : DataFrame
-        At least one row, and columns of dtype object, of which several may have the same name.
+        At least one row, and columns of dtype object, of which several may have the same name. The
+        index says on which line of the file, or of the sheet, each row begins, counted from 1; of
+        Parquet and of an array of objects, which row it is.
 
     Raises
     ------
@@ -98,24 +106,29 @@ def read_table(path: Path, encoding: str = "utf-8", separator: str = "") -> Data
         raise ValueError(f"The separator of a table is one character, got {separator!r}.")
     separator = "\t" if separator == "\\t" else separator
     try:
-        if kind == "CSV":
-            table = _read_csv(path, encoding, separator)
-        elif kind == "JSON":
-            table = _read_json(path, encoding)
+        if kind in ("CSV", "JSON"):
+            _refuse_other_kinds(path)
+            table = _read_text(path, kind, encoding, separator)
         else:
             table = _read_parquet(path) if kind == "Parquet" else _read_excel(path)
         if not len(table):
             raise ValueError("it has no rows" if len(table.columns) else "it is empty")
-    except (FileNotFoundError, PermissionError, ImportError):
+    except (FileNotFoundError, PermissionError):
         raise
+    except ImportError as error:
+        raise ImportError(f"{path} cannot be read: {_installation(path, kind)}") from error
     except UnicodeError as error:
         raise ValueError(
-            f"{path} is not encoded as {encoding}: {error}. Name the encoding: --encoding cp1252."
+            f"{path} is not encoded as {encoding}: {error}. Name the encoding, such as --encoding "
+            f"{_likely_encoding(error)}."
         ) from error
     except Exception as error:  # the libraries that read and unpack have errors of many types
+        if "unexpected end of data" in str(error):  # as Python's csv puts it
+            error = ValueError("unexpected end of data: a quotation mark is not closed")
         raise ValueError(f"{path} cannot be read as {kind}: {str(error).rstrip('.')}.") from error
     cells = enumerate(map(list, zip(*rows_of(table), strict=True)))
-    return pd.DataFrame(dict(cells), dtype=object).set_axis(table.columns, axis=1)
+    named = pd.DataFrame(dict(cells), dtype=object).set_axis(table.columns, axis=1)
+    return named.set_axis(table.index)
 
 
 def rows_of(table: DataFrame) -> list[tuple[Any, ...]]:
@@ -125,6 +138,46 @@ def rows_of(table: DataFrame) -> list[tuple[Any, ...]]:
         tuple(None if gone else cell for cell, gone in zip(*pair, strict=True))
         for pair in zip(rows, missing, strict=True)
     ]
+
+
+def _refuse_other_kinds(path: Path) -> None:
+    """Refuse a file that is no text, whatever its suffix says."""
+    if path.suffix.lower() in COMPRESSED:
+        return
+    with path.open("rb") as file:
+        beginning = file.read(4)
+    for mark, (suffix, kind) in _BEGINNINGS.items():
+        if beginning.startswith(mark):
+            raise ValueError(f"it is {kind}, and its name should end with {suffix}")
+
+
+def _installation(path: Path, kind: str) -> str:
+    """Say what to install to read a file."""
+    if path.suffix.lower() == ".zst":
+        return "pandas unpacks .zst by zstandard: pip install zstandard."
+    package, extra = ("openpyxl", "excel") if kind == "Excel" else ("pyarrow", "parquet")
+    return f"pandas reads {kind} by {package}: pip install 'sktransfer[{extra}]'."
+
+
+def _read_text(path: Path, kind: str, encoding: str, separator: str) -> DataFrame:
+    try:
+        if kind == "CSV":
+            return _read_csv(path, encoding, separator)
+        return _read_json(path, encoding)
+    except UnicodeDecodeError as error:
+        marked = error.start == 0 and error.object.startswith(_BYTE_ORDER_MARKS)
+        if not marked or encoding == "utf-16":
+            raise
+        return _read_text(path, kind, "utf-16", separator)
+
+
+def _likely_encoding(error: UnicodeError) -> str:
+    """Guess what a file is encoded as that is not UTF-8."""
+    content = error.object if isinstance(error, UnicodeDecodeError) else b""
+    if b"\0" not in content:
+        return "cp1252"
+    # Of a Latin letter in UTF-16, one byte is 0.
+    return "utf-16-be" if content.startswith(b"\0") else "utf-16-le"
 
 
 def _read_cells(path: Path, encoding: str, separator: str, **options: Any) -> DataFrame:
@@ -151,7 +204,11 @@ def _read_cells(path: Path, encoding: str, separator: str, **options: Any) -> Da
 
 def _read_lines(path: Path, encoding: str, nrows: int | None = None) -> DataFrame:
     options: dict[str, Any] = {"quoting": csv.QUOTE_NONE, "names": [0], "nrows": nrows}
-    return _read_cells(path, encoding, _NO_SEPARATOR, **options).dropna()
+    lines = _read_cells(path, encoding, _NO_SEPARATOR, **options).dropna()
+    if len(lines) and "\0" in (line := lines.iloc[0, 0]):
+        at = line.index("\0")
+        raise UnicodeDecodeError(encoding, line.encode(), at, at + 1, "NUL character")
+    return lines
 
 
 def _read_csv(path: Path, encoding: str, separator: str) -> DataFrame:
@@ -159,11 +216,18 @@ def _read_csv(path: Path, encoding: str, separator: str) -> DataFrame:
     if first.empty:
         return first.iloc[:, :0]
     separator = separator or max(",;\t", key=first.iloc[0, 0].count)
-    cells = _read_cells(path, encoding, separator, skiprows=first.index[0]).dropna(how="all")
+    cells = _read_cells(path, encoding, separator, skiprows=first.index[0])
+    # A cell with line breaks takes several lines.
+    breaks = [sum(str(cell).count("\n") for cell in row) for row in cells.to_numpy().tolist()]
+    begins = itertools.accumulate((n + 1 for n in breaks[:-1]), initial=first.index[0] + 1)
+    cells = cells.set_axis(list(begins)).dropna(how="all")
     found = cells.notna().sum(axis=1).tolist()
     for row, n in enumerate(found):
         if n < found[0]:
-            raise ValueError(f"row {row} has {n} cells; expected {found[0]}, as in the header")
+            raise ValueError(
+                f"{place(cells.iloc[1:], row - 1)} has {n} cells; expected {found[0]}, as in the "
+                "header"
+            )
     return _with_header(cells)
 
 
@@ -174,7 +238,7 @@ def _with_header(cells: DataFrame) -> DataFrame:
 def _read_json(path: Path, encoding: str) -> DataFrame:
     import pandas as pd
 
-    rows = []
+    rows, at = [], []
     lines = _read_lines(path, encoding)[0]
     if lines.str.cat().lstrip().startswith("["):
         return _records(lines.str.cat(sep="\n"))
@@ -191,7 +255,8 @@ def _read_json(path: Path, encoding: str) -> DataFrame:
                 f"got {type(row).__name__}"
             )
         rows.append(row)
-    return pd.DataFrame(rows, dtype=object)
+        at.append(line + 1)
+    return pd.DataFrame(rows, at, dtype=object)
 
 
 def _records(text: str) -> DataFrame:
@@ -205,7 +270,11 @@ def _records(text: str) -> DataFrame:
                 f'entry {i}: expected an object, such as {{"text": "...", "label": "..."}}, got '
                 f"{type(row).__name__}"
             )
-    return pd.DataFrame(rows, dtype=object)
+    return _counted(pd.DataFrame(rows, dtype=object))
+
+
+def _counted(table: DataFrame) -> DataFrame:
+    return table.set_axis(range(1, len(table) + 1))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -223,7 +292,8 @@ def _read_parquet(path: Path) -> DataFrame:
     if table.index.names != [None]:
         table = table.reset_index()  # the index of the frame that was written
     # Iterating converts Arrow's objects to Python's, lists included.
-    return pd.DataFrame({str(k): pd.Series(list(v), dtype=object) for k, v in table.items()})
+    cells = {str(k): pd.Series(list(v), dtype=object) for k, v in table.items()}
+    return _counted(pd.DataFrame(cells))
 
 
 def _read_excel(path: Path) -> DataFrame:
@@ -231,81 +301,7 @@ def _read_excel(path: Path) -> DataFrame:
 
     options: dict[str, Any] = {"header": None, "dtype": object, "keep_default_na": False}
     cells = pd.read_excel(path, engine="openpyxl", **options)
+    cells = _counted(cells)
     filled = cells != ""
     cells = cells.loc[filled.any(axis=1), filled.any()]
     return _with_header(cells) if len(cells) else cells
-
-
-def column(
-    table: DataFrame,
-    name: str,
-    origin: str,
-    *,
-    blank_is_missing: bool = False,
-    may_be_missing: bool = False,
-) -> list[Any]:
-    """Give the cells of a column.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As `read_table` gave it.
-    name : str
-        Name of the column.
-    origin : str
-        Where the table came from, for messages.
-    blank_is_missing : bool, default=False
-        Whether an empty cell is a missing one; CSV has no other way to say so.
-    may_be_missing : bool, default=False
-        Whether cells may be missing, which are then None.
-
-    Returns
-    -------
-    cells : list
-
-    Raises
-    ------
-    ValueError
-        If there is no such column, or several of them, or a cell is missing that may not be.
-    """
-    if name not in table:
-        raise ValueError(no_column(table, name, origin))
-    if list(table.columns).count(name) > 1:
-        raise ValueError(
-            f"{origin} has several columns named {name!r}: rename all but the one that is meant."
-        )
-    cells = table[name]
-    gone = cells.isna() | (cells.eq("") & blank_is_missing)
-    if may_be_missing:
-        return cells.mask(gone, None).tolist()
-    missing = gone.to_numpy().nonzero()[0]
-    if len(missing):
-        raise ValueError(
-            f"{origin} lacks {name!r} in {len(missing)} of {len(table)} rows (first in row "
-            f"{missing[0] + 1})."
-        )
-    return cells.tolist()
-
-
-def no_column(table: DataFrame, name: str, origin: str) -> str:
-    """Say that a column is missing, and which there are."""
-    near = difflib.get_close_matches(name, table.columns, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"{origin} has no column {name!r}.{hint} It has: {listed(table)}."
-
-
-def listed(table: DataFrame) -> str:
-    """Name the columns of a table, for messages."""
-    return ", ".join(map(repr, table.columns))
-
-
-def add_columns(table: DataFrame, new: Mapping[str, Sequence[Any]], origin: str) -> DataFrame:
-    """Give a table with more columns at the end; raise a ValueError if it has one already."""
-    import pandas as pd
-
-    for name in new:
-        if name in table:
-            raise ValueError(
-                f"{origin} has a column {name!r} already; rename it, so that it is not lost."
-            )
-    return pd.concat([table, pd.DataFrame(new, index=table.index, dtype=object)], axis=1)

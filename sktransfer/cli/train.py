@@ -11,10 +11,13 @@ from rich.table import Table as RichTable
 from rich.text import Text as Plain
 
 from sktransfer.cli import options
-from sktransfer.cli._targets import Targets, read_targets
+from sktransfer.cli._comparison import Scored, compared, score, score_baseline
+from sktransfer.cli._parts import Parts, parts_by_column, parts_by_share
+from sktransfer.cli._targets import Targets, check_separator, read_targets
 from sktransfer.cli._training import check_folder, new_estimator, number, read_examples
 from sktransfer.cli._watching import TrainingStatus
 from sktransfer.cli.console import results, status
+from sktransfer.cli.inputs import Inputs
 from sktransfer.cli.reading import Reading, check_options
 
 __all__ = ["train"]
@@ -33,6 +36,21 @@ def train(
     sep: options.Separator = "",
     task: options.Task = "auto",
     label_sep: options.LabelSeparator = "|",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Column of a table's parts: train is trained on, test is scored; dev is left out.",
+        ),
+    ] = None,
+    share: Annotated[
+        float | None,
+        typer.Option(
+            "--hold-out",
+            metavar="SHARE",
+            help="Share of the rows, such as 0.2, that is held out and scored.",
+        ),
+    ] = None,
     backbone: options.Backbone = None,
     freeze: Annotated[str, typer.Option(help="What trains when; see `sktransfer plugins`.")] = (
         "auto"
@@ -61,10 +79,19 @@ def train(
     epochs = number(max_epochs, int, "--max-epochs")
     rate = number(lr, float, "--lr")
     check_options(context, data)
+    task = check_separator(context, task)
+    _check_scoring(split, share)
     check_folder(model, source, force)
     reading = Reading(context.obj, label, encoding, sep)
-    inputs, values, labels = read_examples(data, reading, source)
+    inputs, values, labels = read_examples(data, reading, source, split)
     targets = read_targets(inputs, labels, task, label_sep)
+    parts = None
+    if split is not None:
+        parts = parts_by_column(inputs, split)
+    elif share is not None:
+        parts = parts_by_share(inputs, values, targets, share, seed)
+    rows = range(len(values)) if parts is None else parts.train
+    known, trained = targets.take(rows), [values[i] for i in rows]
 
     clf = new_estimator(
         inputs.modality,
@@ -85,22 +112,68 @@ def train(
         verbose=int(verbose),
     )
     started = time.perf_counter()
-    with TrainingStatus(f"training on {inputs.counted}", shown=not verbose) as watching:
-        clf.set_callbacks(watching).fit(values, targets.y)
+    doing = (
+        f"training on {len(trained):,} of {inputs.counted}"
+        if parts
+        else (f"training on {inputs.counted}")
+    )
+    with TrainingStatus(doing, shown=not verbose) as watching:
+        clf.set_callbacks(watching).fit(trained, known.y)
     seconds = time.perf_counter() - started
-    clf.save(model, embed_backbone=embed_backbone)
+    from sktransfer.persistence.estimators import save
+
+    save(clf, model, embed_backbone=embed_backbone, columns=inputs.columns)
     if not _epochs_of(clf) and clf.freeze != "auto":  # which warns itself
         _say_what_had_no_effect(context)
-    results().print(_summary(clf, targets, len(values), seconds, model))
+    results().print(_summary(clf, known, seconds, model))
+    if parts is not None:
+        _report(clf, inputs, values, targets, parts, seconds)
 
 
-def _summary(clf: Any, targets: Targets, n_rows: int, seconds: float, model: Path) -> RichTable:
+def _check_scoring(split: str | None, share: float | None) -> None:
+    if share is None:
+        return
+    if split is not None:
+        raise typer.BadParameter(
+            "--split says already which rows are scored; leave one of them out.",
+            param_hint="--hold-out",
+        )
+    if not 0 < share < 1:
+        raise typer.BadParameter(
+            f"{share:g} is no share of the rows between 0 and 1, such as 0.2.",
+            param_hint="--hold-out",
+        )
+
+
+def _report(
+    clf: Any, inputs: Inputs, values: list[Any], targets: Targets, parts: Parts, seconds: float
+) -> None:
+    """Print the scores of the model and of the plain baseline on the rows that are held out."""
+    train, test = ([values[i] for i in rows] for rows in (parts.train, parts.test))
+    known, held = targets.take(parts.train), targets.take(parts.test)
+    with status().status(f"scoring {len(test):,} rows"):
+        scored = [Scored("this model", score(clf, test, held, known), seconds)]
+        try:
+            scored.append(score_baseline(inputs.modality(), known, train, held, test))
+        except (NotImplementedError, ValueError) as error:
+            status().print(f"warning: there is no baseline to compare with: {error}")
+    results().print(f"\n{len(test):,} rows that it was not trained on:")
+    results().print(compared(targets.task, scored))
+    unused = f" {len(parts.unused):,} rows for validation are not used." if parts.unused else ""
+    status().print(
+        f"The saved model was fitted on {len(train):,} of {len(values):,} rows.{unused} To fit it "
+        f"on all of them, leave {parts.option} out.",
+        soft_wrap=True,
+    )
+
+
+def _summary(clf: Any, targets: Targets, seconds: float, model: Path) -> RichTable:
     decision = clf.decision_
     summary = RichTable(box=None, show_header=False, pad_edge=False)
     summary.add_column()
     summary.add_column(overflow="fold")  # a path stays whole
     for name, value in [
-        ("rows", f"{n_rows:,}"),
+        ("rows", f"{len(targets.values):,}"),
         ("labels", targets.words),
         ("trained", f"{decision['freeze']}: {decision['reason']}"),
         ("epochs", f"{_said_of_epochs(clf)} on {decision['device']} in {decision['precision']}"),

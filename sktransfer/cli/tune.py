@@ -10,7 +10,7 @@ from rich.table import Table as RichTable
 from rich.text import Text as Plain
 
 from sktransfer.cli import options
-from sktransfer.cli._targets import SCORERS, read_targets
+from sktransfer.cli._targets import SCORERS, check_separator, read_targets
 from sktransfer.cli._training import check_folder, new_estimator, number, read_examples
 from sktransfer.cli._watching import RefitStatus
 from sktransfer.cli.console import results, status
@@ -74,6 +74,7 @@ def tune(
     """Search the settings that suit a table or a folder, and train a model with the best."""
     epochs = number(max_epochs, int, "--max-epochs")
     check_options(context, data)
+    task = check_separator(context, task)
     if scoring is not None:
         _check_scorer(scoring)
     if model is not None:
@@ -119,7 +120,9 @@ def tune(
     search.set_callbacks(SearchProgress(), refit).fit(values, targets.y)
     results().print(_summary(search, scoring))
     if model is not None:
-        search.best_estimator_.save(model, embed_backbone=embed_backbone)
+        from sktransfer.persistence.estimators import save
+
+        save(search.best_estimator_, model, embed_backbone=embed_backbone, columns=inputs.columns)
         said = f"trained with the best settings on {inputs.counted}, in {model}"
         status().print(said, soft_wrap=True)
     if storage is not None and "://" not in storage:

@@ -314,13 +314,23 @@ class Modality(Plugin):
         """
         return {}
 
-    def baseline(self) -> Any:
+    def baseline(self, task: str = "classification") -> Any:
         """Make the plain pipeline that transfer learning is compared with.
+
+        Parameters
+        ----------
+        task : {"classification", "multilabel", "regression"}, default="classification"
+            What it predicts: a label of each row, a column of 0 and 1 for each label, or a number.
 
         Returns
         -------
-        estimator : scikit-learn classifier
-            Takes inputs as users pass them.
+        pipeline : sklearn.pipeline.Pipeline
+            Takes inputs as users pass them. The names of its steps are printed.
+
+        Raises
+        ------
+        NotImplementedError
+            If the modality has none.
         """
         raise NotImplementedError(f"{type(self).__name__} has no plain baseline.")
 

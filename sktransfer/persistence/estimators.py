@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from types import NoneType
@@ -16,13 +16,13 @@ from sklearn.pipeline import Pipeline
 
 from sktransfer._warnings import warn_user
 from sktransfer.contracts import Backbone, Fingerprint, Head, Task, resolve
-from sktransfer.contracts.registry import find, modality_class
+from sktransfer.contracts.registry import modality_class
+from sktransfer.persistence.about import estimator_class
 from sktransfer.persistence.codec import NotInstalledError, decode, encode
 from sktransfer.persistence.folder import (
     MANIFEST,
-    identity,
-    is_replaced,
     new_folder,
+    patiently,
     read_manifest,
     write_manifest,
 )
@@ -41,8 +41,6 @@ _LIVE: dict[str, tuple[type, ...]] = {
 }
 _WEIGHTS = "weights.safetensors"
 _PRETRAINED = "pretrained"
-# Seconds for which a folder that others keep replacing is read again.
-_PATIENCE = 10.0
 # No callbacks, as earlier versions saved them.
 _EMPTY: tuple[Any, ...] = ([], {"$": "tuple", "items": []})
 # Parameters that may hold a fitted estimator, which has a folder of its own.
@@ -51,7 +49,13 @@ _INNER = ("source", "backbone")
 _MODEL = ("net_", "backbone_")
 
 
-def save(estimator: Any, path: str | os.PathLike[str], *, embed_backbone: bool = False) -> None:
+def save(
+    estimator: Any,
+    path: str | os.PathLike[str],
+    *,
+    embed_backbone: bool = False,
+    columns: Mapping[str, str] | None = None,
+) -> None:
     """Write a fitted estimator into a folder.
 
     Parameters
@@ -62,11 +66,14 @@ def save(estimator: Any, path: str | os.PathLike[str], *, embed_backbone: bool =
         A folder that does not exist yet, or one that this function wrote, which is replaced.
     embed_backbone : bool, default=False
         Whether to copy the pretrained weights.
+    columns : mapping of str to str or None, default=None
+        Names of the columns of the table that it was trained on: of its ``"input"`` and of its
+        ``"label"``.
     """
     # The folder that is about to be replaced may hold the only copy of the backbone.
     embed_backbone = embed_backbone or _lies_in(encode(estimator.net_.state.backbone), Path(path))
     with new_folder(Path(path)) as folder:
-        _write(estimator, folder, embed_backbone)
+        _write(estimator, folder, embed_backbone, columns)
 
 
 def load(path: str | os.PathLike[str], *, trust_remote_code: bool = False) -> Any:
@@ -107,17 +114,7 @@ def load(path: str | os.PathLike[str], *, trust_remote_code: bool = False) -> An
     array(['good'], dtype='<U4')
     """
     path = Path(path)
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        before = identity(path)
-        try:
-            return _read(path, trust_remote_code)
-        except (OSError, ValueError):
-            # If another process replaced the folder meanwhile, its files are not those of the
-            # manifest that was read.
-            if time.monotonic() > deadline or not is_replaced(path, before):
-                raise
-            time.sleep(0.01)
+    return patiently(path, lambda: _read(path, trust_remote_code))
 
 
 def _lies_in(value: Any, path: Path) -> bool:
@@ -129,7 +126,12 @@ def _lies_in(value: Any, path: Path) -> bool:
     return isinstance(value, list) and any(_lies_in(item, path) for item in value)
 
 
-def _write(estimator: Any, folder: Path, embed_backbone: bool) -> None:
+def _write(
+    estimator: Any,
+    folder: Path,
+    embed_backbone: bool,
+    columns: Mapping[str, str] | None = None,
+) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
@@ -151,6 +153,7 @@ def _write(estimator: Any, folder: Path, embed_backbone: bool) -> None:
     content = {
         "versions": {name: version(name) for name in _LIBRARIES},
         "estimator": type(estimator).__name__,
+        **({} if columns is None else {"columns": dict(columns)}),
         "params": _encode_params(estimator, folder, embed_backbone),
         "fitted": {
             name: encode(value)
@@ -229,13 +232,7 @@ def _read(folder: Path, trust_remote_code: bool) -> Any:
 
     manifest = read_manifest(folder)
     try:
-        name = manifest["estimator"]
-        info = find("estimator", str(name))
-        if info is None:
-            raise ValueError(
-                f"it holds an estimator of the kind {name!r}, which no installed distribution has"
-            )
-        cls = info.factory()
+        cls: Any = estimator_class(manifest["estimator"])
         params = {
             k: _decode_param(k, v, folder, trust_remote_code) for k, v in manifest["params"].items()
         }

@@ -8,15 +8,20 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 FORMAT = "sktransfer"
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 _MAX_MANIFEST_BYTES = 64 * 2**20
 _ATTEMPTS = 20
+# Seconds for which a folder that others keep replacing is read again.
+_PATIENCE = 10.0
+
+_T = TypeVar("_T")
 
 
 @contextlib.contextmanager
@@ -93,13 +98,15 @@ def write_manifest(folder: Path, content: dict[str, Any]) -> None:
         os.chmod(folder / name, path.stat().st_mode)
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path, *, members: bool = True) -> dict[str, Any]:
     """Read the manifest, and check every file that it names.
 
     Parameters
     ----------
     folder : pathlib.Path
         What `new_folder` left.
+    members : bool, default=True
+        Whether the files are checked, which takes as long as reading all of them.
 
     Returns
     -------
@@ -136,15 +143,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         )
     if manifest.pop("checksum", None) != _checksum(manifest):
         raise ValueError(f"{path} is damaged: its checksum does not match.")
-    members = manifest.get("members")
-    if not isinstance(members, dict):
-        raise ValueError(f"{path} does not name its members.")
-    for name, expected in members.items():
-        _check_member(folder, name, expected)
-    for file in folder.rglob("*"):
-        name = file.relative_to(folder).as_posix()
-        if file.is_file() and name not in (MANIFEST, *members) and not file.name.startswith("."):
-            raise ValueError(f"{file} is not named in the manifest; remove it.")
+    if members:
+        _check_members(folder, manifest.get("members"))
     return manifest
 
 
@@ -205,12 +205,50 @@ def is_replaced(path: Path, before: tuple[int, int] | None) -> bool:
     return _is_moved_aside(path) or identity(path) != before
 
 
+def patiently(path: Path, read: Callable[[], _T]) -> _T:
+    """Read a folder, and read it again if another process replaced it meanwhile.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The folder.
+    read : callable
+        Reads it; what it raises is raised if nobody replaces the folder.
+
+    Returns
+    -------
+    content : object
+        What ``read`` returned.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        before = identity(path)
+        try:
+            return read()
+        except (OSError, ValueError):
+            # The files of a folder that was replaced are not those of the manifest that was read.
+            if time.monotonic() > deadline or not is_replaced(path, before):
+                raise
+            time.sleep(0.01)
+
+
 def _is_ours(folder: Path) -> bool:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(manifest, dict) and manifest.get("format") == FORMAT
+
+
+def _check_members(folder: Path, members: Any) -> None:
+    if not isinstance(members, dict):
+        raise ValueError(f"{folder / MANIFEST} does not name its members.")
+    for name, expected in members.items():
+        _check_member(folder, name, expected)
+    for file in folder.rglob("*"):
+        name = file.relative_to(folder).as_posix()
+        if file.is_file() and name not in (MANIFEST, *members) and not file.name.startswith("."):
+            raise ValueError(f"{file} is not named in the manifest; remove it.")
 
 
 def _check_member(folder: Path, name: str, expected: Any) -> None:

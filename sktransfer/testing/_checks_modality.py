@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
+import numpy as np
+from sklearn.pipeline import Pipeline
+
 from sktransfer.plugins import Modality, content_of
 from sktransfer.testing._check import Broken, check_of, expect, expect_no_error
 from sktransfer.testing._use import use
@@ -107,6 +110,36 @@ def check_defaults_change_nothing(plugin: Modality) -> None:
     params, variation = default.backbone_params(), default.variation()
     expect(not params, f"{params!r} from backbone_params() of default options")
     expect(variation is None, f"{variation!r} from variation() of default options")
+
+
+@check_of(Modality)
+def check_the_baseline_learns_every_task(plugin: Modality) -> None:
+    """A baseline is a pipeline that is fitted to inputs as they are, whatever the task.
+
+    Let baseline give a new Pipeline, whose first step reads inputs as users pass them and whose
+    last one predicts labels, a column of 0 and 1 for each label, or numbers, as task says. Leave
+    it out where there is no plain way: its default raises NotImplementedError.
+    """
+    samples = plugin.samples() * 2
+    labels = [["a", "b"][i % 2] for i in range(len(samples))]
+    targets: dict[str, Any] = {
+        "classification": np.array(labels),
+        "multilabel": np.array([[i % 2, i % 3 == 0] for i in range(len(samples))], dtype=int),
+        "regression": np.arange(len(samples), dtype=float),
+    }
+    for task, y in targets.items():
+        try:
+            pipeline = plugin.baseline(task)
+        except NotImplementedError:
+            return
+        expect(isinstance(pipeline, Pipeline), f"{pipeline!r} from baseline({task!r})")
+        with expect_no_error(f"from a fit and a prediction of baseline({task!r})"):
+            found = np.asarray(pipeline.fit(samples, y).predict(samples))
+        expect(
+            found.shape == y.shape and found.dtype.kind == y.dtype.kind,
+            f"predictions of the shape {found.shape} and of {found.dtype} from baseline({task!r}), "
+            f"for targets of the shape {y.shape} and of {y.dtype}",
+        )
 
 
 @use.register

@@ -281,7 +281,7 @@ def test_numbers_have_no_confusion_matrix(tmp_path, regressor, numbers, sktransf
 def test_a_number_is_expected_of_numbers(tmp_path, regressor, sktransfer, error_of, cell):
     write_table(DataFrame({"text": TEXTS[:2], "label": ["1", cell]}), tmp_path / "a.csv")
     message = error_of(sktransfer("evaluate", regressor, tmp_path / "a.csv"))
-    assert f"a.csv has {cell!r} as 'label' in row 2; the model predicts numbers" in message
+    assert f"a.csv has {cell!r} as 'label' in row 2 (line 3); the model predicts numbers" in message
 
 
 @pytest.mark.parametrize(

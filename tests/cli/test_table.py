@@ -4,6 +4,7 @@ import gzip
 import json
 import lzma
 import os
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 from pandas import DataFrame
 
+from sktransfer.cli.columns import add_columns, column
 from sktransfer.cli.output import check_output, encode_csv, write_table
-from sktransfer.cli.table import add_columns, column, read_table
+from sktransfer.cli.table import read_table
 
 COLUMNS = {
     "text": ["plain", 'comma, "quotes"', "two\nlines", "", "naïve — 日本", "[red]x[/red]\u2028y"],
@@ -82,7 +84,7 @@ def test_csv_as_excel_writes_it(tmp_path):
 def test_a_long_cell_is_read(tmp_path):
     before = csv.field_size_limit()
     path = written(tmp_path / "a.csv", "text\n" + "x" * 200_000 + "\n")
-    assert len(read_table(path)["text"][0]) == 200_000
+    assert [len(cell) for cell in read_table(path)["text"]] == [200_000]
     assert csv.field_size_limit() == before
 
 
@@ -160,13 +162,31 @@ def test_a_tsv_is_separated_by_tabs(tmp_path, suffix):
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
 def test_an_encoding_can_be_named(tmp_path, name):
     content = {"a.csv": "text\nnaïve\n", "a.jsonl": '{"text": "naïve"}\n'}[name]
-    for encoding in ("cp1252", "utf-16"):
+    for encoding in ("cp1252", "utf-16-le"):
         path = written(tmp_path / name, content.encode(encoding))
-        with pytest.raises(ValueError, match=rf"{name}.*utf-8.*--encoding"):
+        with pytest.raises(ValueError, match=rf"{name}.*utf-8.*--encoding {encoding}"):
             read_table(path)
         assert read_table(path, encoding)["text"].tolist() == ["naïve"]
     with pytest.raises(ValueError, match="cp0"):
         read_table(path, "cp0")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(("name", "content"), [("a.csv", "text\nx\n"), ("a.jsonl", '{"text": 1}')])
+def test_ascii_in_utf_16_without_a_mark_is_no_utf_8(tmp_path, name, content, encoding):
+    path = written(tmp_path / name, content.encode(encoding))
+    with pytest.raises(ValueError, match=rf"{name} is not .*utf-8.*NUL.*--encoding {encoding}\."):
+        read_table(path)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl", "a.jsonl.xz"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_that_is_marked_says_its_encoding_itself(tmp_path, name, encoding):
+    content = '{"text": "naïve"}\n' if "json" in name else "text\nnaïve\n"
+    pack = {".gz": gzip.compress, ".xz": lzma.compress}.get(Path(name).suffix, bytes)
+    path = written(tmp_path / name, pack(content.encode(encoding)))
+    for named in ("utf-8", encoding):
+        assert read_table(path, named).to_dict("list") == {"text": ["naïve"]}
 
 
 def test_cells_of_excel_keep_their_types(tmp_path):
@@ -196,7 +216,12 @@ def test_the_index_of_a_frame_in_parquet_is_a_column(tmp_path):
         ("a.csv", "text,label\n", "no rows"),
         ("a.csv", "a,b\n1,2\n1,2,3\n", "2 .*line 3.* 3"),
         ("a.csv", 'a,b\n"two\nlines",2\n1\n', "row 2 .*1 cells.*2"),
-        ("a.csv", "a,b,c\n1,2,\n1,2\n", "row 2 .*2 cells.*3"),
+        ("a.csv", "a,b,c\n1,2,\n1,2\n", r"row 2 \(line 3\) .*2 cells.*3"),
+        ("a.csv", '\na,b\n"two\nlines",2\n\n1\n', r"row 2 \(line 6\) .*1 cells.*2"),
+        ("a.csv", b"PK\x03\x04\x14\0", r"Excel .*\.xlsx"),
+        ("a.jsonl", b"\xd0\xcf\x11\xe0\xa1", r"Excel .*\.xlsx"),
+        ("a.csv", GZIPPED, r"gzip.*\.gz"),
+        ("a.csv", b"PAR1\x15", r"Parquet.*\.parquet"),
         ("a.csv", 'a,b\n1,"open\n', "end of data"),
         ("a.csv", b"a\n\xff\n", "utf-8.*0xff.*--encoding"),
         ("a.jsonl", "", "empty"),
@@ -247,12 +272,30 @@ def test_columns_of_equal_names_in_parquet(tmp_path):
         read_table(tmp_path / "a.parquet")
 
 
-def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    path = tmp_path / "a.parquet"
-    for act in (lambda: check_output(path), lambda: read_table(written(path, b""))):
+@pytest.mark.parametrize(
+    ("name", "package", "command"),
+    [
+        ("a.parquet", "pyarrow", "pip install 'sktransfer[parquet]'"),
+        ("a.xlsx", "openpyxl", "pip install 'sktransfer[excel]'"),
+        ("a.csv.zst", "zstandard", "pip install zstandard"),
+    ],
+)
+def test_without_a_package_the_command_that_installs_it_is_named(
+    tmp_path, monkeypatch, name, package, command
+):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=re.escape(name)) as caught:
+        read_table(written(tmp_path / name, b"PK"))
+    assert str(caught.value).endswith(f"{command}.")
+    if package == "pyarrow":
         with pytest.raises(ImportError, match="pyarrow"):
-            act()
+            check_output(tmp_path / "a.parquet")
+
+
+def test_a_zst_is_unpacked(tmp_path):
+    zstandard = pytest.importorskip("zstandard")
+    path = written(tmp_path / "a.csv.zst", zstandard.compress(b"text\nx\n"))
+    assert columns_of(path) == {"text": ["x"]}
 
 
 def test_mixed_types_cannot_be_parquet(tmp_path):
@@ -267,10 +310,10 @@ def test_a_missing_column_is_named_with_its_neighbours():
 
 
 def test_missing_cells_are_counted():
-    table = DataFrame({"a": ["x", None, "", float("nan")]}, dtype=object)
-    with pytest.raises(ValueError, match=r"a\.csv .*'a' in 2 of 4 rows .*row 2"):
+    table = DataFrame({"a": ["x", None, "", float("nan")]}, range(1, 5), dtype=object)
+    with pytest.raises(ValueError, match=r"a\.csv .*'a' in 2 of 4 rows, first in row 2\."):
         column(table, "a", "a.csv")
-    with pytest.raises(ValueError, match=r"3 of 4 rows .*row 2"):
+    with pytest.raises(ValueError, match=r"3 of 4 rows, first in row 2\."):
         column(table, "a", "a.csv", blank_is_missing=True)
 
 
@@ -339,6 +382,25 @@ def test_an_array_of_objects_is_read_as_their_lines_are(tmp_path, indent):
     rows = [{"text": "one\nline", "label": 1}, {"text": "[two]", "label": None}]
     path = written(tmp_path / "a.json", json.dumps(rows, indent=indent))
     assert columns_of(path) == {"text": ["one\nline", "[two]"], "label": [1, None]}
+
+
+def test_rows_are_counted_and_their_lines_named_where_they_differ(tmp_path):
+    path = written(tmp_path / "a.csv", 'text,label\n"two\nlines",a\n\nx,\n')
+    with pytest.raises(ValueError, match=r"'label' in 1 of 2 rows, first in row 2 \(line 5\)\."):
+        column(read_table(path), "label", "a.csv", blank_is_missing=True)
+    path = written(tmp_path / "a.jsonl", '{"label": 1}\n{"label": null}\n')
+    with pytest.raises(ValueError, match=r"'label' in 1 of 2 rows, first in row 2\."):
+        column(read_table(path), "label", "a.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("content", "separator"), [("text;label\nx;1\n", ","), ("text|label\nx|1\n", "")]
+)
+def test_a_header_of_one_column_is_asked_for_its_separator(tmp_path, content, separator):
+    table = read_table(written(tmp_path / "a.csv", content), separator=separator)
+    meant = content[4]
+    with pytest.raises(ValueError, match=rf"Is the separator '\{meant}'\? .*--sep '\{meant}'"):
+        column(table, "label", "a.csv")
 
 
 def test_a_separator_can_be_named(tmp_path):

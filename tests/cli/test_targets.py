@@ -75,7 +75,7 @@ def test_numbers_are_predicted_and_measured_as_numbers(train, tmp_path, sktransf
     ("labels", "more", "said"),
     [
         ([f"label {i}" for i in range(24)], (), "another label in each of 24 rows"),
-        (["1", "two"] * 12, ("--task", "regression"), "'two' as 'label' in row 2"),
+        (["1", "two"] * 12, ("--task", "regression"), "'two' as 'label' in row 2 (line 3)"),
         (["1", "2"] * 12, ("--task", "regression", "--balanced"), "--balanced"),
         (["a", "b"] * 12, ("--task", "clustering"), "'clustering'"),
     ],
@@ -86,6 +86,54 @@ def test_labels_that_do_not_fit_the_task_are_named(train, labels, more, said):
     assert done.exit_code != 0
     assert said in " ".join(done.stderr.split())
     assert not model.exists()
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_a_separator_of_labels_and_a_task_without_several_are_refused_together(train, task):
+    done, model = train(["1", "2"] * 12, "--task", task, "--label-sep", "|")
+    assert done.exit_code == 2
+    said = " ".join(done.stderr.replace("│", " ").split())
+    assert (
+        f"Invalid value for --label-sep: it parts several labels of a cell, and --task {task}"
+        in (said)
+    )
+    assert not model.exists()
+
+
+def test_a_separator_of_labels_that_is_typed_asks_for_several(train):
+    done, model = train(["joy", "anger", "joy; anger", "joy"] * 6, "--label-sep", ";")
+    assert done.exit_code == 0, done.output
+    assert load(model).multilabel_
+
+
+@pytest.mark.parametrize(
+    ("labels", "hint"),
+    [
+        (["joy; anger", "joy", "anger", "calm"] * 6, "--label-sep ';'"),
+        (["joy, anger", "joy", "anger", "calm"] * 6, "--label-sep ','"),
+        (["Oils, fats", "Bread", "Fish, meat", "Tea"] * 6, ""),
+    ],
+)
+def test_labels_of_which_parts_are_labels_are_asked_for_their_separator(train, labels, hint):
+    done, model = train(labels)
+    assert done.exit_code == 0, done.output
+    assert not load(model).multilabel_
+    assert ("--label-sep" in done.stderr) == bool(hint)
+    assert hint in done.stderr
+
+
+def test_many_whole_numbers_are_asked_for_the_task(tmp_path, train_quickly, error_of):
+    rows = DataFrame(
+        {"text": [f"film {i}" for i in range(200)], "label": [i % 50 for i in range(200)]}
+    )
+    write_table(rows, tmp_path / "ratings.csv")
+    said = error_of(train_quickly(tmp_path / "ratings.csv", tmp_path / "m"))
+    assert said.startswith("the column 'label' holds 50 different whole numbers")
+    assert "--task regression" in said
+    assert "--task classification" in said
+    done = train_quickly(tmp_path / "ratings.csv", tmp_path / "m", "--task", "classification")
+    assert done.exit_code == 0, done.output
+    assert len(load(tmp_path / "m").classes_) == 50
 
 
 def test_a_search_goes_by_a_score_of_the_task(tmp_path, sktransfer):

@@ -70,6 +70,15 @@ def test_sounds_are_predicted_and_measured(model, clips, shell):
     assert measured["accuracy"] > 0.7
 
 
+def test_a_model_without_a_baseline_is_scored_alone(tmp_path, clips):
+    train = ("train", clips, "--model", tmp_path / "m", "--hold-out", 0.25, *FAST)
+    done = CliRunner().invoke(app, [str(each) for each in train])
+    assert done.exit_code == 0, done.output
+    assert "this model" in done.stdout
+    assert "baseline" not in done.stdout
+    assert "warning: there is no baseline to compare with: SoundModality has no" in done.stderr
+
+
 def test_settings_are_searched_for_sounds(clips, shell):
     done = shell("tune", clips, "--trials", 2, "--cv", 2, *FAST)
     assert "backbone__dim=" in " ".join(done.split())

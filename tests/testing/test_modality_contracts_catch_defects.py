@@ -1,6 +1,9 @@
 """The checks of modalities, each with a plugin that fails it and no other check."""
 
 import pytest
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from sktransfer.plugins import Inputs, Modality, Plugin, Variation
 from sktransfer.testing import contract_checks
@@ -130,6 +133,19 @@ class TellsTheBackbone(Lists):
 class AugmentsAlways(Lists):
     def variation(self):
         return Variation()
+
+
+@breaks("check_the_baseline_learns_every_task")
+class PredictsLabelsAlone(Lists):
+    def baseline(self, task="classification"):
+        pixels = FunctionTransformer(lambda X: [[len(x)] for x in X])
+        return Pipeline([("length", pixels), ("logistic regression", LogisticRegression())])
+
+
+@breaks("check_the_baseline_learns_every_task")
+class ReadsNothing(Lists):
+    def baseline(self, task="classification"):
+        return Pipeline([("ridge regression", Ridge())])
 
 
 def test_sound_plugin_passes(failures):

@@ -26,6 +26,8 @@ from sktransfer.modalities.image.options import ImageParameters
 
 __all__ = ["ImageModality"]
 
+# Share of the variance of small copies that the plain baseline keeps.
+_OF_VARIANCE = 0.95
 _ADVICE = "Repair or remove it, or leave such images out of the training: on_bad_image='skip'."
 
 
@@ -134,17 +136,25 @@ class ImageModality(ImageParameters, Modality):
             for seed, height in enumerate((24, 32, 24, 16, 48))
         ]
 
-    def baseline(self) -> Any:
-        """Make a logistic regression of the pixels of small copies."""
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import FunctionTransformer, StandardScaler
+    def baseline(self, task: str = "classification") -> Any:
+        """Make a support vector machine, or a ridge regression, of small copies' components."""
+        from sklearn.decomposition import PCA
+        from sklearn.linear_model import LogisticRegression, Ridge
+        from sklearn.multiclass import OneVsRestClassifier
+        from sklearn.pipeline import Pipeline
+        from sklearn.preprocessing import FunctionTransformer
+        from sklearn.svm import SVC
 
-        return make_pipeline(
-            FunctionTransformer(small_pixels),
-            StandardScaler(),
-            LogisticRegression(C=0.01, max_iter=1000),
-        )
+        steps = [
+            ("16x16 pixels", FunctionTransformer(small_pixels)),
+            ("PCA", PCA(_OF_VARIANCE, random_state=0)),
+        ]
+        if task == "regression":
+            return Pipeline([*steps, ("ridge regression", Ridge())])
+        if task == "multilabel":
+            each = LogisticRegression(max_iter=1000, class_weight="balanced")
+            return Pipeline([*steps, ("a logistic regression a label", OneVsRestClassifier(each))])
+        return Pipeline([*steps, ("support vector machine", SVC())])
 
     def draw_worst(
         self,

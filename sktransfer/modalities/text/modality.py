@@ -168,16 +168,34 @@ class TextModality(TextParameters, Modality):
             "a word of 100,000 letters": "a" * 100_000,
         }
 
-    def baseline(self) -> Any:
-        """Make TF-IDF and a logistic regression."""
+    def baseline(self, task: str = "classification") -> Any:
+        """Make TF-IDF with a logistic regression, one for each label, or a ridge regression."""
         from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import make_pipeline
+        from sklearn.linear_model import LogisticRegression, Ridge
+        from sklearn.multiclass import OneVsRestClassifier
+        from sklearn.pipeline import Pipeline
+        from sklearn.preprocessing import FunctionTransformer
 
-        return make_pipeline(TfidfVectorizer(), LogisticRegression(max_iter=1000))
+        steps: list[tuple[str, Any]] = [
+            # Words of one letter count too, so that no text is without any.
+            ("TF-IDF", TfidfVectorizer(token_pattern=r"(?u)\b\w+\b"))
+        ]
+        if self.pairs:
+            steps.insert(0, ("joined pairs", FunctionTransformer(joined_pairs)))
+        if task == "regression":
+            return Pipeline([*steps, ("ridge regression", Ridge())])
+        if task == "multilabel":
+            each = LogisticRegression(max_iter=1000, class_weight="balanced")
+            return Pipeline([*steps, ("a logistic regression a label", OneVsRestClassifier(each))])
+        return Pipeline([*steps, ("logistic regression", LogisticRegression(max_iter=1000))])
 
     def set_tags(self, tags: Any) -> None:
         """Declare that texts come in one column."""
         tags.input_tags.string = True
         tags.input_tags.one_d_array = True
         tags.input_tags.two_d_array = False
+
+
+def joined_pairs(X: Any) -> list[str]:
+    """Join the two texts of each pair."""
+    return ["\n".join(pair) for pair in check_texts(X, pairs=True)]
