@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sized
 from dataclasses import replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -142,9 +143,10 @@ class TransferEstimator(
             modality.check_like_fitted(inputs, vars(self))
         earlier = self._fitted_task() if goes_on else None
         data = self._code(inputs, *columns, earlier=earlier, classes=classes)
-        named = named_rows(self.validation_fraction, len(inputs) + len(inputs.skipped))
-        given = self._given_rows(*held_out, data.task)
-        data = replace(data, held_out=kept_rows(named, inputs), given=given)
+        data = replace(data, given=self._given_rows(*held_out, data.task))
+        if not isinstance(self.validation_fraction, Real):
+            named = named_rows(self.validation_fraction, len(inputs) + len(inputs.skipped))
+            data = replace(data, held_out=kept_rows(named, inputs))
         initial, stage = (state_of_fitted(self), "target") if goes_on else self._initial_state()
         self._keep(train(self, plugins, data, initial, stage, restart), plugins)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sktransfer.training.batch import TrainingRows
     from sktransfer.training.initial_state import Model
 
-__all__ = ["GivenRows", "Parts", "calibrated", "is_fraction", "named_rows", "split", "whole_of"]
+__all__ = ["GivenRows", "Parts", "calibrated", "is_fraction", "named_rows", "split"]
 
 _SPLITTER = HasMethods("split")
 
@@ -142,7 +142,7 @@ def split(estimator: Any, data: Any, encoder: Any, rows: Sequence[Any], seed: in
     """
     from sktransfer.training.batch import TrainingRows
 
-    whole = whole_of(data, rows)
+    whole = data.training_rows(rows)
     if data.given is not None:
         inputs, values = data.given.inputs.items, data.given.values
         weights = np.ones(len(inputs))
@@ -155,32 +155,6 @@ def split(estimator: Any, data: Any, encoder: Any, rows: Sequence[Any], seed: in
     return Parts(
         whole.take(train).normalised(), whole.take(valid).normalised(), data.sample_weight[valid]
     )
-
-
-def whole_of(data: Any, rows: Sequence[Any]) -> TrainingRows:
-    """Put all rows of a training and their targets together.
-
-    Parameters
-    ----------
-    data : FitData
-        What is trained on.
-    rows : sequence of n rows
-        What the encoder prepared from its inputs.
-
-    Returns
-    -------
-    rows : TrainingRows
-        Their weights are not normalised.
-    """
-    from sktransfer.training.batch import TrainingRows
-
-    values = np.zeros((len(rows), *data.values.shape[1:]), dtype=data.values.dtype)
-    if data.task.of_states:
-        for i, x in enumerate(data.inputs):
-            values[i] = data.task.unlabelled_values(x)
-    weights = np.zeros(len(rows))
-    values[data.labelled], weights[data.labelled] = data.values, data.weights
-    return TrainingRows(rows, values, weights, 0.0, data.inputs.items, data.domains)
 
 
 def _positions(fraction: Any, data: Any, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
@@ -27,12 +28,12 @@ from sktransfer.estimators._held_out import (
     calibrated,
     is_fraction,
     split,
-    whole_of,
 )
 from sktransfer.estimators._scoring import output_scorer
 
 if TYPE_CHECKING:
     from sktransfer.features.store import FeatureStore
+    from sktransfer.training.batch import TrainingRows
     from sktransfer.training.initial_state import Execution, InitialState, Model
 
 __all__ = ["FitData", "ResolvedPlugins", "Trained", "execution_of", "store_of", "train"]
@@ -118,6 +119,21 @@ class FitData:
             None if self.held_out is None else self.held_out[kept],
             self.given,
         )
+
+    def training_rows(self, rows: Sequence[Any]) -> TrainingRows:
+        """Put all rows and their targets together; weights are not normalised.
+
+        ``rows`` is what the encoder prepared from the inputs.
+        """
+        from sktransfer.training.batch import TrainingRows
+
+        values = np.zeros((len(rows), *self.values.shape[1:]), dtype=self.values.dtype)
+        if self.task.of_states:
+            for i, x in enumerate(self.inputs):
+                values[i] = self.task.unlabelled_values(x)
+        weights = np.zeros(len(rows))
+        values[self.labelled], weights[self.labelled] = self.values, self.weights
+        return TrainingRows(rows, values, weights, 0.0, self.inputs.items, self.domains)
 
 
 @dataclass(frozen=True)
@@ -214,7 +230,7 @@ def train(
         if stops or (learns and not cross_fits):
             parts = split(estimator, data, encoder, rows, execution.seed)
         else:
-            parts = Parts(whole_of(data, rows).normalised())
+            parts = Parts(data.training_rows(rows).normalised())
         if plugins.alignment is not None:
             what = f"validation_fraction={estimator.validation_fraction} holds out"
             domains = data.domains, parts.train.domains
