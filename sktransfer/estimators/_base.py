@@ -27,7 +27,7 @@ from sktransfer.contracts.parameters import check_decorated
 from sktransfer.contracts.registry import modality_class, plural_of
 from sktransfer.estimators._chunking import in_parts, joined
 from sktransfer.estimators._domains import check_domains, labelled_rows
-from sktransfer.estimators._held_out import GivenRows, named_rows
+from sktransfer.estimators._held_out import given_rows, named_rows
 from sktransfer.estimators._initial import state_of_encoder, state_of_fitted, state_of_source
 from sktransfer.estimators._params import FineTuning, ModelOptions, Runtime
 from sktransfer.estimators._search_space import REGISTERED, Tunable
@@ -143,7 +143,8 @@ class TransferEstimator(
             modality.check_like_fitted(inputs, vars(self))
         earlier = self._fitted_task() if goes_on else None
         data = self._code(inputs, *columns, earlier=earlier, classes=classes)
-        data = replace(data, given=self._given_rows(*held_out, data.task))
+        if any(part is not None for part in held_out):
+            data = replace(data, given=given_rows(self, *held_out, data.task))
         if not isinstance(self.validation_fraction, Real):
             named = named_rows(self.validation_fraction, len(inputs) + len(inputs.skipped))
             data = replace(data, held_out=kept_rows(named, inputs))
@@ -190,26 +191,6 @@ class TransferEstimator(
         weights = task.row_weights(values, sample_weight[labelled])
         return FitData(inputs, task, values, weights, labelled, sample_weight, domains)
 
-    def _given_rows(self, X_val: Any, y_val: Any, task: Task) -> GivenRows | None:
-        """Validate and encode the rows that the user holds out."""
-        if X_val is None and y_val is None:
-            return None
-        if X_val is None or y_val is None:
-            lacking = "X_val" if X_val is None else "y_val"
-            raise ValueError(f"X_val and y_val have to be passed together, but {lacking} is None.")
-        if not (self.early_stopping or self._wants_held_out(task)):
-            raise ValueError(
-                "X_val and y_val are passed, but nothing looks at rows that are held out: set "
-                "early_stopping=True, or pass them to score."
-            )
-        inputs = self._modality().validate(X_val)
-        if len(inputs) != num_samples(y_val):
-            raise ValueError(
-                f"X_val and y_val have inconsistent numbers of samples: {len(inputs)} inputs, "
-                f"{num_samples(y_val)} targets."
-            )
-        return GivenRows(inputs, task.encode(y_val))
-
     def _initial_state(self) -> tuple[InitialState | None, str]:
         """Give the weights that `fit` starts from, if not the pretrained ones, and the stage."""
         if self.source is not None:
@@ -247,6 +228,7 @@ class TransferEstimator(
                 backbone=model.backbone,
                 backbone_seed=model.backbone_seed,
                 head=plugins.head,
+                seconds=trained.seconds,
             ),
         }
 
@@ -363,6 +345,15 @@ class TransferEstimator(
         module = self.net_.state.build("cpu", "fp32")
         examples = self._modality().examples(module.encoder, self.backbone_, vars(self))
         export_onnx(module, examples, Path(path))
+
+    @property
+    def seconds_(self) -> list[dict[str, Any]]:
+        """Seconds of each stage in this process: loading, fitting the head, epochs, all of it.
+
+        Copies, pickles and saved folders do not hold them.
+        """
+        check_is_fitted(self)
+        return self.net_.seconds
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

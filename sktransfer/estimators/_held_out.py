@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils import check_array
 
-from sktransfer._compat.sklearn import HasMethods
+from sktransfer._compat.sklearn import HasMethods, num_samples
 from sktransfer.contracts import Head, Inputs, Task
 
 if TYPE_CHECKING:
     from sktransfer.training.batch import TrainingRows
     from sktransfer.training.initial_state import Model
 
-__all__ = ["GivenRows", "Parts", "calibrated", "is_fraction", "named_rows", "split"]
+__all__ = ["GivenRows", "Parts", "calibrated", "given_rows", "is_fraction", "named_rows", "split"]
 
 _SPLITTER = HasMethods("split")
 
@@ -54,6 +54,44 @@ class Parts:
     train: TrainingRows
     valid: TrainingRows | None = None
     weights: np.ndarray | None = None
+
+
+def given_rows(estimator: Any, X_val: Any, y_val: Any, task: Task) -> GivenRows:
+    """Validate and encode the rows that the user holds out.
+
+    Parameters
+    ----------
+    estimator : estimator of sktransfer
+        That is fitted.
+    X_val, y_val : array-like of m inputs and m targets
+        As the user passed them.
+    task : Task
+        Encodes targets.
+
+    Returns
+    -------
+    given : GivenRows
+
+    Raises
+    ------
+    ValueError
+        If one of them is None, their lengths differ, or nothing would look at them.
+    """
+    if X_val is None or y_val is None:
+        lacking = "X_val" if X_val is None else "y_val"
+        raise ValueError(f"X_val and y_val have to be passed together, but {lacking} is None.")
+    if not (estimator.early_stopping or estimator._wants_held_out(task)):
+        raise ValueError(
+            "X_val and y_val are passed, but nothing looks at rows that are held out: set "
+            "early_stopping=True, or pass them to score."
+        )
+    inputs = estimator._modality().validate(X_val)
+    if len(inputs) != num_samples(y_val):
+        raise ValueError(
+            f"X_val and y_val have inconsistent numbers of samples: {len(inputs)} inputs, "
+            f"{num_samples(y_val)} targets."
+        )
+    return GivenRows(inputs, task.encode(y_val))
 
 
 def is_fraction(estimator: Any, data: Any) -> bool:

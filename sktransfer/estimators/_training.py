@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -143,6 +144,7 @@ class Trained:
     model: Model
     task: Task | None
     attributes: dict[str, Any]
+    seconds: list[dict[str, Any]] = field(default_factory=list)
 
 
 def train(
@@ -184,6 +186,7 @@ def train(
     from sktransfer.training.stage import Monitoring, Optimisation, Stage
 
     assert plugins.head is not None
+    start = time.perf_counter()
     store = store_of(estimator)
     data = data.in_use(plugins.alignment)
     task = data.task
@@ -196,6 +199,7 @@ def train(
         model = build_model(
             plugins.backbone, data.inputs.items, plugins.head, task, initial, execution
         )
+        loading = time.perf_counter() - start
         model.module.progress = bool(estimator.verbose)
         encoder = model.module.encoder
         terms = LossTerms(
@@ -314,7 +318,10 @@ def train(
         "n_iter_": result.n_iter,
         **report,
     }
-    return Trained(model, task, attributes)
+    seconds = {"stage": stage, "loading": loading, **result.seconds}
+    seconds["total"] = time.perf_counter() - start
+    earlier = [] if restart or initial is None else estimator.seconds_
+    return Trained(model, task, attributes, [*earlier, seconds])
 
 
 def execution_of(estimator: Any, n_stages: int = 0) -> Execution:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -110,6 +111,8 @@ class StageResult:
         Outputs of labelled rows by heads that did not see them, where ``head_fit`` asks for them.
     lr : dict of str to float
         Peak learning rate of each group of parameters.
+    seconds : dict of str to float
+        How long the head's fit to convergence and the epochs took, as far as there were any.
     prefix : str
         Which block's inputs were computed once, or why not.
     precision : str
@@ -121,6 +124,7 @@ class StageResult:
     C: float | None = None
     out_of_fold: torch.Tensor | None = None
     lr: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
     prefix: str = "nothing was trained by epochs"
     precision: str = ""
 
@@ -178,9 +182,9 @@ class Stage:
             )
         if not by_epochs:
             self._warn_of_what_needs_epochs()
-        stopped = bool(schedule.n_probe) and self.probe()
+        stopped = bool(schedule.n_probe) and self._timed("head", self.probe)
         if by_epochs and not stopped:
-            self.train_epochs()
+            self._timed("epochs", self.train_epochs)
         # Gradients would take as much memory as the weights for as long as the model exists.
         for parameter in module.parameters():
             parameter.grad = None
@@ -188,6 +192,12 @@ class Stage:
         module.eval()
         malloc_trim()
         return self.result
+
+    def _timed(self, part: str, function: Callable[[], Any]) -> Any:
+        start = time.perf_counter()
+        result = function()
+        self.result.seconds[part] = time.perf_counter() - start
+        return result
 
     def probe(self) -> bool:
         """Fit the head alone, to convergence; True if the observer ends the training there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -144,6 +145,8 @@ class FittedNet:
         What it was loaded with.
     head : Head or None
         What the module's head was built from, if it has one.
+    seconds : sequence of dict, default=()
+        How long each stage took in this process.
     """
 
     def __init__(
@@ -154,7 +157,9 @@ class FittedNet:
         backbone: Backbone | None = None,
         backbone_seed: int = 0,
         head: Head | None = None,
+        seconds: Sequence[dict[str, Any]] = (),
     ) -> None:
+        self.seconds = list(seconds)
         self._state = state
         self._module = module
         self._made_of = (backbone, backbone_seed, head)
