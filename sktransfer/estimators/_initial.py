@@ -73,7 +73,8 @@ def state_of_fitted(estimator: Any) -> InitialState:
     """Start from what an estimator has learned."""
     from sktransfer.training.initial_state import InitialState
 
-    return InitialState(estimator.net_.state, estimator._fitted_task())
+    stages = getattr(estimator, "stages_", ())  # models of early versions have none
+    return InitialState(estimator.net_.state, estimator._fitted_task(), len(stages))
 
 
 def _unwrap(estimator: Any, parameter: str) -> Any:

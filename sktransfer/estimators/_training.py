@@ -193,7 +193,7 @@ def train(
     if restart:
         task.check_trainable(data.values)
     # Each further stage has a seed of its own, so that it draws other batches.
-    execution = execution_of(estimator, 0 if restart else len(getattr(estimator, "stages_", ())))
+    execution = execution_of(estimator, 0 if initial is None else initial.n_stages)
     decision = _decide(estimator, plugins, data, initial, stage)
     with isolated_rng(execution.seed, execution.device):
         model = build_model(

@@ -48,10 +48,13 @@ class InitialState:
         Body and head.
     task : Task or None
         What the head was trained for; None where there is no head.
+    n_stages : int
+        Stages of the training, each of which draws a seed of its own.
     """
 
     model: ModelState
     task: Task | None = None
+    n_stages: int = 0
 
 
 @dataclass

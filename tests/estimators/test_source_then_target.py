@@ -225,3 +225,16 @@ def test_head_of_another_kind_is_replaced_and_said_so(source, target):
     fitted = quick(freeze="full").fit(*source)
     clf = quick(head="mlp", source=FrozenEstimator(fitted)).fit(*target)
     assert clf.stages_[0]["head"] == "new"
+
+
+@pytest.mark.parametrize("freeze", ["full", "lp_ft", "frozen"])
+def test_partial_fit_and_a_source_give_the_same_bits_with_the_same_seed(movie, freeze):
+    X, y = list(movie[0][:80]), movie[1][:80]
+    params = {"freeze": freeze, "max_epochs": 2, "lr": 0.01, "random_state": 3}
+    source = TransferTextClassifier("hashing", **params).fit(X[:40], y[:40])
+    by_source = TransferTextClassifier("hashing", source=FrozenEstimator(source), **params)
+    by_source.fit(X[40:], y[40:])
+    by_hand = source.partial_fit(X[40:], y[40:])
+    np.testing.assert_array_equal(by_source.predict_proba(X), by_hand.predict_proba(X))
+    again = TransferTextClassifier("hashing", **params).fit(X[40:], y[40:])
+    assert not np.array_equal(by_hand.predict_proba(X), again.predict_proba(X))
