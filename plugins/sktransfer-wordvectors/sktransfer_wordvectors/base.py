@@ -21,7 +21,7 @@ from sktransfer_wordvectors.known import ENGLISH, absolute, path_of
 from sktransfer_wordvectors.saving import save_part
 from sktransfer_wordvectors.vectors import WordVectors, read_vectors
 from sktransfer_wordvectors.vocabulary import grown
-from sktransfer_wordvectors.words import tokenizer
+from sktransfer_wordvectors.words import chosen_tokenizer, tokenizer
 
 if TYPE_CHECKING:
     import torch
@@ -73,7 +73,7 @@ class WordBackbone(Backbone):
         self,
         vectors: str | os.PathLike[str] | None = None,
         dim: int = 50,
-        tokenizer: str = "words",
+        tokenizer: str = "auto",
         max_length: int = 256,
         min_count: int = 1,
         max_vocabulary: int | None = None,
@@ -129,10 +129,11 @@ class WordBackbone(Backbone):
         Warns
         -----
         UserWarning
-            If hardly any word has a vector.
+            If hardly any word has a vector, or ``tokenizer="auto"`` reads characters.
         """
         self._check()
-        split = tokenizer(self.tokenizer)
+        name = self._tokenizer_for(X, earlier)
+        split = tokenizer(name)
         vectors = self._vectors()
         counts = Counter(word for text in X for word in split(text)[: self.max_length])
         if vectors is not None:
@@ -154,9 +155,27 @@ class WordBackbone(Backbone):
             min_count=self.min_count,
             max_words=self.max_vocabulary,
         )
-        learned = clone(self).set_params(vocabulary=words)
+        learned = clone(self).set_params(vocabulary=words, tokenizer=name)
         # What is fitted now has to find the file later, from wherever it is loaded then.
         return learned if vectors is None else learned.set_params(vectors=absolute(self.vectors))
+
+    def _tokenizer_for(self, X: Sequence[str], earlier: Backbone | None) -> str:
+        """Name the tokenizer of a training, which goes on with that of the one before."""
+        if self.tokenizer != "auto":
+            return self.tokenizer
+        before = getattr(earlier, "tokenizer", "auto")
+        if before != "auto":
+            return before
+        name = chosen_tokenizer(X)
+        if name == "characters":
+            warnings.warn(
+                "Most letters of the training texts are of scripts that are written without blanks,"
+                " so that they are read character by character: tokenizer='characters' says so, "
+                "tokenizer='jieba' finds Chinese words.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return name
 
     def load(self, *, device: str, random_state: int) -> WordEncoder:
         """Build the table and the network.

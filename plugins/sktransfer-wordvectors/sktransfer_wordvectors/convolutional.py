@@ -39,8 +39,9 @@ class TextCNN(WordBackbone):
         ``"glove-6b-50d"``, or a file in a format of `read_vectors`. None draws all of them.
     dim : int, default=50
         Numbers of a word vector, where they are drawn.
-    tokenizer : {"words", "characters", "jieba"}, default="words"
-        How texts become words.
+    tokenizer : {"auto", "words", "characters", "jieba"}, default="auto"
+        How texts become words. ``"auto"`` is ``"characters"`` where most letters of the training
+        texts are of scripts without blanks, such as Chinese, and ``"words"`` elsewhere.
     max_length : int, default=256
         Words of a text that are read.
     min_count : int, default=1
@@ -86,7 +87,7 @@ class TextCNN(WordBackbone):
         multichannel: bool = False,
         vectors: str | os.PathLike[str] | None = None,
         dim: int = 50,
-        tokenizer: str = "words",
+        tokenizer: str = "auto",
         max_length: int = 256,
         min_count: int = 1,
         max_vocabulary: int | None = None,
@@ -178,8 +179,9 @@ class Conv1D(WordBackbone):
         ``"glove-6b-50d"``, or a file in a format of `read_vectors`. None draws all of them.
     dim : int, default=50
         Numbers of a word vector, where they are drawn.
-    tokenizer : {"words", "characters", "jieba"}, default="words"
-        How texts become words.
+    tokenizer : {"auto", "words", "characters", "jieba"}, default="auto"
+        How texts become words. ``"auto"`` is ``"characters"`` where most letters of the training
+        texts are of scripts without blanks, such as Chinese, and ``"words"`` elsewhere.
     max_length : int, default=256
         Words of a text that are read.
     min_count : int, default=1
@@ -220,7 +222,7 @@ class Conv1D(WordBackbone):
         dropout: float = 0.5,
         vectors: str | os.PathLike[str] | None = None,
         dim: int = 50,
-        tokenizer: str = "words",
+        tokenizer: str = "auto",
         max_length: int = 256,
         min_count: int = 1,
         max_vocabulary: int | None = None,

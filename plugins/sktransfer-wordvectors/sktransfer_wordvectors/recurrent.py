@@ -34,7 +34,7 @@ class RecurrentBackbone(WordBackbone):
         dropout: float = 0.3,
         vectors: str | os.PathLike[str] | None = None,
         dim: int = 50,
-        tokenizer: str = "words",
+        tokenizer: str = "auto",
         max_length: int = 256,
         min_count: int = 1,
         max_vocabulary: int | None = None,
@@ -104,8 +104,9 @@ class BiLSTM(RecurrentBackbone):
         ``"glove-6b-50d"``, or a file in a format of `read_vectors`. None draws all of them.
     dim : int, default=50
         Numbers of a word vector, where they are drawn.
-    tokenizer : {"words", "characters", "jieba"}, default="words"
-        How texts become words.
+    tokenizer : {"auto", "words", "characters", "jieba"}, default="auto"
+        How texts become words. ``"auto"`` is ``"characters"`` where most letters of the training
+        texts are of scripts without blanks, such as Chinese, and ``"words"`` elsewhere.
     max_length : int, default=256
         Words of a text that are read.
     min_count : int, default=1
@@ -152,8 +153,9 @@ class GRU(RecurrentBackbone):
         ``"glove-6b-50d"``, or a file in a format of `read_vectors`. None draws all of them.
     dim : int, default=50
         Numbers of a word vector, where they are drawn.
-    tokenizer : {"words", "characters", "jieba"}, default="words"
-        How texts become words.
+    tokenizer : {"auto", "words", "characters", "jieba"}, default="auto"
+        How texts become words. ``"auto"`` is ``"characters"`` where most letters of the training
+        texts are of scripts without blanks, such as Chinese, and ``"words"`` elsewhere.
     max_length : int, default=256
         Words of a text that are read.
     min_count : int, default=1

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any
 
-__all__ = ["TOKENIZERS", "tokenizer"]
+__all__ = ["TOKENIZERS", "chosen_tokenizer", "tokenizer"]
 
 # Letters, marks and digits of any script, joined by apostrophes or hyphens between them, as in
 # "don't"; numbers with their points and commas; any other sign by itself.
@@ -107,8 +107,8 @@ def tokenizer(name: str) -> Callable[[str], list[str]]:
 
     Parameters
     ----------
-    name : {"words", "characters", "jieba"}
-        Which.
+    name : {"auto", "words", "characters", "jieba"}
+        Which; ``"auto"`` that has seen no training texts is ``"words"``.
 
     Returns
     -------
@@ -122,11 +122,38 @@ def tokenizer(name: str) -> Callable[[str], list[str]]:
     ValueError
         If there is none of that name.
     """
+    if name == "auto":
+        return words
     if name not in TOKENIZERS:
-        raise ValueError(f"tokenizer has to be one of {sorted(TOKENIZERS)}, got {name!r}.")
+        raise ValueError(
+            f"tokenizer has to be one of {sorted(['auto', *TOKENIZERS])}, got {name!r}."
+        )
     if name == "jieba":
         _jieba()
     return TOKENIZERS[name]
+
+
+def chosen_tokenizer(texts: Iterable[str]) -> str:
+    """Choose how texts are split by the script that most of their letters are of.
+
+    Parameters
+    ----------
+    texts : iterable of str
+        To be trained on.
+
+    Returns
+    -------
+    name : {"words", "characters"}
+        ``"characters"`` where most letters are of scripts that are written without blanks.
+
+    Examples
+    --------
+    >>> from sktransfer_wordvectors.words import chosen_tokenizer
+    >>> chosen_tokenizer(["这家hotel很好!"]), chosen_tokenizer(["这家酒店很好!"])
+    ('words', 'characters')
+    """
+    letters = [char for text in texts for char in text if char.isalpha()]
+    return "characters" if 2 * sum(map(_is_unspaced, letters)) > len(letters) else "words"
 
 
 def subwords(word: str, shortest: int = 3, longest: int = 5) -> Iterable[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -291,3 +292,37 @@ def test_what_cannot_be_exported_says_why(tmp_path):
     clf = quick(GRU, freeze="full", max_epochs=1).fit(X, Y)
     with pytest.raises(ValueError, match=r"cannot be exported to ONNX: [^\x1b]{20,}"):
         clf.export_onnx(tmp_path / "m.onnx")
+
+
+CHINESE = ["这家酒店很好", "房间太小了", "服务很好", "太吵了"] * 3
+ENGLISH = ["a very good hotel", "the room is small", "good service", "too loud"] * 3
+
+
+def test_chinese_is_read_by_characters_and_a_warning_says_so():
+    clf = TransferTextClassifier("textcnn", max_epochs=1, random_state=0)
+    with pytest.warns(UserWarning, match="tokenizer='characters'"):
+        clf.fit(CHINESE, [1, 0, 1, 0] * 3)
+    assert clf.backbone_.tokenizer == "characters"
+    assert "很" in clf.backbone_.vocabulary
+
+
+def test_english_is_read_by_words_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*tokenizer=")
+        clf = TransferTextClassifier("textcnn", max_epochs=1).fit(ENGLISH, [1, 0, 1, 0] * 3)
+    assert clf.backbone_.tokenizer == "words"
+
+
+def test_a_training_that_goes_on_keeps_the_tokenizer(tmp_path):
+    clf = TransferTextClassifier("textcnn", max_epochs=1, random_state=0)
+    clf.fit(ENGLISH, [1, 0, 1, 0] * 3).partial_fit(CHINESE, [1, 0, 1, 0] * 3)
+    assert clf.backbone_.tokenizer == "words"
+    clf.save(tmp_path / "m")
+    assert load(tmp_path / "m").backbone_.tokenizer == "words"
+
+
+def test_a_tokenizer_that_was_asked_for_stays():
+    from sktransfer_wordvectors.convolutional import TextCNN
+
+    clf = TransferTextClassifier(TextCNN(tokenizer="words"), max_epochs=1)
+    assert clf.fit(CHINESE, [1, 0, 1, 0] * 3).backbone_.tokenizer == "words"

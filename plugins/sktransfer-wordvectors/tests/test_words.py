@@ -66,7 +66,7 @@ def test_a_missing_jieba_and_an_unknown_name_say_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "jieba", None)
     with pytest.raises(ImportError, match=r"pip install 'sktransfer-wordvectors\[zh\]'"):
         tokenizer("jieba")
-    with pytest.raises(ValueError, match=r"\['characters', 'jieba', 'words'\], got 'word'"):
+    with pytest.raises(ValueError, match=r"\['auto', 'characters', 'jieba', 'words'\], got 'word'"):
         tokenizer("word")
 
 
