@@ -211,12 +211,12 @@ class SearchLoop:
             running.trial.set_user_attr(key, value)
 
     def _job(self, running: _Running, fold: Fold) -> FoldJob:
-        number = running.trial.number
+        number, first = running.trial.number, is_first(running.trial)
         return FoldJob(
             fold=fold,
             params=running.params,
             earlier_scores=[score for i, score in running.scores.items() if i < fold.number],
-            monitor=PruningMonitor(self.study, number) if self._prunes(running) else None,
+            monitor=PruningMonitor(self.study, number, not first) if self.prunes else None,
             deadline=self.deadline,
             context=running.context.subcontext(
                 task_name="candidate-split-evaluation", task_id=fold.number
@@ -246,13 +246,10 @@ class SearchLoop:
             if self._should_prune(running, n * STEPS_PER_FOLD, mean) and n < self.search.n_splits_:
                 self._end(running, state=TrialState.PRUNED)
 
-    def _prunes(self, running: _Running) -> bool:
-        """Say whether a trial may be pruned; the first one is what all others are compared with."""
-        return self.prunes and not is_first(running.trial)
-
     def _should_prune(self, running: _Running, step: int, score: float) -> bool:
         running.trial.report(score, step)
-        return self._prunes(running) and running.trial.should_prune()
+        # The first trial is what all others are compared with.
+        return not is_first(running.trial) and running.trial.should_prune()
 
     def _tell_score(self, running: _Running) -> None:
         errors = [fold[ERROR] for fold in self._folds_of(running)]

@@ -15,7 +15,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state, indexable
 
 from sktransfer._compat import sklearn as private
-from sktransfer._warnings import warn_user
+from sktransfer._warnings import SAID, said_once, warn_user
 from sktransfer.tuning.space import checked_space, current_point
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ class TransferSearchCV(private.BaseSearchCV):
         Pruner, which ends trials early. It decides after folds (the first, the third, the
         seventh...), and between the epochs of an estimator of this package that trains its encoder,
         also at the end of a pipeline, by the mean score of the folds so far; each fold has ten
-        steps. None is a `optuna.pruners.MedianPruner` that waits for five trials and for half a
-        fold; `optuna.pruners.NopPruner` never prunes.
+        steps, and is scored at every second one at most. None is a `optuna.pruners.MedianPruner`
+        that waits for five trials and for half a fold; `optuna.pruners.NopPruner` never prunes.
     storage : str, path-like, optuna.storages.BaseStorage or None, default=None
         Storage of the study: None is the memory, a path is an SQLite file, and a URL is any
         database, such as ``postgresql://user@host/name``. The same call continues an earlier one
@@ -249,7 +249,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             self._set_results(metric)
         self.scorer_ = private.scorers_by_name(scorer) if several else scorer
         if self.refit:
-            self._refit(root, data, routed.estimator.fit, described)
+            with said_once(evaluation.name):
+                self._refit(root, data, routed.estimator.fit, described)
+        SAID.pop(evaluation.name, None)
         root.call_on_fit_task_end(estimator=self, **data)
         return self
 
@@ -327,9 +329,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             warn_user(why, FitFailedWarning)
         elif "complete" not in states:
             raise ValueError(
-                "Every trial was pruned: pass a pruner that waits longer."
-                if self.timeout is None
-                else f"No trial ended within timeout={self.timeout}: allow more, or fewer folds."
+                f"No trial ended within timeout={self.timeout}, without being pruned: allow more "
+                "time, fewer folds, or a pruner that waits longer."
             )
         error_score = np.nan if self.error_score == "raise" else self.error_score
         rows = rows_of(trials, self.n_splits_, self.return_train_score, error_score)

@@ -349,13 +349,14 @@ def test_a_single_metric_may_be_called_score():
     assert search.score(X, Y) == search.best_estimator_.score(X, Y)
 
 
-def test_a_search_without_a_complete_trial_has_no_best():
+def test_a_pruner_that_always_prunes_leaves_the_first_trial():
     class Always(optuna.pruners.BasePruner):
         def prune(self, study, trial):
             return True
 
-    with pytest.raises(ValueError, match="Every trial was pruned"):
-        quick(pruner=Always()).fit(X, Y)
+    search = quick(pruner=Always()).fit(X, Y)
+    assert search.cv_results_["trial_state"].tolist() == ["complete", *["pruned"] * 4]
+    assert search.best_params_ == {"C": 1.0}
 
 
 def test_searches_in_threads_leave_optunas_level_as_it_was():
