@@ -53,6 +53,8 @@ DEFERRED = {"sktransfer._compat.optuna"} | {
         "_results",
         "_retries",
         "_sampling",
+        "_start",
+        "_stop",
         "_study",
     )
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sktransfer._warnings import warn_user
@@ -14,8 +14,10 @@ from sktransfer.contracts.registry import modality_class
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-# Strategies that are worth a trial: the cheapest one, then the most promising ones first.
+# Strategies that are worth a trial; studies hold them in this order.
 _STRATEGIES = ("frozen", "lp_ft", "full", "gradual", "top_layers")
+# In the order of what they cost. "auto", which is tried before them, settles on one of the ends.
+_BY_COST = ("frozen", "top_layers", "gradual", "lp_ft", "full")
 REGISTERED = ("backbone", "freeze", "head", "alignment", "regulariser")
 # Without effect where nothing trains by steps.
 _OF_BODIES = {"lr", "weight_decay", "warmup", "batch_size", "max_epochs", "average"}
@@ -137,7 +139,7 @@ class Tunable:
         Returns
         -------
         points : list of dict of str to object
-            The cheapest first, then the most promising; parameters as `set_params` takes them.
+            The cheapest first; parameters as `set_params` takes them.
 
         Examples
         --------
@@ -145,10 +147,10 @@ class Tunable:
         >>> TransferTextClassifier(freeze="frozen").starting_points()
         [{'backbone__pooling': 'auto', 'head__C': 1.0, 'head__lr_scale': ...}]
         >>> [point["freeze"] for point in TransferTextClassifier().starting_points()]
-        ['frozen', 'lp_ft', 'full', 'gradual', 'top_layers']
+        ['frozen', 'top_layers', 'gradual', 'lp_ft', 'full']
         """
         points = []
-        for freeze in _STRATEGIES if self.freeze == "auto" else (self.freeze,):
+        for freeze in _BY_COST if self.freeze == "auto" else (self.freeze,):
             plugins = {kind: getattr(self, kind, None) for kind in self._kinds()} | {
                 "freeze": freeze
             }
@@ -161,6 +163,34 @@ class Tunable:
                 point["lr"] = self._rate()
             points.append(point)
         return points
+
+    def current_values(self, keys: Iterable[str]) -> dict[str, Any]:
+        """Give parameters as they are, also of plugins that are given by name.
+
+        Parameters
+        ----------
+        keys : iterable of str
+            As in the space. Those without an effect are left out.
+
+        Returns
+        -------
+        values : dict of str to object
+        """
+        values: dict[str, Any] = {}
+        for key in filter(self.is_active, keys):
+            kind, _, name = key.partition("__")
+            value = getattr(self, kind)
+            if not name:
+                values[key] = value
+            elif isinstance(value, str | Plugin):
+                plugin = self._plugin(kind, value)
+                known = plugin.default_point() | plugin.get_params(deep=True)
+                values |= {key: known[name]} if name in known else {}
+        return values
+
+    def trains_by_steps(self) -> bool:
+        """Say whether a fit may train by steps, which takes far longer than a head's fit."""
+        return _trains_by_steps(resolve("freeze", self.freeze))
 
     def _kinds(self) -> tuple[str, ...]:
         """Name the parameters that hold parameter objects."""

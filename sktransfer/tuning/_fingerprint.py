@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
@@ -17,7 +17,10 @@ from sklearn.pipeline import Pipeline
 from sktransfer._compat.sklearn import BaseScorer
 from sktransfer.contracts import Plugin
 from sktransfer.contracts.inputs import HashedInput
-from sktransfer.tuning.space import Tunable
+from sktransfer.tuning.space import STORABLE, Tunable
+
+if TYPE_CHECKING:
+    from sktransfer.tuning._fold import Evaluation
 
 # Parameters that do not change results, such as where and how fast something runs.
 _INDIFFERENT = {"cache", "callbacks", "device", "memory", "n_jobs", "pre_dispatch", "verbose"}
@@ -32,12 +35,49 @@ class UndescribedError(ValueError):
     """A value cannot be told from others of its class."""
 
 
+def describe_search(
+    search: Any, evaluation: Evaluation, data: Sequence[Any]
+) -> dict[str, Any] | None:
+    """Describe what searches that share a study have in common, in values that JSON holds.
+
+    None is a search in memory, which shares no study, with something that cannot be described.
+    """
+    from optuna.distributions import distribution_to_json
+
+    space = search.search_space_
+    try:
+        return {
+            "search_space": {key: distribution_to_json(each) for key, each in space.items()},
+            "estimator": settings_of_estimator(search.estimator, space),
+            "scoring": name_of_scoring(search.scoring),
+            "metric": evaluation.metric,
+            "data": digest_of_data(*data),
+            "folds": digest_of_data(
+                *(r for fold in evaluation.folds for r in (fold.train, fold.test))
+            ),
+        }
+    except UndescribedError:
+        if search.storage is not None:
+            raise
+        return None
+
+
+def key_of_fit(estimator: Any, described: Mapping[str, Any]) -> str:
+    """Hash all that the fit of an estimator on the data of a search depends on, device included."""
+    devices = {k: v for k, v in estimator.get_params().items() if k.endswith("device")}
+    return digest_of_data(described, settings_of_estimator(estimator, {}), devices)
+
+
 def settings_of_estimator(estimator: Any, space: Mapping[str, Any]) -> dict[str, str]:
-    """Describe the parameters that are not searched, equally on every machine."""
+    """Describe the parameters that are not searched, equally on every machine.
+
+    So are those that are searched, and stand as something that the first trial cannot keep.
+    """
     return {"class": _name_of(estimator)} | {
         key: _described(value)
         for key, value in estimator.get_params(deep=True).items()
-        if key not in space and key.rpartition("__")[2] not in _INDIFFERENT
+        if (key not in space or not isinstance(value, STORABLE))
+        and key.rpartition("__")[2] not in _INDIFFERENT
     }
 
 

@@ -7,8 +7,9 @@ import copy
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -17,12 +18,16 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.parallel import Parallel, delayed
 
 from sktransfer._compat import sklearn as private
+from sktransfer._warnings import said_once
 from sktransfer.tuning._labelled import last_step, take_labelled
 from sktransfer.tuning._pruning import STEPS_PER_FOLD, PruningMonitor
 from sktransfer.tuning.space import Tunable
 
 # Attribute of an exception: the number of the trial whose fold raised it.
 TRIAL_OF_ERROR = "trial_number"
+# Steps of a pruner from one score of an epoch to the next: the score of each of ten epochs takes
+# a fifth of the time of a training on a hundred texts.
+_STEPS_PER_SCORE = 2
 # Seconds between queries of a cluster, and for which a worker is expected to replace a dead one.
 _POLL, _PATIENCE = 0.5, 60
 _DIED = (
@@ -50,6 +55,7 @@ class Evaluation:
     fit_params: dict[str, Any]
     score_params: dict[str, Any]
     labelled: np.ndarray | None = None  # rows that can be scored; None where all can
+    name: str = field(default_factory=lambda: uuid4().hex)  # which no other search has
 
     @property
     def metric(self) -> str | None:
@@ -161,25 +167,26 @@ def fit_fold(evaluation: Evaluation, X: Any, y: Any, job: FoldJob) -> dict[str, 
     score_errors: list[str] = []
     has_unlabelled = evaluation.labelled is not None
     try:
-        result = private.fit_and_score(
-            estimator,
-            X,
-            y,
-            scorer=private.recording_scorer(evaluation.scorer, score_errors),
-            train=job.fold.train,
-            test=job.fold.test,
-            parameters=job.params,
-            score_params=evaluation.score_params,
-            split_progress=(job.fold.number, len(evaluation.folds)),
-            candidate_progress=job.progress,
-            callback_ctx=job.context,
-            fit_params=evaluation.fit_params,
-            error_score=search.error_score,
-            return_train_score=search.return_train_score and not has_unlabelled,
-            return_times=True,
-            verbose=search.verbose,
-            caller=search,
-        )
+        with said_once(evaluation.name):
+            result = private.fit_and_score(
+                estimator,
+                X,
+                y,
+                scorer=private.recording_scorer(evaluation.scorer, score_errors),
+                train=job.fold.train,
+                test=job.fold.test,
+                parameters=job.params,
+                score_params=evaluation.score_params,
+                split_progress=(job.fold.number, len(evaluation.folds)),
+                candidate_progress=job.progress,
+                callback_ctx=job.context,
+                fit_params=evaluation.fit_params,
+                error_score=search.error_score,
+                return_train_score=search.return_train_score and not has_unlabelled,
+                return_times=True,
+                verbose=search.verbose,
+                caller=search,
+            )
         if search.return_train_score and has_unlabelled:
             scores = result["test_scores"]  # those of an error
             if result["fit_error"] is None:
@@ -259,7 +266,7 @@ class PruningCallback(TimeoutCallback):
             return False  # the score of the whole fold follows
         step = (context.task_id + 1) * STEPS_PER_FOLD // n_epochs
         latest, score = self._latest
-        if step <= latest:
+        if step < latest + _STEPS_PER_SCORE:
             return False
         first = self._job.fold.number * STEPS_PER_FOLD
         for skipped in range(latest + 1, step) if latest else ():

@@ -19,7 +19,8 @@ from sktransfer._warnings import warn_user
 from sktransfer.tuning import _retries
 from sktransfer.tuning._fold import TRIAL_OF_ERROR, Evaluation, Fold, FoldJob, fit_folds, is_over
 from sktransfer.tuning._pruning import STEPS_PER_FOLD, PruningMonitor
-from sktransfer.tuning._results import ERROR, STOPPED, attributes_of, folds_of
+from sktransfer.tuning._results import ERROR, STOPPED, attributes_of, folds_of, is_unfinished
+from sktransfer.tuning._start import ask_first_trial, is_first
 from sktransfer.tuning.space import ask_parameters
 
 if TYPE_CHECKING:
@@ -64,37 +65,51 @@ class SearchLoop:
         n_tasks = None if is_persistent(self.study) else search.n_trials
         self.context = root.subcontext("search", max_subtasks=n_tasks)
         self.prunes = not isinstance(self.study.pruner, NopPruner)
+        self.stop_reason = "error"  # until the search stops by itself
         self.stopped = False
 
     def run(self) -> None:
         """Evaluate until all trials have ended, here or in other processes, or time is over."""
         self.context.call_on_fit_task_begin(estimator=self.search)
-        self._run()
+        try:
+            self.stop_reason = self._run()
+        except KeyboardInterrupt:
+            self.stop_reason = "interrupted"
+            raise
         self.context.call_on_fit_task_end(estimator=self.search)
 
-    def _run(self) -> None:
+    def _run(self) -> str:
+        """Return the reason why the search stopped, as ``stop_reason_`` has it."""
         waited = 0.0
-        while not (is_over(self.deadline) or self.stopped):
+        while True:
             _retries.requeue_stale_trials(self.study)
             room = self._room()
-            running = [t.number for t in self._trials() if t.state == TrialState.RUNNING]
+            trials = self._trials()
+            running = [trial.number for trial in trials if trial.state == TrialState.RUNNING]
+            if self.stopped:
+                return "exhausted"
+            if is_over(self.deadline) and (room or running or any(map(is_unfinished, trials))):
+                return "timeout"
             if room:
                 self._run_batch(min(self.search.batch_size, room))
                 waited = 0.0
             elif running and self._wait_for(running, waited):
                 waited += _POLL
             else:
-                return
+                return "n_trials" if len(trials) >= self.search.n_trials else "exhausted"
 
     def _trials(self) -> list[FrozenTrial]:
         return _retries.current_trials(self.study.get_trials(deepcopy=False))
 
     def _room(self) -> int:
         """Return the number of trials that are queued or may still be asked for."""
-        trials, sampler = self._trials(), self.study.sampler
-        is_exhausted = isinstance(sampler, GridSampler) and sampler.is_exhausted(self.study)
-        n_new = 0 if is_exhausted else max(0, self.search.n_trials - len(trials))
+        trials = self._trials()
+        n_new = 0 if self._is_exhausted() else max(0, self.search.n_trials - len(trials))
         return n_new + sum(trial.state == TrialState.WAITING for trial in trials)
+
+    def _is_exhausted(self) -> bool:
+        sampler = self.study.sampler
+        return isinstance(sampler, GridSampler) and sampler.is_exhausted(self.study)
 
     def _wait_for(self, running: list[int], waited: float) -> bool:
         """Wait a little for trials of other processes; False if their death is not noticed."""
@@ -109,6 +124,17 @@ class SearchLoop:
         time.sleep(_POLL)
         return True
 
+    def _run_heads(self) -> None:
+        """Evaluate the trials that fit heads alone, which take seconds, so that they have results.
+
+        The first trial may train until time is over.
+        """
+        n_left = self.study.sampler.n_heads
+        while n_left > 0 and (room := self._room()) and not is_over(self.deadline):
+            n_trials = min(self.search.batch_size, room, n_left)
+            self._run_batch(n_trials)
+            n_left -= n_trials
+
     def _run_batch(self, n_trials: int) -> None:
         batch: list[_Running] = []
         with contextlib.ExitStack() as heartbeats:
@@ -122,6 +148,8 @@ class SearchLoop:
                     batch.append(running)
                     heartbeats.enter_context(heartbeat(running.trial))
                     running.attempt(self._begin)
+                if self.deadline is not None and any(is_first(r.trial) for r in batch):
+                    self._run_heads()
                 for rung in self._rungs():
                     self._evaluate([running for running in batch if not running.over], rung)
                 for running in batch:
@@ -136,8 +164,11 @@ class SearchLoop:
     def _begin(self, running: _Running) -> None:
         """Ask for the parameters of a trial, and read its scores of earlier processes."""
         running.context.call_on_fit_task_begin(estimator=self.search)
-        estimator = self.evaluation.search.estimator
-        running.params = ask_parameters(running.trial, estimator, self.search.search_space_)
+        estimator, space = self.evaluation.search.estimator, self.search.search_space_
+        if is_first(running.trial):
+            running.params = ask_first_trial(running.trial, estimator, space)
+        else:
+            running.params = ask_parameters(running.trial, estimator, space)
         for i, fold in enumerate(self._folds_of(running)):
             if fold["test_scores"] is not None:
                 running.scores[i] = self.evaluation.score_of(fold["test_scores"])
@@ -180,12 +211,12 @@ class SearchLoop:
             running.trial.set_user_attr(key, value)
 
     def _job(self, running: _Running, fold: Fold) -> FoldJob:
-        number = running.trial.number
+        number, first = running.trial.number, is_first(running.trial)
         return FoldJob(
             fold=fold,
             params=running.params,
             earlier_scores=[score for i, score in running.scores.items() if i < fold.number],
-            monitor=PruningMonitor(self.study, number) if self.prunes else None,
+            monitor=PruningMonitor(self.study, number, not first) if self.prunes else None,
             deadline=self.deadline,
             context=running.context.subcontext(
                 task_name="candidate-split-evaluation", task_id=fold.number
@@ -217,7 +248,8 @@ class SearchLoop:
 
     def _should_prune(self, running: _Running, step: int, score: float) -> bool:
         running.trial.report(score, step)
-        return running.trial.should_prune()
+        # The first trial is what all others are compared with.
+        return not is_first(running.trial) and running.trial.should_prune()
 
     def _tell_score(self, running: _Running) -> None:
         errors = [fold[ERROR] for fold in self._folds_of(running)]

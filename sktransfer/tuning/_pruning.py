@@ -22,10 +22,12 @@ class PruningMonitor:
     """Ask a pruner about the epochs of a trial.
 
     It is pickled to a worker with the trials of the study when the fold begins, so that the result
-    does not depend on ``n_jobs``. ``reports`` has the scores by step.
+    does not depend on ``n_jobs``. ``reports`` has the scores by step. A trial that is not ``judged``
+    is watched alone.
     """
 
-    def __init__(self, study: Study, number: int) -> None:
+    def __init__(self, study: Study, number: int, judged: bool = True) -> None:
+        self._judged = judged
         # A pruner such as Hyperband uses the numbers of trials, so that none may be missing.
         self._trials = [
             trial
@@ -46,7 +48,7 @@ class PruningMonitor:
 
     def should_prune(self) -> bool:
         """Ask the pruner about the last report."""
-        return self._trial is not None and self._trial.should_prune()
+        return self._judged and self._trial is not None and self._trial.should_prune()
 
     def _copy_of_trial(self) -> Trial:
         sampler = optuna.samplers.RandomSampler()

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
+from sktransfer.tuning._retries import current_trials
+
 if TYPE_CHECKING:
+    from optuna.study import Study
     from optuna.trial import FrozenTrial
 
 ERROR = "error"
 STOPPED = "stopped by the timeout"
+UNFINISHED = "unfinished"
 _TIMES = ("fit_time", "score_time")
 _SCORES = {"test_scores": "test_", "train_scores": "train_"}
 
@@ -72,6 +76,22 @@ def reason_of(trial: FrozenTrial) -> str:
     """Return the last line of the reason why a trial failed."""
     reason = trial.user_attrs.get(ERROR, "the process that ran it died")
     return str(reason).strip().splitlines()[-1]
+
+
+def is_unfinished(trial: FrozenTrial) -> bool:
+    """Return whether a trial was cut off, and is queued again if the study is persistent."""
+    if trial.state == TrialState.WAITING:
+        return "failed_trial" in trial.system_attrs
+    return trial.state == TrialState.FAIL and trial.user_attrs.get(ERROR) == STOPPED
+
+
+def listed_trials(study: Study) -> list[tuple[FrozenTrial, str]]:
+    """Return the trials that ended or were cut off, with their states in ``cv_results_``."""
+    return [
+        (trial, UNFINISHED if is_unfinished(trial) else trial.state.name.lower())
+        for trial in current_trials(study.get_trials(deepcopy=False))
+        if trial.state.is_finished() or is_unfinished(trial)
+    ]
 
 
 def has_failed(trial: FrozenTrial) -> bool:

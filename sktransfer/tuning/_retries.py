@@ -45,27 +45,27 @@ def current_trials(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
 
 def ask_locked(study: Study) -> Trial:
     """Ask for the next trial, a queued one first."""
-    with _study_lock(study):
+    with study_lock(study):
         return ask(study)
 
 
 def requeue_stale_trials(study: Study) -> None:
     """Queue trials again without a heartbeat in the grace period of the storage."""
     if is_persistent(study):
-        with _study_lock(study), warnings.catch_warnings():
+        with study_lock(study), warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             optuna.storages.fail_stale_trials(study)
 
 
 def requeue_interrupted_trial(study: Study, trial: Trial) -> None:
     """Mark a trial of this process as failed, and queue it again, unless another process did."""
-    with _study_lock(study):
+    with study_lock(study):
         if study.get_trials(deepcopy=False)[trial.number].state == TrialState.RUNNING:
             retry_callback(max_retry=None)(study, study.tell(trial, state=TrialState.FAIL))
 
 
 @contextlib.contextmanager
-def _study_lock(study: Study) -> Iterator[None]:
+def study_lock(study: Study) -> Iterator[None]:
     """Let one process at a time change the queue of an SQLite study.
 
     Other databases lock the row of a trial while its state changes. SQLite has no such locks, so

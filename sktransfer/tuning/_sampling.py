@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,8 +12,11 @@ import optuna
 from optuna.distributions import CategoricalDistribution
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
+from sklearn.base import clone
 
 from sktransfer.tuning._retries import current_trials
+from sktransfer.tuning._start import is_beyond_space
+from sktransfer.tuning.space import ask_parameters, starting_points, trains_by_steps
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
 
 # Largest number of trials for a Gaussian process, whose time grows with it, and its random trials.
 _FEW_TRIALS, _N_RANDOM = 30, 6
+# Largest number of trials that fit heads alone before the first one that trains.
+_N_HEADS = 10
 # How often a setting that was evaluated before is drawn again.
 _N_REDRAWN = 20
 
@@ -33,6 +39,22 @@ def make_sampler(n_trials: int, seed: int) -> BaseSampler:
     return GPSampler(seed=seed, independent_sampler=tpe, n_startup_trials=_N_RANDOM)
 
 
+def seeded_sampler(
+    estimator: Any, space: Mapping[str, BaseDistribution], n_trials: int, seed: int
+) -> SeededSampler:
+    """Return the sampler of a search for which none was given."""
+    cheap, dear = starting_points(estimator, space, min(_N_HEADS, n_trials // 3))
+    return SeededSampler(
+        partial(make_sampler, n_trials),
+        seed,
+        space,
+        # The first trial is asked for nothing.
+        [{}, *cheap, *dear],
+        partial(ask_parameters, estimator=clone(estimator), space=space),
+        len(cheap) if trains_by_steps(estimator, {}) else 0,
+    )
+
+
 @dataclass
 class SeededSampler(BaseSampler):
     """Choose all parameters of a trial at once, with a seed that depends on the trial's number.
@@ -41,7 +63,8 @@ class SeededSampler(BaseSampler):
     that is continued does not repeat its first draws.
 
     ``make`` returns a sampler for a seed, ``starts`` are (parts of) the first settings, and ``ask``
-    asks a trial for all active parameters.
+    asks a trial for all active parameters. After the first start come ``n_heads`` that fit heads
+    alone, where the first one trains.
     """
 
     make: Callable[[int], BaseSampler]
@@ -49,6 +72,7 @@ class SeededSampler(BaseSampler):
     space: Mapping[str, BaseDistribution]
     starts: Sequence[Mapping[str, Any]]
     ask: Callable[[Any], dict[str, Any]]
+    n_heads: int = 0
     _chosen: dict[int, Mapping[str, Any]] = field(default_factory=dict)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
@@ -92,7 +116,7 @@ class SeededSampler(BaseSampler):
     ) -> dict[str, Any]:
         others = [other for other in others if other.state != TrialState.WAITING]
         if isinstance(sampler, GPSampler):
-            others = [self._with_all_parameters(other) for other in others]
+            others = [self._with_all_parameters(t) for t in others if not is_beyond_space(t)]
         study = optuna.create_study(direction="maximize", sampler=sampler)
         study.add_trials(others)
         study.enqueue_trial(fixed)

@@ -78,10 +78,10 @@ class _Line:
         self.progress.start()
 
     def _ended(self) -> list[Any]:
-        from sktransfer.tuning._retries import current_trials
+        from sktransfer.tuning._results import UNFINISHED, listed_trials
 
-        trials = self._search.study_.get_trials(deepcopy=False)
-        return [trial for trial in current_trials(trials) if trial.state.is_finished()]
+        listed = listed_trials(self._search.study_)
+        return [trial for trial, state in listed if state != UNFINISHED]
 
     def show_fold(self, number: int) -> None:
         self.progress.update(self._task, fold=f"fold {number + 1}/{self._search.n_splits_}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,8 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state, indexable
 
 from sktransfer._compat import sklearn as private
-from sktransfer._warnings import warn_user
-from sktransfer.tuning.space import ask_parameters, checked_space, starting_points
+from sktransfer._warnings import SAID, said_once, warn_user
+from sktransfer.tuning.space import checked_space, current_point
 
 if TYPE_CHECKING:
     from sktransfer.tuning._fold import Evaluation
@@ -42,9 +41,11 @@ class TransferSearchCV(private.BaseSearchCV):
         plugins that it chose.
     n_trials : int, default=30
         Number of trials of all calls and processes that share a study. Each further process may
-        add one.
+        add one. The first trial is the estimator as it stands, also where the space does not have
+        its values; it is not pruned.
     timeout : float or None, default=None
         Time in seconds after which no fold begins, and trainings stop at the end of their epoch.
+        If the estimator trains as it stands, the trials that fit heads alone do not wait for it.
     cv : int, splitter, iterable or None, default=5
         As in scikit-learn.
     scoring : str, callable, list, tuple, dict or None, default=None
@@ -56,16 +57,17 @@ class TransferSearchCV(private.BaseSearchCV):
         Number of trials that are chosen at once. More trials keep a larger ``n_jobs`` busy, and are
         chosen with fewer results. The results depend on this, but not on ``n_jobs``.
     sampler : optuna.samplers.BaseSampler or None, default=None
-        None is a Gaussian process for at most 30 trials, and TPE for more. The first trials are the
-        parameters of the estimator, and the defaults of each strategy, as far as the space has
-        them. Another sampler is reseeded at random if there is a storage, since processes that
-        share a study would otherwise choose the same trials.
+        None is a Gaussian process for at most 30 trials, and TPE for more. After the first trial
+        come heads on frozen features, a third of the trials and at most ten, and then the defaults
+        of each strategy that trains, as far as the space has them. Another sampler is reseeded at
+        random if there is a storage, since processes that share a study would otherwise choose the
+        same trials.
     pruner : optuna.pruners.BasePruner or None, default=None
         Pruner, which ends trials early. It decides after folds (the first, the third, the
         seventh...), and between the epochs of an estimator of this package that trains its encoder,
         also at the end of a pipeline, by the mean score of the folds so far; each fold has ten
-        steps. None is a `optuna.pruners.MedianPruner` that waits for five trials and for half a
-        fold; `optuna.pruners.NopPruner` never prunes.
+        steps, and is scored at every second one at most. None is a `optuna.pruners.MedianPruner`
+        that waits for five trials and for half a fold; `optuna.pruners.NopPruner` never prunes.
     storage : str, path-like, optuna.storages.BaseStorage or None, default=None
         Storage of the study: None is the memory, a path is an SQLite file, and a URL is any
         database, such as ``postgresql://user@host/name``. The same call continues an earlier one
@@ -77,12 +79,14 @@ class TransferSearchCV(private.BaseSearchCV):
     study_name : str or None, default=None
         Name of the study in the storage; None is ``"search"``.
     refit : bool, str or callable, default=True
-        As in scikit-learn. With several metrics, the name of the one that is maximised.
+        As in scikit-learn. With several metrics, the name of the one that is maximised. If ``fit``
+        is called again with the same ``storage``, and the best parameters are the same,
+        ``best_estimator_`` is kept. Another process fits it again, since a study has no models.
     random_state : int, RandomState instance or None, default=None
         Seed of the default sampler. An int gives the same trials in every call and with any
         ``n_jobs``, unless a process is killed or shares the study with others.
     verbose : int, default=0
-        As in scikit-learn.
+        As in scikit-learn. Above 0 a line also says why the search stopped.
     pre_dispatch : int or str, default="2*n_jobs"
         As in scikit-learn.
     error_score : "raise" or float, default=np.nan
@@ -95,9 +99,14 @@ class TransferSearchCV(private.BaseSearchCV):
     cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, \
 refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         As in `sklearn.model_selection.GridSearchCV`, for all trials of the study. ``cv_results_``
-        has two more columns: ``trial_number``, and ``trial_state``: "complete", "pruned" or "fail".
-        A parameter that a trial does not have is masked, and a fold that was not fitted is nan. A
-        callable ``refit`` gets the complete trials.
+        has two more columns: ``trial_number``, and ``trial_state``: "complete", "pruned", "fail",
+        or "unfinished" for a trial that was cut off, such as by the timeout. The first trial has
+        the values of the estimator, such as "auto". A parameter that a trial does not have is
+        masked, and a fold that was not fitted is nan. A callable ``refit`` gets the complete
+        trials.
+    stop_reason_ : {"n_trials", "timeout", "exhausted", "interrupted", "error"}
+        Why the search stopped: all trials were made, time was over, a sampler such as that of a
+        grid has tried all settings, Ctrl-C, or another exception that `fit` raised.
     study_ : optuna.study.Study
         Study with all trials, whose ``user_attrs`` hold the scores and seconds of folds, and as
         "error" the reason why a trial failed.
@@ -204,6 +213,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         from sktransfer.features.corpus import forgetting
         from sktransfer.tuning._log_level import optuna_log_level
         from sktransfer.tuning._loop import SearchLoop
+        from sktransfer.tuning._stop import describe_stop
 
         deadline = None if self.timeout is None else time.time() + self.timeout
         scorer, metric = private.scorer_of(self)
@@ -224,15 +234,24 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             self, max_subtasks=1 + (self.refit is not False)
         ).call_on_fit_task_begin(estimator=self, **data)
         self.search_space_ = checked_space(self.estimator, self.search_space)
+        self._point = current_point(self.estimator, self.search_space_)
         evaluation = self._evaluation(X, y, scorer, routed)
         # Optuna's messages about a default sampler and its study are of no use to the user.
         with optuna_log_level(ERROR if self.sampler is None else WARNING), forgetting():
-            self._open_study(evaluation, [X, y, params])
-            SearchLoop(self, evaluation, (X, y), deadline, root).run()
+            described = self._open_study(evaluation, [X, y, params])
+            loop = SearchLoop(self, evaluation, (X, y), deadline, root)
+            try:
+                loop.run()
+            finally:
+                self.stop_reason_ = loop.stop_reason
+                if self.verbose:
+                    print(f"[TransferSearchCV] {describe_stop(self)}.")
             self._set_results(metric)
         self.scorer_ = private.scorers_by_name(scorer) if several else scorer
         if self.refit:
-            self._refit(root, data, routed.estimator.fit)
+            with said_once(evaluation.name):
+                self._refit(root, data, routed.estimator.fit, described)
+        SAID.pop(evaluation.name, None)
         root.call_on_fit_task_end(estimator=self, **data)
         return self
 
@@ -266,13 +285,14 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         params = routed.estimator.fit, routed.scorer.score
         return Evaluation(type(self)(**settings), folds, scorer, *params, labelled)
 
-    def _open_study(self, evaluation: Evaluation, data: list[Any]) -> None:
-        """Set sampler, pruner and study, and check that the study is of the same search."""
-        from optuna.distributions import distribution_to_json
+    def _open_study(self, evaluation: Evaluation, data: list[Any]) -> dict[str, Any] | None:
+        """Set sampler, pruner and study; return what searches that share the study agree on."""
         from optuna.pruners import MedianPruner
 
-        from sktransfer.tuning import _fingerprint, _study
-        from sktransfer.tuning._sampling import SeededSampler, make_sampler
+        from sktransfer.tuning import _study
+        from sktransfer.tuning._fingerprint import describe_search
+        from sktransfer.tuning._sampling import make_sampler, seeded_sampler
+        from sktransfer.tuning._start import enqueue_first_trial
 
         self.pruner_ = self.pruner
         if self.pruner is None:
@@ -281,53 +301,36 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         if self.sampler is None:
             seed = int(check_random_state(self.random_state).randint(2**31 - 1))
             self.sampler_ = make_sampler(self.n_trials, seed)
-            sampler = SeededSampler(
-                partial(make_sampler, self.n_trials),
-                seed,
-                self.search_space_,
-                starting_points(self.estimator, self.search_space_),
-                partial(ask_parameters, estimator=clone(self.estimator), space=self.search_space_),
-            )
+            sampler = seeded_sampler(self.estimator, self.search_space_, self.n_trials, seed)
         elif self.storage is not None:
             # Processes that share a study would choose the same trials.
             self.sampler_.reseed_rng()
         self.study_ = _study.open_study(self.storage, self.study_name, sampler, self.pruner_)
-        rows = [rows for fold in evaluation.folds for rows in (fold.train, fold.test)]
-        try:
-            metadata = {
-                "search_space": {k: distribution_to_json(v) for k, v in self.search_space_.items()},
-                "estimator": _fingerprint.settings_of_estimator(self.estimator, self.search_space_),
-                "scoring": _fingerprint.name_of_scoring(self.scoring),
-                "metric": evaluation.metric,
-                "data": _fingerprint.digest_of_data(*data),
-                "folds": _fingerprint.digest_of_data(*rows),
-            }
-        except _fingerprint.UndescribedError:
-            if self.storage is not None:
-                raise
-            return  # no other search shares a study in memory
-        _study.check_study_metadata(self.study_, metadata)
+        described = describe_search(self, evaluation, data)
+        if described is not None:
+            _study.check_study_metadata(self.study_, described)
+        enqueue_first_trial(self.study_, self._point, self.search_space_)
+        return described
 
     def _set_results(self, metric: Any) -> None:
         """Set the attributes that scikit-learn's searches have, from the study."""
-        from sktransfer.tuning._results import has_failed, reason_of, rows_of
-        from sktransfer.tuning._retries import current_trials
+        from sktransfer.tuning._results import has_failed, listed_trials, reason_of, rows_of
+        from sktransfer.tuning._start import params_of
 
-        trials = current_trials(self.study_.get_trials(deepcopy=False))
-        trials = [trial for trial in trials if trial.state.is_finished()]
-        states = [trial.state.name.lower() for trial in trials]
-        failed = [trial for trial in trials if has_failed(trial)]
+        listed = listed_trials(self.study_)
+        trials, states = [trial for trial, _ in listed], [state for _, state in listed]
+        params = [params_of(trial, self._point) for trial in trials]
+        failed = [i for i, trial in enumerate(trials) if has_failed(trial)]
         if failed:
-            n, first, reason = len(failed), failed[0].params, reason_of(failed[0])
+            n, first, reason = len(failed), params[failed[0]], reason_of(trials[failed[0]])
             why = f"{n} of {len(trials)} trials failed, the first with {first}: {reason}"
             if "complete" not in states:
                 raise (TypeError if reason.startswith("TypeError") else ValueError)(why)
             warn_user(why, FitFailedWarning)
         elif "complete" not in states:
             raise ValueError(
-                "Every trial was pruned: pass a pruner that waits longer."
-                if self.timeout is None
-                else f"No trial ended within timeout={self.timeout}: allow more, or fewer folds."
+                f"No trial ended within timeout={self.timeout}, without being pruned: allow more "
+                "time, fewer folds, or a pruner that waits longer."
             )
         error_score = np.nan if self.error_score == "raise" else self.error_score
         rows = rows_of(trials, self.n_splits_, self.return_train_score, error_score)
@@ -336,7 +339,6 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         if self.multimetric_ and callable(self.scoring):
             private.check_refit_for_multimetric(self, rows[0]["test_scores"])
             metric = self.refit
-        params = [dict(trial.params) for trial in trials]
         more: dict[str, Any] = {"trial_number": [trial.number for trial in trials]}
         more["trial_state"] = states
         self.cv_results_ = private.format_results(self, params, self.n_splits_, rows, more)
@@ -353,9 +355,20 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 self.best_score_ = results[f"mean_test_{metric}"][best]
             self.best_params_ = params[self.best_index_]
 
-    def _refit(self, root: Any, data: dict[str, Any], fit_params: dict[str, Any]) -> None:
-        """Fit the estimator with the best parameters on all data."""
-        best = self.best_estimator_ = clone(self.estimator).set_params(**self.best_params_)
+    def _refit(
+        self, root: Any, data: dict[str, Any], fit_params: dict[str, Any], described: Any
+    ) -> None:
+        """Fit the estimator with the best parameters on all data, unless this object has done so.
+
+        What is not stored is searched anew in each call, and fitted anew.
+        """
+        from sktransfer.tuning._fingerprint import key_of_fit
+
+        best = clone(self.estimator).set_params(**self.best_params_)
+        key = None if self.storage is None else key_of_fit(best, described)
+        if key is not None and key == getattr(self, "_refitted", None):
+            return
+        self.best_estimator_, self._refitted = best, None
         context = root.subcontext(task_name="refit-with-best-params")
         with context.propagate_callback_context(best):
             context.call_on_fit_task_begin(estimator=self, **data)
@@ -365,3 +378,4 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         if hasattr(best, "feature_names_in_"):
             self.feature_names_in_ = best.feature_names_in_
         context.call_on_fit_task_end(estimator=self, **data)
+        self._refitted = key

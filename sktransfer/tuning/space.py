@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 # Types of values that a study can store.
-_STORABLE = (type(None), bool, int, float, str)
+STORABLE = (type(None), bool, int, float, str)
 
 
 def search_space(estimator: Any) -> dict[str, BaseDistribution]:
@@ -55,11 +56,30 @@ def search_space(estimator: Any) -> dict[str, BaseDistribution]:
     return dict(sorted(space.items()))
 
 
-def starting_points(estimator: Any, space: Mapping[str, BaseDistribution]) -> list[dict[str, Any]]:
-    """Return the first settings to try: the current parameters, or those that parts declare."""
+def current_point(estimator: Any, space: Iterable[str]) -> dict[str, Any]:
+    """Return the parameters of a space that have an effect, as they stand in an estimator."""
+    now = estimator.get_params(deep=True)
+    point: dict[str, Any] = {}
+    for key in space:
+        owner, own_key = _owner(estimator, key)
+        values = now if owner is None else owner.current_values([own_key])
+        if own_key in values:
+            point[key] = values[own_key]
+    return point
+
+
+def starting_points(
+    estimator: Any, space: Mapping[str, BaseDistribution], n_cheap: int = 0
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return (parts of) the settings to try after the estimator as it stands: cheap and dear ones.
+
+    They are the settings that parts declare; dear ones train by steps, and cheap ones fit heads
+    alone. Where there are both, there are ``n_cheap`` cheap ones: in the further ones the plugins
+    are chosen, and their parameters are left to the sampler.
+    """
     from sktransfer._compat.optuna import contains
 
-    now = estimator.get_params(deep=True)
+    now, as_it_stands = estimator.get_params(deep=True), current_point(estimator, space)
     points: list[dict[str, Any]] = [{}]
     for prefix, part in _declaring_parts(estimator):
         own = [
@@ -80,9 +100,22 @@ def starting_points(estimator: Any, space: Mapping[str, BaseDistribution]) -> li
     for point in points:
         values = {key: point.get(key, now.get(key)) for key in space}
         inside = {key: value for key, value in values.items() if contains(space[key], value)}
-        if inside and inside not in starts:
+        is_new = any(key not in inside or inside[key] != as_it_stands[key] for key in as_it_stands)
+        if inside and is_new and inside not in starts:
             starts.append(inside)
-    return starts
+    cheap = [start for start in starts if not trains_by_steps(estimator, start)]
+    dear = [start for start in starts if start not in cheap]
+    if cheap and dear:
+        for start in itertools.islice(itertools.cycle(cheap[:]), max(0, n_cheap - len(cheap))):
+            chosen = {k: v for k, v in start.items() if "__" not in _owner(estimator, k)[1]}
+            cheap.append({key: v for key, v in chosen.items() if isinstance(v, str)})
+    return cheap, dear
+
+
+def trains_by_steps(estimator: Any, params: Mapping[str, Any]) -> bool:
+    """Say whether a part of an estimator with these parameters trains by steps."""
+    parts = [part for _, part in _declaring_parts(clone(estimator).set_params(**params))]
+    return any(part.trains_by_steps() for part in parts if isinstance(part, Tunable))
 
 
 def checked_space(estimator: Any, space: Any) -> dict[str, BaseDistribution]:
@@ -192,7 +225,7 @@ def _distribution(key: str, value: Any) -> BaseDistribution:
 
     choices = value.choices if isinstance(value, CategoricalDistribution) else value
     if isinstance(choices, list | tuple):
-        wrong = [choice for choice in choices if not isinstance(choice, _STORABLE)]
+        wrong = [choice for choice in choices if not isinstance(choice, STORABLE)]
         if wrong:
             raise TypeError(
                 f"search_space[{key!r}] offers {wrong[0]!r}; a study holds None, bool, int, float "

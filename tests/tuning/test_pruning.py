@@ -102,10 +102,11 @@ def test_a_training_is_ended_between_its_epochs(movie, in_a_pipeline):
     pipe = Pipeline([("same", FunctionTransformer()), ("clf", clf)]) if in_a_pipeline else clf
     key = "clf__lr" if in_a_pipeline else "lr"
     space = {key: [1e-3, 1e-2]}
-    with pytest.raises(ValueError, match="Every trial was pruned"):
-        TransferSearchCV(pipe, space, n_trials=2, cv=2, pruner=AtOnce(), refit=False).fit(
-            texts, labels
-        )
+    pruned = TransferSearchCV(pipe, space, n_trials=2, cv=2, pruner=AtOnce(), refit=False)
+    pruned.fit(texts, labels)
+    # The first trial, the estimator as it stands, is never pruned.
+    assert pruned.cv_results_["trial_state"].tolist() == ["complete", "pruned"]
+    assert np.isnan(pruned.cv_results_["split0_test_score"][1])
     whole = TransferSearchCV(
         pipe, space, n_trials=2, cv=2, pruner=MedianPruner(), refit=False, random_state=0
     ).fit(texts, labels)

@@ -130,14 +130,15 @@ def test_parameters_of_the_chosen_plugin_alone_are_asked_for(movie):
     search = quick(pipe, space, n_trials=8, cv=2, error_score="raise").fit(texts, labels)
     asked = [set(params) for params in search.cv_results_["params"]]
     chosen = [params["clf__freeze"] for params in search.cv_results_["params"]]
-    assert set(chosen) == {"frozen", "top_layers"}
-    for keys, name in zip(asked, chosen, strict=True):
+    assert set(chosen) == {"auto", "frozen", "top_layers"}
+    # The first trial is the estimator as it stands, whose strategy is picked by the data.
+    for keys, name in list(zip(asked, chosen, strict=True))[1:]:
         assert ("clf__freeze__k" in keys) == (name == "top_layers")
         assert ("clf__lr" in keys) == (name == "top_layers")
         assert "clf__freeze__every" not in keys
         assert ("clf__head__C" in keys) == (name == "frozen")
     masked = search.cv_results_["param_clf__freeze__k"].mask
-    assert masked.tolist() == [name == "frozen" for name in chosen]
+    assert masked.tolist() == [name != "top_layers" for name in chosen]
 
 
 def test_without_a_space_the_declared_one_is_searched(movie):
@@ -348,13 +349,14 @@ def test_a_single_metric_may_be_called_score():
     assert search.score(X, Y) == search.best_estimator_.score(X, Y)
 
 
-def test_a_search_without_a_complete_trial_has_no_best():
+def test_a_pruner_that_always_prunes_leaves_the_first_trial():
     class Always(optuna.pruners.BasePruner):
         def prune(self, study, trial):
             return True
 
-    with pytest.raises(ValueError, match="Every trial was pruned"):
-        quick(pruner=Always()).fit(X, Y)
+    search = quick(pruner=Always()).fit(X, Y)
+    assert search.cv_results_["trial_state"].tolist() == ["complete", *["pruned"] * 4]
+    assert search.best_params_ == {"C": 1.0}
 
 
 def test_searches_in_threads_leave_optunas_level_as_it_was():

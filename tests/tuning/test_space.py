@@ -12,9 +12,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sktransfer import TransferTextClassifier, TransferTextEncoder
+from sktransfer.backbones.hashing import HashingBackbone
 from sktransfer.freezing.strategies import TopLayers
 from sktransfer.tuning import search_space
-from sktransfer.tuning.space import checked_space, starting_points
+from sktransfer.tuning.space import checked_space, current_point, starting_points
 
 CLF = TransferTextClassifier("hashing")
 
@@ -66,24 +67,38 @@ def test_what_is_no_estimator_is_refused(wrong):
         search_space(wrong)
 
 
-def test_a_search_starts_from_the_defaults_of_the_strategies_that_are_offered():
+def test_heads_are_tried_before_trainings_from_the_defaults_of_the_strategies_on():
     clf = TransferTextClassifier("hashing")
-    points = starting_points(clf, search_space(clf))
-    assert [point["freeze"] for point in points][:2] == ["frozen", "lp_ft"]
+    cheap, dear = starting_points(clf, search_space(clf), n_cheap=3)
+    assert cheap[0]["freeze"] == "frozen"
+    assert cheap[0]["head__C"] == 1.0
+    # What else a head has is left to the sampler.
+    assert cheap[1:] == [{"freeze": "frozen"}] * 2
+    assert {point["freeze"] for point in dear} == {"top_layers", "gradual", "lp_ft", "full"}
     space = {
         "freeze": CategoricalDistribution(["full", "top_layers"]),
         "freeze__k": IntDistribution(1, 6),
         # The default is not among them, and is drawn.
         "backbone__dim": IntDistribution(2, 4),
     }
-    assert starting_points(clf, space) == [
-        {"freeze": "full"},
-        {"freeze": "top_layers", "freeze__k": TopLayers().k},
-    ]
+    assert starting_points(clf, space, n_cheap=3) == (
+        [],
+        [{"freeze": "top_layers", "freeze__k": TopLayers().k}, {"freeze": "full"}],
+    )
+
+
+def test_the_estimator_as_it_stands_is_no_second_start():
     pipe = Pipeline([("clf", LogisticRegression(C=0.3))])
-    inside, outside = FloatDistribution(0.1, 1.0), FloatDistribution(1.0, 2.0)
-    assert starting_points(pipe, {"clf__C": inside}) == [{"clf__C": 0.3}]
-    assert starting_points(pipe, {"clf__C": outside}) == []
+    assert starting_points(pipe, {"clf__C": FloatDistribution(0.1, 1.0)}) == ([], [])
+
+
+def test_what_stands_is_told_with_the_values_of_plugins_that_are_given_by_name():
+    pipe = Pipeline([("clf", TransferTextClassifier("hashing", freeze="frozen"))])
+    space = search_space(pipe)
+    assert current_point(pipe, [*space, "clf__lr"]) == {
+        "clf__backbone__dim": HashingBackbone().dim,
+        "clf__head__C": "auto",
+    }
 
 
 def test_a_parameter_that_no_plugin_has_a_use_for_is_refused_or_warned_of():

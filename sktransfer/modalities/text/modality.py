@@ -108,7 +108,9 @@ class TextModality(TextParameters, Modality):
                     "long_text='window_mean' reads them all, long_text='head_tail' reads both ends."
                     if reads_more
                     else "a larger max_length reads more."
-                )
+                ),
+                about="tokens that are cut off",
+                model=repr(backbone),
             )
         share = truncation.n_unknown / max(1, truncation.n_tokens)
         # Texts of another script have their own warning.
@@ -117,7 +119,9 @@ class TextModality(TextParameters, Modality):
             better = " backbone='multilingual' knows most of them." if backbone.english_only else ""
             warn_user(
                 f"{share:.0%} of the training texts' tokens, such as emoji, are unknown to the "
-                f"backbone, for which they are all the same.{better}"
+                f"backbone, for which they are all the same.{better}",
+                about="unknown tokens",
+                model=repr(backbone),
             )
         report["truncation_report_"] = {
             "texts": len(inputs),
