@@ -33,6 +33,8 @@ from sktransfer import TransferTextClassifier, TransferTextRegressor
 
 STARS = {"very negative": 1, "negative": 2, "neutral": 3, "positive": 4, "very positive": 5}
 WAYS = ("truncate", "head_tail", "window_mean", "window_max")
+# TF-IDF with a linear SVM, or with a logistic regression of balanced weights, for each label.
+PLAIN = ("svc", "balanced")
 
 
 # Several labels a text, and the domain that is read; None is all.
@@ -59,8 +61,8 @@ def labels_part(record: Record, args: argparse.Namespace) -> list[list[str]]:
         coder = MultiLabelBinarizer().fit(frame.label.str.split("|"))
         test = draw(frame[frame.split == "test"], args.test_rows, 0)
         Y_test = coder.transform(test.label.str.split("|"))
-        sizes: dict[str, int | None] = {"svc": None, "frozen": None, "full": None}
-        sizes |= {f"{method}, few": args.rows for method in sizes}
+        sizes: dict[str, int | None] = dict.fromkeys(args.methods)
+        sizes |= {f"{method}, few": args.rows for method in args.methods}
         for method, size in sizes.items():
             scores = []
             for seed in range(args.seeds):
@@ -71,6 +73,9 @@ def labels_part(record: Record, args: argparse.Namespace) -> list[list[str]]:
                 def fit(method=method, X=X, Y=Y, seed=seed, test=test, Y_test=Y_test):
                     if method.startswith("svc"):
                         clf = make_pipeline(TfidfVectorizer(), OneVsRestClassifier(LinearSVC()))
+                    elif method.startswith("balanced"):
+                        linear = LogisticRegression(class_weight="balanced", max_iter=1000)
+                        clf = make_pipeline(TfidfVectorizer(), OneVsRestClassifier(linear))
                     else:
                         clf = TransferTextClassifier(
                             freeze=method.partition(",")[0],
@@ -86,7 +91,8 @@ def labels_part(record: Record, args: argparse.Namespace) -> list[list[str]]:
                     }
 
                 # Without a draw, a method that is not random gives the same every time.
-                key = ("labels", name, method, 0 if (method, size) == ("svc", None) else seed)
+                drawn = size is not None or method not in PLAIN
+                key = ("labels", name, method, seed if drawn else 0)
                 scores.append(record.run(key, lambda fit=fit: timed(fit)))
             cells = [plus_minus([100 * s[how] for s in scores]) for how in ("macro", "micro")]
             rows.append([name, method, str(size or "all"), *cells])
@@ -187,9 +193,15 @@ def main() -> None:
     parser.add_argument("--test-rows", type=int, default=5000)
     parser.add_argument("--long-rows", type=int, default=1500, help="training rows, and test rows")
     parser.add_argument("--labels", nargs="*", choices=LABELS, default=list(LABELS))
+    methods = (*PLAIN, "frozen", "full")
+    parser.add_argument("--methods", nargs="*", choices=methods, default=list(methods))
     parser.add_argument("--parts", nargs="*", choices=PARTS, default=list(PARTS))
     args = parser.parse_args()
-    settings = {name: value for name, value in vars(args).items() if name not in ("json", "parts")}
+    settings = {
+        name: value
+        for name, value in vars(args).items()
+        if name not in ("json", "parts", "methods")
+    }
     record = Record(args.json, settings)
     for part in args.parts:
         print(table(PARTS[part](record, args)), "\n", flush=True)
