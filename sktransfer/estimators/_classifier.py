@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
 
+from sktransfer._warnings import warn_user
 from sktransfer.contracts import Task
 from sktransfer.estimators._base import TransferEstimator
 from sktransfer.estimators._params import ClassifierOptions
@@ -16,6 +17,9 @@ from sktransfer.estimators._tuned_encoder import TunedEncoder
 from sktransfer.tasks.labels import LabelTask, check_classes, check_labels, is_indicator
 from sktransfer.tasks.multiclass import MulticlassTask
 from sktransfer.tasks.multilabel import MultilabelTask
+
+# Inputs of which it is told that most get no label.
+_MANY_ROWS = 20
 
 
 class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, TransferEstimator):
@@ -26,6 +30,7 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
 
     classes_: np.ndarray
     multilabel_: bool
+    thresholds_: np.ndarray
 
     @with_callbacks
     def fit(
@@ -159,8 +164,28 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
         -------
         labels : ndarray of shape (n,), or ndarray or sparse matrix of shape (n, n_labels)
             As the labels of `fit` were; sparse where those were.
+
+        Warns
+        -----
+        UserWarning
+            If any number of labels may be right, and most inputs get none.
         """
-        return self._predicted(X, "predict")
+        found = self._predicted(X, "predict")
+        if self.multilabel_:
+            self._warn_of_rows_without_labels(found)
+        return found
+
+    def _warn_of_rows_without_labels(self, labels: Any) -> None:
+        """Warn where most of many rows of an indicator matrix are empty."""
+        n_rows = labels.shape[0]
+        n_empty = int((np.asarray(labels.sum(axis=1)).ravel() == 0).sum())
+        if n_rows >= _MANY_ROWS and 2 * n_empty > n_rows:
+            warn_user(
+                f"{n_empty} of {n_rows} inputs get no label, since none reaches its threshold (the "
+                f"lowest is {self.thresholds_.min():.3g}): threshold='auto' tunes thresholds, and "
+                "class_weight='balanced' makes rare labels more probable.",
+                about="rows without labels",
+            )
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict probabilities.

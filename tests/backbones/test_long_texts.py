@@ -426,3 +426,13 @@ def test_the_encoder_sees_no_more_than_its_positions(tiny_model):
     assert batch["input_ids"].shape[2] == 64
     with torch.no_grad():
         assert torch.isfinite(encoder.forward(batch)).all()
+
+
+def test_a_text_of_a_million_words_is_told_of_in_a_prediction_too(tiny_model, movie):
+    clf = classifier(tiny_model, freeze="frozen").fit(movie[0][:20], movie[1][:20])
+    giant = "good " * 1_000_000
+    with pytest.warns(UserWarning, match=r"1 of 2 texts .* index 1, 5,000,000 characters"):
+        clf.predict(["a film", giant])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf.predict(["a film", giant[:100_000]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -378,6 +379,17 @@ def test_thresholds_of_too_few_inputs_stay_at_a_half_and_a_warning_says_so():
     with pytest.warns(UserWarning, match="fewer than 4 different inputs"):
         clf = quick(threshold="auto").fit(["red", "blue"] * 3, [[1, 0], [0, 1]] * 3)
     assert clf.thresholds_.tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+def test_a_warning_says_so_where_most_inputs_get_no_label(data, kind):
+    clf = quick(threshold=0.99).fit(data[0], kind(data[1]))
+    with pytest.warns(UserWarning, match=r"150 of 150 inputs get no label.*threshold='auto'"):
+        clf.predict(data[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf.predict(data[0][:5])
+        quick(threshold="auto").fit(data[0], kind(data[1])).predict(data[0])
 
 
 def test_a_trained_body_holds_rows_out_for_thresholds(data):

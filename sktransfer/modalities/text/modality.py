@@ -16,7 +16,12 @@ from sktransfer.contracts import (
     with_parameters,
 )
 from sktransfer.modalities.text.options import TextParameters
-from sktransfer.modalities.text.validation import check_texts, share_not_latin, warn_of_paths
+from sktransfer.modalities.text.validation import (
+    check_texts,
+    share_not_latin,
+    warn_of_giants,
+    warn_of_paths,
+)
 
 __all__ = ["TextModality"]
 
@@ -66,12 +71,14 @@ class TextModality(TextParameters, Modality):
         return texts
 
     def check_like_fitted(self, inputs: Inputs, fitted: Mapping[str, Any]) -> None:
-        """Check that pairs are read as in the fit, with their columns in the same order."""
+        """Check that pairs are read as in the fit, and warn of texts that are hardly read."""
         if self.pairs != fitted["pairs_"]:
             raise ValueError(
                 f"pairs={self.pairs}, but the estimator was fitted with pairs={fitted['pairs_']}: "
                 "fit it again, or set the parameter back."
             )
+        if "truncation_report_" in fitted:
+            warn_of_giants(inputs)
         known, columns = fitted.get("pair_columns_"), list(inputs.columns or ())
         if known is not None and columns != known and set(columns) == set(known):
             raise ValueError(

@@ -16,6 +16,9 @@ from sktransfer.contracts import FileFormats, Inputs, Modality, available
 from sktransfer.contracts.inputs import is_missing
 from sktransfer.contracts.registry import modality_classes
 
+# Characters of a text beyond those that windows read, too: 64 windows of 512 tokens.
+_GIANT = 200_000
+
 
 def check_texts(X: Any, *, pairs: bool = False, fitting: bool = False, start: int = 0) -> Inputs:
     """Validate texts, and turn them into str.
@@ -214,6 +217,25 @@ _LOOKED_AT = 50
 _SUFFIX = re.compile(r"\w\.\w{2,5}$")
 # Characters of a path at most; a longer text is no path, whatever it ends in.
 _LONGEST = 1000
+
+
+def warn_of_giants(texts: Sequence[Any]) -> None:
+    """Warn of texts of which an encoder that truncates reads hardly anything.
+
+    Parameters
+    ----------
+    texts : sequence of n str, or of n tuples of two str
+        To be predicted.
+    """
+    sizes = [len(x) if isinstance(x, str) else max(map(len, x)) for x in texts]
+    giants = [i for i, size in enumerate(sizes) if size > _GIANT]
+    if giants:
+        warn_user(
+            f"{len(giants)} of {len(sizes)} texts are longer than {_GIANT:,} characters (first at "
+            f"index {giants[0]}, {sizes[giants[0]]:,} characters), of which the encoder reads a "
+            "small part: cut them into parts, and predict each.",
+            about="giant texts",
+        )
 
 
 def warn_of_paths(texts: Sequence[Any]) -> None:
