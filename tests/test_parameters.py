@@ -78,8 +78,8 @@ def test_signatures_and_defaults_are_those_of_the_first_version_and_what_was_add
         "backbone freeze head source alignment regulariser max_epochs batch_size lr "
         "weight_decay warmup average "
         "class_weight label_smoothing calibrate threshold early_stopping validation_fraction "
-        "n_iter_no_change scoring pairs max_length long_text stride precision compile device cache "
-        "random_state verbose callbacks"
+        "n_iter_no_change scoring pairs missing max_length long_text stride precision compile "
+        "device cache random_state verbose callbacks"
     )
     assert " ".join(inspect.signature(sktransfer.TransferImageEncoder).parameters) == (
         "backbone freeze task head source alignment regulariser max_epochs batch_size lr "

@@ -84,6 +84,8 @@ class TransferTextRegressor(TextOptions, TransferRegressor):
     pairs : bool, default=False
         Whether each input is a pair of texts, such as a question and an answer: a row of a frame or
         an array of two columns, or a tuple.
+    missing : {"raise", "empty"}, default="raise"
+        Whether a missing value, such as None or NaN, is an error or an empty text.
     max_length : int or None, default=None
         Length of the longest text that is read whole, in tokens; see `long_text` for longer ones.
         None leaves it to the backbone.

@@ -50,7 +50,7 @@ class TextModality(TextParameters, Modality):
 
     def validate(self, X: Any, *, start: int = 0) -> Inputs:
         """Validate texts, or pairs of texts, of a fitted estimator."""
-        return check_texts(X, pairs=self.pairs, start=start)
+        return check_texts(X, pairs=self.pairs, start=start, missing=self.missing)
 
     def validate_fit(self, X: Any, backbone: Backbone, *, skip: bool = True) -> Inputs:
         """Validate training texts, and warn of paths and of scripts unknown to the backbone."""
@@ -60,7 +60,7 @@ class TextModality(TextParameters, Modality):
                 f"{self.default_backbone!r}, but backbone is {backbone!r}. Or join the texts of "
                 "each pair."
             )
-        texts = check_texts(X, pairs=self.pairs, fitting=True)
+        texts = check_texts(X, pairs=self.pairs, fitting=True, missing=self.missing)
         warn_of_paths(texts)
         if backbone.english_only and (share := share_not_latin(texts)) > _MANY_NOT_LATIN:
             warn_user(

@@ -26,6 +26,12 @@ class TextParameters:
         doc="Whether each input is a pair of texts, such as a question and an answer: a row of a "
         "frame or an array of two columns, or a tuple.",
     )
+    missing: str = param(
+        default="raise",
+        type='{"raise", "empty"}',
+        constraint=[StrOptions({"raise", "empty"})],
+        doc="Whether a missing value, such as None or NaN, is an error or an empty text.",
+    )
     max_length: int | None = param(
         default=None,
         type="int or None",

@@ -20,7 +20,14 @@ from sktransfer.contracts.registry import modality_classes
 _GIANT = 200_000
 
 
-def check_texts(X: Any, *, pairs: bool = False, fitting: bool = False, start: int = 0) -> Inputs:
+def check_texts(
+    X: Any,
+    *,
+    pairs: bool = False,
+    fitting: bool = False,
+    start: int = 0,
+    missing: str = "raise",
+) -> Inputs:
     """Validate texts, and turn them into str.
 
     Parameters
@@ -34,6 +41,8 @@ def check_texts(X: Any, *, pairs: bool = False, fitting: bool = False, start: in
         Whether the texts are for training: then blank ones warn, and only blank ones are an error.
     start : int, default=0
         Number of the first text, for messages.
+    missing : {"raise", "empty"}, default="raise"
+        Whether a missing value is an error or an empty text.
 
     Returns
     -------
@@ -59,7 +68,8 @@ def check_texts(X: Any, *, pairs: bool = False, fitting: bool = False, start: in
         sides: list[Inputs] = []
         for name, column in columns.items():
             try:
-                sides.append(check_texts(column, fitting=fitting and not sides, start=start))
+                first = fitting and not sides
+                sides.append(check_texts(column, fitting=first, start=start, missing=missing))
             except (TypeError, ValueError) as error:
                 raise type(error)(f"In the column {name!r}: {error}") from None
         return Inputs(list(zip(*sides, strict=True)), columns=tuple(columns) if named else None)
@@ -68,11 +78,14 @@ def check_texts(X: Any, *, pairs: bool = False, fitting: bool = False, start: in
     values = _flatten(X) if columns is None else next(iter(columns.values()))
     if not values:
         raise ValueError("X is empty: found 0 texts while a minimum of 1 is required.")
-    missing = [i for i, value in enumerate(values) if is_missing(value)]
-    if missing:
+    gaps = [i for i, value in enumerate(values) if is_missing(value)]
+    if gaps and missing == "empty":
+        values = ["" if is_missing(value) else value for value in values]
+    elif gaps:
         raise ValueError(
-            f"X has {len(missing)} missing value(s) among {_which(values, start)} (first at index "
-            f"{start + missing[0]}: {values[missing[0]]!r}). Drop these rows or replace them by ''."
+            f"X has {len(gaps)} missing value(s) among {_which(values, start)} (first at index "
+            f"{start + gaps[0]}: {values[gaps[0]]!r}). Drop these rows, or pass missing='empty' to "
+            "the estimator to read them as empty texts."
         )
     wrong = [i for i, value in enumerate(values) if not isinstance(value, str)]
     if wrong:
