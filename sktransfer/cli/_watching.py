@@ -6,26 +6,10 @@ from typing import Any
 
 from sktransfer.cli.console import status
 
-__all__ = ["RefitStatus", "TrainingStatus"]
+__all__ = ["TrainingStatus"]
 
 
-class _Silent:
-    """Hooks that do nothing."""
-
-    def setup(self, estimator: Any, context: Any) -> None:
-        """Do nothing; a command says itself when it begins."""
-
-    def teardown(self, estimator: Any, context: Any) -> None:
-        """Do nothing."""
-
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Do nothing."""
-
-    def on_fit_task_end(self, estimator: Any, context: Any) -> None:
-        """Do nothing."""
-
-
-class TrainingStatus(_Silent):
+class TrainingStatus:
     """Say which epoch a training has come to, for as long as the context lasts.
 
     Nothing is written where the standard error is not a terminal.
@@ -66,47 +50,11 @@ class TrainingStatus(_Silent):
         if n_epochs > 1:
             self._status.update(f"{self._doing}, epoch {context.task_id + 1} of {n_epochs}")
 
-
-class RefitStatus(_Silent):
-    """Say that a search fits the best settings on all data.
-
-    Nothing is written where the standard error is not a terminal.
-
-    Parameters
-    ----------
-    doing : str
-        What is said of it.
-    """
-
-    def __init__(self, doing: str) -> None:
-        self._doing = doing
-        # Made at the refit, since callbacks are pickled for workers, and a status cannot be.
-        self._status: Any = None
-
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Begin with the refit.
-
-        Parameters
-        ----------
-        estimator : TransferSearchCV
-            That searches.
-        context : sklearn.callback.CallbackContext
-            Of any of its tasks.
-        """
-        if context.task_name == "refit-with-best-params":
-            self._status = status().status(self._doing)
-            self._status.start()
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Do nothing; a command says itself when it begins."""
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        """End with the search, also after an error.
+        """Do nothing."""
 
-        Parameters
-        ----------
-        estimator : TransferSearchCV
-            That has searched.
-        context : sklearn.callback.CallbackContext
-            Of the search.
-        """
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
+    def on_fit_task_end(self, estimator: Any, context: Any) -> None:
+        """Do nothing."""

@@ -10,9 +10,16 @@ from rich.table import Table as RichTable
 from rich.text import Text as Plain
 
 from sktransfer.cli import options
+from sktransfer.cli._study import (
+    about_study,
+    is_model_of,
+    is_trained_with,
+    note_model,
+    storage_beside,
+)
 from sktransfer.cli._targets import SCORERS, check_separator, read_targets
 from sktransfer.cli._training import check_folder, new_estimator, number, read_examples
-from sktransfer.cli._watching import RefitStatus
+from sktransfer.cli._watching import TrainingStatus
 from sktransfer.cli.console import results, status
 from sktransfer.cli.reading import Reading, check_options
 
@@ -39,6 +46,7 @@ def tune(
         typer.Option(
             metavar="FILE|URL",
             help="SQLite file, or database; the same command goes on where it stopped.",
+            show_default="MODEL_DIR.study.db; without --model the study is not kept",
         ),
     ] = None,
     study_name: Annotated[str | None, typer.Option(help="In the storage.")] = None,
@@ -77,8 +85,9 @@ def tune(
     task = check_separator(context, task)
     if scoring is not None:
         _check_scorer(scoring)
+    storage = storage or storage_beside(model)
     if model is not None:
-        check_folder(model, source, force)
+        check_folder(model, source, force or is_model_of(storage, study_name, model))
     reading = Reading(context.obj, label, encoding, sep)
     inputs, values, labels = read_examples(data, reading, source)
     targets = read_targets(inputs, labels, task, label_sep)
@@ -86,6 +95,7 @@ def tune(
 
     from sktransfer import TransferSearchCV
     from sktransfer.tuning import SearchProgress, search_space
+    from sktransfer.tuning._stop import describe_stop
 
     clf = new_estimator(
         inputs.modality,
@@ -113,17 +123,27 @@ def tune(
         n_jobs=n_jobs,
         storage=storage,
         study_name=study_name,
-        refit=model is not None,
+        refit=False,
         random_state=seed,
     )
-    refit = RefitStatus(f"training with the best settings on {inputs.counted}")
-    search.set_callbacks(SearchProgress(), refit).fit(values, targets.y)
+    status().print(about_study(storage), soft_wrap=True)
+    search.set_callbacks(SearchProgress()).fit(values, targets.y)
+    status().print(describe_stop(search), soft_wrap=True)
     results().print(_summary(search, scoring))
     if model is not None:
         from sktransfer.persistence.estimators import save
 
-        save(search.best_estimator_, model, embed_backbone=embed_backbone, columns=inputs.columns)
-        said = f"trained with the best settings on {inputs.counted}, in {model}"
+        best = search.study_, search.best_params_, model, embed_backbone
+        if is_trained_with(*best):
+            said = f"{model} was trained with the best settings before"
+        else:
+            doing = f"training with the best settings on {inputs.counted}"
+            with TrainingStatus(doing) as shown:
+                clf.set_params(**search.best_params_).set_callbacks(shown)
+                clf.fit(values, targets.y)
+                save(clf, model, embed_backbone=embed_backbone, columns=inputs.columns)
+            note_model(*best)
+            said = f"trained with the best settings on {inputs.counted}, in {model}"
         status().print(said, soft_wrap=True)
     if storage is not None and "://" not in storage:
         status().print(f"sktransfer dashboard {storage} shows all trials", soft_wrap=True)

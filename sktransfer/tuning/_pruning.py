@@ -22,8 +22,8 @@ class PruningMonitor:
     """Ask a pruner about the epochs of a trial.
 
     It is pickled to a worker with the trials of the study when the fold begins, so that the result
-    does not depend on ``n_jobs``. ``reports`` has the scores by step. A trial that is not
-    ``judged`` is watched alone.
+    does not depend on ``n_jobs``. ``reports`` has the scores by step. A trial that
+    is not ``judged`` is watched alone.
     """
 
     def __init__(self, study: Study, number: int, judged: bool = True) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import threading
 import urllib.request
@@ -59,6 +60,53 @@ def test_the_same_command_goes_on_with_a_study(study, rows, sktransfer):
     failed = sktransfer(*other)
     assert failed.exit_code == 1
     assert "exists with scoring='accuracy', not 'f1_macro'" in failed.stderr
+
+
+def test_the_same_command_goes_on_beside_the_model_and_keeps_it(tmp_path, rows, sktransfer):
+    command = ("tune", rows, "--trials", 3, *FAST, "--model", tmp_path / "model")
+    first = sktransfer(*command)
+    assert first.exit_code == 0, first.output
+    study = tmp_path / "model.study.db"
+    assert f"the study is kept in {study}" in first.stderr
+    assert "stopped after 3 of 3 trials" in first.stderr
+    saved = (tmp_path / "model" / "manifest.json").stat().st_mtime_ns
+    again = sktransfer(*command)
+    assert again.exit_code == 0, again.output
+    assert again.stdout == first.stdout
+    assert f"going on with the study in {study}" in again.stderr
+    assert "was trained with the best settings before" in again.stderr
+    assert (tmp_path / "model" / "manifest.json").stat().st_mtime_ns == saved
+
+
+def test_another_model_is_not_taken_for_that_of_the_study(
+    tmp_path, rows, sktransfer, train_quickly
+):
+    command = ("tune", rows, "--trials", 2, *FAST, "--model", tmp_path / "model")
+    assert sktransfer(*command).exit_code == 0
+    other = train_quickly(rows, tmp_path / "model", "--force", "--seed", 3)
+    assert other.exit_code == 0, other.output
+    refused = sktransfer(*command)
+    assert refused.exit_code == 1
+    assert "pass --force to replace it" in refused.stderr
+    forced = sktransfer(*command, "--force")
+    assert forced.exit_code == 0, forced.output
+    assert "trained with the best settings on" in forced.stderr
+
+
+def test_a_model_that_is_gone_is_trained_again(tmp_path, rows, sktransfer):
+    command = ("tune", rows, "--trials", 2, *FAST, "--model", tmp_path / "model")
+    assert sktransfer(*command).exit_code == 0
+    shutil.rmtree(tmp_path / "model")
+    assert "trained with the best settings on" in sktransfer(*command).stderr
+    assert load(tmp_path / "model").predict(["a lovely film"]).tolist() == ["good"]
+
+
+def test_without_an_output_nothing_is_kept_and_the_reason_is_said(tmp_path, rows, sktransfer):
+    before = sorted(tmp_path.iterdir())
+    done = sktransfer("tune", rows, "--trials", 2, *FAST)
+    assert done.exit_code == 0, done.output
+    assert "the study is not kept: with --model or --storage" in done.stderr
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_strategies_are_narrowed_to_those_that_are_named(rows, sktransfer):
