@@ -166,6 +166,8 @@ def _check_scorer(name: str) -> None:
 
 def _summary(search: Any, scoring: str) -> RichTable:
     """List the best trials."""
+    from sktransfer.tuning.candidates import short_name
+
     found = search.cv_results_
     done = [i for i, state in enumerate(found["trial_state"]) if state == "complete"]
     done.sort(key=lambda i: found["rank_test_score"][i])
@@ -175,10 +177,6 @@ def _summary(search: Any, scoring: str) -> RichTable:
         table.add_row(
             str(found["trial_number"][i]),
             f"{mean:.4f} ± {deviation:.4f}",
-            Plain(", ".join(f"{k}={_short(v)}" for k, v in found["params"][i].items())),
+            Plain(", ".join(f"{k}={short_name(v)}" for k, v in found["params"][i].items())),
         )
     return table
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

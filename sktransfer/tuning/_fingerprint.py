@@ -121,7 +121,7 @@ def _update(digest: Any, part: Any) -> None:
         for item in items:
             _update(digest, item)
     elif hasattr(part, "get_params") and not isinstance(part, type):
-        digest.update(f"{_fitted(part)};".encode())
+        digest.update(f"{hash_of_fitted(part)};".encode())
     else:
         digest.update(f"{_described(part)};".encode(errors="replace"))
 
@@ -141,7 +141,7 @@ def _described(value: Any) -> str:
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{k}: {_described(v)}' for k, v in value.items())}}}"
     if isinstance(value, FrozenEstimator):
-        return f"{_name_of(value)} {_fitted(value)}"
+        return f"{_name_of(value)} {hash_of_fitted(value)}"
     if isinstance(value, HashedInput):
         return f"{_name_of(value)} {value.digest.hex()}"
     if isinstance(value, BaseScorer):
@@ -165,12 +165,12 @@ def _item(value: Any) -> str:
     return _described(value)
 
 
-def _fitted(estimator: Any) -> str:
+def hash_of_fitted(estimator: Any) -> str:
     """Hash what a fitted estimator, which a search does not clone, has learned."""
     if isinstance(estimator, FrozenEstimator):
-        return _fitted(estimator.estimator)
+        return hash_of_fitted(estimator.estimator)
     if isinstance(estimator, Pipeline):
-        return digest_of_data([(name, _fitted(step)) for name, step in estimator.steps])
+        return digest_of_data([(name, hash_of_fitted(step)) for name, step in estimator.steps])
     if isinstance(estimator, Tunable) and hasattr(estimator, "net_"):
         model: Any = estimator
         state, task = model.net_.state, model._fitted_task()

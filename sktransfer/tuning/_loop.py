@@ -214,7 +214,7 @@ class SearchLoop:
         number, first = running.trial.number, is_first(running.trial)
         return FoldJob(
             fold=fold,
-            params=running.params,
+            params=self.search.search_space_.restored(running.params),
             earlier_scores=[score for i, score in running.scores.items() if i < fold.number],
             monitor=PruningMonitor(self.study, number, not first) if self.prunes else None,
             deadline=self.deadline,

@@ -16,6 +16,7 @@ from sklearn.base import clone
 
 from sktransfer.tuning._retries import current_trials
 from sktransfer.tuning._start import is_beyond_space
+from sktransfer.tuning.candidates import Space
 from sktransfer.tuning.space import ask_parameters, starting_points, trains_by_steps
 
 if TYPE_CHECKING:
@@ -39,9 +40,7 @@ def make_sampler(n_trials: int, seed: int) -> BaseSampler:
     return GPSampler(seed=seed, independent_sampler=tpe, n_startup_trials=_N_RANDOM)
 
 
-def seeded_sampler(
-    estimator: Any, space: Mapping[str, BaseDistribution], n_trials: int, seed: int
-) -> SeededSampler:
+def seeded_sampler(estimator: Any, space: Space, n_trials: int, seed: int) -> SeededSampler:
     """Return the sampler of a search for which none was given."""
     cheap, dear = starting_points(estimator, space, min(_N_HEADS, n_trials // 3))
     return SeededSampler(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sktransfer._compat.optuna import contains, suggest
 from sktransfer.tuning._retries import study_lock
+from sktransfer.tuning.candidates import printed_apart
 from sktransfer.tuning.space import STORABLE, current_point
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def params_of(trial: FrozenTrial | Trial, point: Mapping[str, Any]) -> dict[str,
     if kept is None:
         return dict(trial.params)
     # A study is refused where values that it does not hold differ.
-    return {key: value for key, value in point.items() if not isinstance(value, STORABLE)} | kept
+    objects = {key: value for key, value in point.items() if not isinstance(value, STORABLE)}
+    return {key: printed_apart(value) for key, value in objects.items()} | kept
 
 
 def is_beyond_space(trial: FrozenTrial) -> bool:

@@ -36,8 +36,10 @@ class TransferSearchCV(private.BaseSearchCV):
     estimator : estimator
         Any estimator, also a Pipeline.
     search_space : dict or None, default=None
-        A list of choices, or a distribution of ``optuna.distributions``, for each parameter. None
-        is `sktransfer.tuning.search_space` of the estimator. A trial has parameters only of those
+        A list of choices, or a distribution of ``optuna.distributions``, for each parameter. A list
+        may offer paths, and fitted models in `sklearn.frozen.FrozenEstimator`, which print as their
+        class and a hash, so that no two of them look the same. None is
+        `sktransfer.tuning.search_space` of the estimator. A trial has parameters only of those
         plugins that it chose.
     n_trials : int, default=30
         Number of trials of all calls and processes that share a study. Each further process may
@@ -319,7 +321,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
         listed = listed_trials(self.study_)
         trials, states = [trial for trial, _ in listed], [state for _, state in listed]
-        params = [params_of(trial, self._point) for trial in trials]
+        params = [self.search_space_.restored(params_of(trial, self._point)) for trial in trials]
         failed = [i for i, trial in enumerate(trials) if has_failed(trial)]
         if failed:
             n, first, reason = len(failed), params[failed[0]], reason_of(trials[failed[0]])

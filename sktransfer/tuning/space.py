@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sktransfer._warnings import warn_user
 from sktransfer.contracts import Plugin
 from sktransfer.estimators._search_space import Tunable
+from sktransfer.tuning.candidates import Space, name_in_study, named_choices
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -118,7 +119,7 @@ def trains_by_steps(estimator: Any, params: Mapping[str, Any]) -> bool:
     return any(part.trains_by_steps() for part in parts if isinstance(part, Tunable))
 
 
-def checked_space(estimator: Any, space: Any) -> dict[str, BaseDistribution]:
+def checked_space(estimator: Any, space: Any) -> Space:
     """Check a space against an estimator, before anything is fitted.
 
     None is the space that the estimator declares. The result has the order in which a trial is
@@ -138,7 +139,9 @@ def checked_space(estimator: Any, space: Any) -> dict[str, BaseDistribution]:
         raise TypeError(f"search_space has to be a dict, got a {type(space).__name__}.")
     if not space:
         raise ValueError("search_space is empty: name at least one parameter.")
-    distributions: dict[str, Any] = {key: _distribution(key, each) for key, each in space.items()}
+    named, objects = _named(space)
+    distributions: dict[str, Any] = {key: _distribution(key, each) for key, each in named.items()}
+    distributions = Space(distributions, objects)
     for key, distribution in distributions.items():
         ends = () if _is_categorical(distribution) else (distribution.low, distribution.high)
         for value in ends or distribution.choices:
@@ -146,7 +149,8 @@ def checked_space(estimator: Any, space: Any) -> dict[str, BaseDistribution]:
                 with warnings.catch_warnings():
                     # A key by itself may have no effect, of which a search warns in its own words.
                     warnings.simplefilter("ignore")
-                    owner, _ = _owner(clone(estimator).set_params(**{key: value}), key)
+                    params = distributions.restored({key: value})
+                    owner, _ = _owner(clone(estimator).set_params(**params), key)
                 if owner is not None:
                     owner.search_space()  # resolves the plugins that are named
             except (AttributeError, ImportError, TypeError, ValueError) as error:
@@ -155,7 +159,7 @@ def checked_space(estimator: Any, space: Any) -> dict[str, BaseDistribution]:
                 ) from error
     # Parameters of plugins come after the choice of plugins.
     keys = sorted(space, key=lambda key: (_owner(estimator, key)[1].count("__"), key))
-    ordered = {key: distributions[key] for key in keys}
+    ordered = Space({key: distributions[key] for key in keys}, objects)
     # A parameter has an effect if it is active with one of the choices of another one.
     chosen: list[dict[str, Any]] = [{}]
     for key, distribution in ordered.items():
@@ -164,7 +168,11 @@ def checked_space(estimator: Any, space: Any) -> dict[str, BaseDistribution]:
     idle = [
         key
         for key in ordered
-        if not any(_is_active(estimator, key, other) for other in chosen if key not in other)
+        if not any(
+            _is_active(estimator, key, ordered.restored(other))
+            for other in chosen
+            if key not in other
+        )
     ]
     message = (
         f"{', '.join(idle)} of search_space {'have' if len(idle) > 1 else 'has'} no effect: no "
@@ -179,13 +187,13 @@ def checked_space(estimator: Any, space: Any) -> dict[str, BaseDistribution]:
     return ordered
 
 
-def ask_parameters(trial: Any, estimator: Any, space: Mapping[str, Any]) -> dict[str, Any]:
+def ask_parameters(trial: Any, estimator: Any, space: Space) -> dict[str, Any]:
     """Ask a trial for the parameters that are active, given those that were asked before."""
     from sktransfer._compat.optuna import suggest
 
     params: dict[str, Any] = {}
     for key, distribution in space.items():
-        if _is_active(estimator, key, params):
+        if _is_active(estimator, key, space.restored(params)):
             params[key] = suggest(trial, key, distribution)
     return params
 
@@ -220,6 +228,15 @@ def _declaring_parts(estimator: Any) -> list[tuple[str, Any]]:
     return found
 
 
+def _named(space: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Replace choices that are fitted models or paths by names; give what stands behind them."""
+    named, objects = dict(space), {}
+    for key, choices in space.items():
+        if isinstance(choices, list | tuple) and (known := named_choices(choices)):
+            named[key], objects[key] = [name_in_study(choice) for choice in choices], known
+    return named, objects
+
+
 def _distribution(key: str, value: Any) -> BaseDistribution:
     from optuna.distributions import BaseDistribution, CategoricalDistribution
 
@@ -228,9 +245,9 @@ def _distribution(key: str, value: Any) -> BaseDistribution:
         wrong = [choice for choice in choices if not isinstance(choice, STORABLE)]
         if wrong:
             raise TypeError(
-                f"search_space[{key!r}] offers {wrong[0]!r}; a study holds None, bool, int, float "
-                "and str. Offer plugins by name, as in {'freeze': ['frozen', 'top_layers'], "
-                "'freeze__k': [1, 2]}; GridSearchCV takes objects."
+                f"search_space[{key!r}] offers {wrong[0]!r}; a study holds None, bool, int, float, "
+                "str, paths and FrozenEstimator. Offer plugins by name, as in {'freeze': "
+                "['frozen', 'top_layers'], 'freeze__k': [1, 2]}; GridSearchCV takes objects."
             )
     if isinstance(value, BaseDistribution):
         return value

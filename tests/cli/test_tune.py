@@ -13,7 +13,7 @@ from pandas import DataFrame
 
 from sktransfer import load
 from sktransfer.cli.output import write_table
-from sktransfer.cli.tune import _short
+from sktransfer.tuning.candidates import short_name
 from sktransfer.tuning.dashboard import make_dashboard
 
 TEXTS = ["a lovely film", "great fun, all of it", "a dull film", "boring from start to end"] * 6
@@ -47,7 +47,7 @@ def test_the_best_trials_are_listed_and_the_best_model_is_saved(tmp_path, rows, 
     assert "7/7 trials" in done.stderr
     model = load(tmp_path / "model")
     # What the first line says is what the model was trained with.
-    assert f"head__C={_short(model.head.C)}" in firsts[0]
+    assert f"head__C={short_name(model.head.C)}" in firsts[0]
     assert model.predict(["a lovely film", "a dull film"]).tolist() == ["good", "bad"]
 
 
