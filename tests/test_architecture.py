@@ -45,7 +45,6 @@ OPTIONAL = {"optuna", "pandas", "pyarrow", "polars", "peft", "captum", "matplotl
 DEFERRED = {"sktransfer._compat.optuna"} | {
     f"sktransfer.tuning.{name}"
     for name in (
-        "_fingerprint",
         "_fold",
         "_log_level",
         "_loop",

@@ -189,7 +189,12 @@ class Tunable:
         return values
 
     def trains_by_steps(self) -> bool:
-        """Say whether a fit may train by steps, which takes far longer than a head's fit."""
+        """Say whether a fit may train by steps, which takes far longer than a head's fit.
+
+        Returns
+        -------
+        trains : bool
+        """
         return _trains_by_steps(resolve("freeze", self.freeze))
 
     def _kinds(self) -> tuple[str, ...]:

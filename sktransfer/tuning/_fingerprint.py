@@ -6,7 +6,7 @@ import hashlib
 import os
 import pickle
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import joblib
 import numpy as np
@@ -17,16 +17,15 @@ from sklearn.pipeline import Pipeline
 from sktransfer._compat.sklearn import BaseScorer
 from sktransfer.contracts import Plugin
 from sktransfer.contracts.inputs import HashedInput
-from sktransfer.tuning.space import STORABLE, Tunable
-
-if TYPE_CHECKING:
-    from sktransfer.tuning._fold import Evaluation
+from sktransfer.estimators._search_space import Tunable
 
 # Parameters that do not change results, such as where and how fast something runs.
 _INDIFFERENT = {"cache", "callbacks", "device", "memory", "n_jobs", "pre_dispatch", "verbose"}
 # Random states are drawn from, so that they differ from one call to the next.
 _BY_CLASS = (np.random.RandomState, np.random.Generator)
-_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+# Types of values that a study can store.
+STORABLE = (type(None), bool, int, float, str)
+_PLAIN = (*STORABLE, complex, bytes)
 # Platforms differ in the width of integers and in the order of bytes.
 _DTYPES = {"b": "|b1", "i": "<i8", "u": "<u8", "f": "<f8", "c": "<c16"}
 
@@ -35,9 +34,7 @@ class UndescribedError(ValueError):
     """A value cannot be told from others of its class."""
 
 
-def describe_search(
-    search: Any, evaluation: Evaluation, data: Sequence[Any]
-) -> dict[str, Any] | None:
+def describe_search(search: Any, evaluation: Any, data: Sequence[Any]) -> dict[str, Any] | None:
     """Describe what searches that share a study have in common, in values that JSON holds.
 
     None is a search in memory, which shares no study, with something that cannot be described.

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sktransfer._compat.optuna import contains, suggest
+from sktransfer.tuning._fingerprint import STORABLE
 from sktransfer.tuning._retries import study_lock
 from sktransfer.tuning.candidates import printed_apart
-from sktransfer.tuning.space import STORABLE, current_point
+from sktransfer.tuning.space import current_point
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

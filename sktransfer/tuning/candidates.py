@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.frozen import FrozenEstimator
 
+from sktransfer.tuning._fingerprint import hash_of_fitted
+
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
@@ -31,8 +33,6 @@ class NamedFrozen(FrozenEstimator):
     """
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
-        from sktransfer.tuning._fingerprint import hash_of_fitted
-
         inner = self.estimator
         while isinstance(inner, FrozenEstimator):
             inner = inner.estimator

@@ -12,13 +12,11 @@ from sklearn.base import clone
 from sktransfer._warnings import warn_user
 from sktransfer.contracts import Plugin
 from sktransfer.estimators._search_space import Tunable
+from sktransfer.tuning._fingerprint import STORABLE
 from sktransfer.tuning.candidates import Space, name_in_study, named_choices
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
-
-# Types of values that a study can store.
-STORABLE = (type(None), bool, int, float, str)
 
 
 def search_space(estimator: Any) -> dict[str, BaseDistribution]:
