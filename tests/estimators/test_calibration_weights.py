@@ -41,7 +41,8 @@ def test_class_weights_do_not_reach_the_temperature(data):
 
 
 @pytest.mark.parametrize("task", [MulticlassTask, MultilabelTask])
-def test_calibration_is_given_the_sample_weights_of_held_out_rows(data, task, monkeypatch):
+@pytest.mark.parametrize("named", [None, range(200)])
+def test_calibration_is_given_the_sample_weights_of_its_rows(data, task, named, monkeypatch):
     X, y = data
     sample_weight = np.where(np.arange(600) % 3, 1.0, 4.0)
     seen = []
@@ -57,5 +58,8 @@ def test_calibration_is_given_the_sample_weights_of_held_out_rows(data, task, mo
     else:
         y = np.column_stack([y, np.arange(600) % 2])
         clf = quick(calibrate="temperature", threshold="auto", class_weight=[weight, weight])
+    if named is not None:
+        clf.set_params(validation_fraction=list(named))
     clf.fit(X, y, sample_weight=sample_weight)
-    assert seen == [(clf.stages_[0]["rows_held_out"], [1.0, 4.0])]
+    n_rows = 600 if named is None else 200  # by heads that did not see them, or held out
+    assert seen == [(n_rows, [1.0, 4.0])]
