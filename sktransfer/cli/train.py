@@ -109,7 +109,7 @@ def train(
         validation_fraction=validation_fraction,
         random_state=seed,
         device=device,
-        verbose=int(verbose),
+        verbose=2 * int(verbose),
     )
     started = time.perf_counter()
     doing = (
