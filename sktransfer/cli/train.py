@@ -112,11 +112,8 @@ def train(
         verbose=2 * int(verbose),
     )
     started = time.perf_counter()
-    doing = (
-        f"training on {len(trained):,} of {inputs.counted}"
-        if parts
-        else (f"training on {inputs.counted}")
-    )
+    share_of = f"{len(trained):,} of " if parts else ""
+    doing = f"training on {share_of}{inputs.counted}"
     with TrainingStatus(doing, shown=not verbose) as watching:
         clf.set_callbacks(watching).fit(trained, known.y)
     seconds = time.perf_counter() - started

@@ -58,7 +58,7 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
             Domain of each row: 0 and above for sources, below 0 for targets. Target rows may be
             without a label: -1, None or NaN in y; of a matrix, a row of -1 or NaN.
         X_val, y_val : array-like of m inputs and m targets, or None, default=None
-            Rows that are held out in place of some of X, as X and y are.
+            Inputs and targets to hold out, in the form of X and y. All of X is then trained on.
 
         Returns
         -------
@@ -108,7 +108,7 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
             Domain of each row: 0 and above for sources, below 0 for targets. Target rows may be
             without a label: -1, None or NaN in y; of a matrix, a row of -1 or NaN.
         X_val, y_val : array-like of m inputs and m targets, or None, default=None
-            Rows that are held out in place of some of X, as X and y are.
+            Inputs and targets to hold out, in the form of X and y. All of X is then trained on.
 
         Returns
         -------
@@ -180,10 +180,11 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
         n_rows = labels.shape[0]
         n_empty = int((np.asarray(labels.sum(axis=1)).ravel() == 0).sum())
         if n_rows >= _MANY_ROWS and 2 * n_empty > n_rows:
+            tunes = "" if self.threshold == "auto" else "threshold='auto' tunes thresholds, and "
             warn_user(
                 f"{n_empty} of {n_rows} inputs get no label, since none reaches its threshold (the "
-                f"lowest is {self.thresholds_.min():.3g}): threshold='auto' tunes thresholds, and "
-                "class_weight='balanced' makes rare labels more probable.",
+                f"lowest is {self.thresholds_.min():.3g}): {tunes}class_weight='balanced' makes "
+                "rare labels more probable.",
                 about="rows without labels",
             )
 
@@ -230,7 +231,7 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
         if wanted is None and earlier is not None:
             wanted = earlier.names.tolist()
         if several:
-            return self._multilabel_task(y, weights, wanted)
+            return self._multilabel_task(y, weights, wanted, earlier)
         if self.threshold not in ("auto", 0.5):
             raise ValueError(
                 f"threshold={self.threshold!r} is for indicator matrices. Where one label is right,"
@@ -244,9 +245,16 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
             calibrates=self.calibrate is not None,
         )
 
-    def _multilabel_task(self, y: Any, weights: np.ndarray, columns: Any) -> MultilabelTask:
+    def _multilabel_task(
+        self, y: Any, weights: np.ndarray, columns: Any, earlier: Task | None
+    ) -> MultilabelTask:
         threshold = 0.5 if self.threshold == "auto" else float(self.threshold)
         task = MultilabelTask.from_y(y, None if columns is None else list(columns), threshold)
+        if self.threshold == "auto" and isinstance(earlier, MultilabelTask):
+            # Those of an earlier training hold until others are tuned.
+            tuned = dict(zip(earlier.classes.tolist(), earlier.thresholds, strict=True))
+            kept = [tuned.get(label, threshold) for label in task.classes.tolist()]
+            task = replace(task, thresholds=np.array(kept))
         task = replace(
             task,
             smoothing=float(self.label_smoothing),

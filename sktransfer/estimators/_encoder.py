@@ -62,7 +62,8 @@ class TransferEncoder(
             without a label: None or NaN in y, or -1 unless y holds numbers. Without effect while
             everything is frozen.
         X_val, y_val : array-like of m inputs and m targets, or None, default=None
-            Rows that are held out in place of some of X, as X and y are.
+            Inputs and targets to hold out, in the form of X and y. All of X is then trained on.
+            Without effect while everything is frozen.
 
         Returns
         -------

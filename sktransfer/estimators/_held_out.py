@@ -11,15 +11,28 @@ import numpy as np
 from sklearn.utils import check_array
 
 from sktransfer._compat.sklearn import HasMethods, num_samples
+from sktransfer._warnings import warn_user
 from sktransfer.contracts import Head, Inputs, Task
 
 if TYPE_CHECKING:
     from sktransfer.training.batch import TrainingRows
     from sktransfer.training.initial_state import Model
 
-__all__ = ["GivenRows", "Parts", "calibrated", "given_rows", "is_fraction", "named_rows", "split"]
+__all__ = [
+    "GivenRows",
+    "Parts",
+    "calibrated",
+    "given_rows",
+    "has_enough",
+    "is_fraction",
+    "named_rows",
+    "split",
+    "warn_of_unused",
+]
 
 _SPLITTER = HasMethods("split")
+# Rows of which a tenth, held out, tells nothing of thresholds.
+_FEWEST = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +105,45 @@ def given_rows(estimator: Any, X_val: Any, y_val: Any, task: Task) -> GivenRows:
             f"{num_samples(y_val)} targets."
         )
     return GivenRows(inputs, task.encode(y_val))
+
+
+def has_enough(estimator: Any, data: Any) -> bool:
+    """Tell whether there are enough rows to hold some out for probabilities and thresholds.
+
+    Parameters
+    ----------
+    estimator : estimator of sktransfer
+        Its parameters ask for it.
+    data : FitData
+        What is trained on.
+
+    Returns
+    -------
+    has_enough : bool
+        True, unless thresholds alone would be tuned on a fraction of less than ten rows.
+
+    Warns
+    -----
+    UserWarning
+        If it is False.
+    """
+    n_rows = len(data.labelled)
+    if n_rows >= _FEWEST or data.task.calibrates or not is_fraction(estimator, data):
+        return True
+    warn_user(
+        f"threshold='auto' leaves the thresholds as they are: of {n_rows} rows none is held out, "
+        f"since fewer than {_FEWEST} would say too little."
+    )
+    return False
+
+
+def warn_of_unused() -> None:
+    """Warn of rows that the user holds out where nothing looks at them."""
+    warn_user(
+        "X_val and y_val have no effect, since the head alone is fitted here, and that to "
+        "convergence: freeze='head_by_epochs' and 'full' train by epochs, which can be stopped "
+        "early."
+    )
 
 
 def is_fraction(estimator: Any, data: Any) -> bool:

@@ -73,8 +73,8 @@ def state_of_fitted(estimator: Any) -> InitialState:
     """Start from what an estimator has learned."""
     from sktransfer.training.initial_state import InitialState
 
-    stages = getattr(estimator, "stages_", ())  # models of early versions have none
-    return InitialState(estimator.net_.state, estimator._fitted_task(), len(stages))
+    state, task = estimator.net_.state, estimator._fitted_task()
+    return InitialState(state, task, len(estimator.stages_))
 
 
 def _unwrap(estimator: Any, parameter: str) -> Any:

@@ -51,7 +51,7 @@ class TransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, Transfer
             Domain of each row: 0 and above for sources, below 0 for targets. Target rows may be
             without a number: NaN in y.
         X_val, y_val : array-like of m inputs and m targets, or None, default=None
-            Rows that are held out in place of some of X, as X and y are.
+            Inputs and targets to hold out, in the form of X and y. All of X is then trained on.
 
         Returns
         -------
@@ -95,7 +95,7 @@ class TransferRegressor(RegressorOptions, TunedEncoder, RegressorMixin, Transfer
             Domain of each row: 0 and above for sources, below 0 for targets. Target rows may be
             without a number: NaN in y.
         X_val, y_val : array-like of m inputs and m targets, or None, default=None
-            Rows that are held out in place of some of X, as X and y are.
+            Inputs and targets to hold out, in the form of X and y. All of X is then trained on.
 
         Returns
         -------

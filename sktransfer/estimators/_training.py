@@ -21,15 +21,10 @@ from sktransfer.contracts import (
     Regulariser,
     Task,
 )
+from sktransfer.estimators import _held_out
 from sktransfer.estimators._callback_bridge import CallbackBridge
 from sktransfer.estimators._domains import check_both_domains, check_both_remain
-from sktransfer.estimators._held_out import (
-    GivenRows,
-    Parts,
-    calibrated,
-    is_fraction,
-    split,
-)
+from sktransfer.estimators._held_out import GivenRows, Parts
 from sktransfer.estimators._scoring import output_scorer
 
 if TYPE_CHECKING:
@@ -229,11 +224,15 @@ def train(
         by_epochs = schedule.n_probe < len(schedule.epochs)
         stops = estimator.early_stopping and by_epochs
         learns = estimator._wants_held_out(task)
+        if learns and by_epochs:
+            learns = _held_out.has_enough(estimator, data)
         # A head that is fitted to convergence is quickly fitted again, without some of the rows.
-        cross_fits = learns and not by_epochs and is_fraction(estimator, data)
+        cross_fits = learns and not by_epochs and _held_out.is_fraction(estimator, data)
         if stops or (learns and not cross_fits):
-            parts = split(estimator, data, encoder, rows, execution.seed)
+            parts = _held_out.split(estimator, data, encoder, rows, execution.seed)
         else:
+            if data.given is not None:
+                _held_out.warn_of_unused()
             parts = Parts(data.training_rows(rows).normalised())
         if plugins.alignment is not None:
             what = f"validation_fraction={estimator.validation_fraction} holds out"
@@ -285,7 +284,7 @@ def train(
             known = flatten(data.values, data.sample_weight[data.labelled])
             task = task.calibrate(plugins.head, result.out_of_fold, *known)
         elif parts.valid is not None:
-            task = calibrated(task, plugins.head, model, parts)
+            task = _held_out.calibrated(task, plugins.head, model, parts)
         bridge.end_fit(task)
     stage_report = {
         "stage": stage,

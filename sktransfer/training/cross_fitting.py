@@ -74,7 +74,9 @@ def folds_of(rows: TrainingRows, task: Task, features: torch.Tensor, n_folds: in
 def make_folds(
     inputs: Sequence[Hashable], strata: np.ndarray | None, features: torch.Tensor, n_folds: int
 ) -> Folds:
-    """Put rows into folds: into fewer where a label has fewer rows, anyhow where one has a single.
+    """Put rows into folds; where a label has fewer rows than there would be folds, into so many.
+
+    A label with one input cannot be in two folds. Then the shares of labels are not kept.
 
     Parameters
     ----------

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,24 +40,29 @@ class NamedFrozen(FrozenEstimator):
         return f"{type(inner).__name__}#{hash_of_fitted(inner)[:_N_DIGITS]}"
 
 
-class Space(dict[str, Any]):
+@dataclass(frozen=True)
+class Space(Mapping[str, Any]):
     """Distributions by parameter, in which fitted models and paths are choices by their names.
 
-    Parameters
+    Attributes
     ----------
-    distributions : mapping of str to optuna.distributions.BaseDistribution
+    distributions : dict of str to optuna.distributions.BaseDistribution
         What a study holds.
-    objects : mapping of str to dict of str to object
+    objects : dict of str to dict of str to object
         For some parameters, what stands behind the names of choices.
     """
 
-    def __init__(
-        self,
-        distributions: Mapping[str, BaseDistribution],
-        objects: Mapping[str, dict[str, Any]],
-    ) -> None:
-        super().__init__(distributions)
-        self.objects = dict(objects)
+    distributions: dict[str, BaseDistribution]
+    objects: dict[str, dict[str, Any]]
+
+    def __getitem__(self, key: str) -> BaseDistribution:
+        return self.distributions[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.distributions)
+
+    def __len__(self) -> int:
+        return len(self.distributions)
 
     def restored(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Put objects in place of their names.

@@ -116,7 +116,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         Sampler of the trials; if ``sampler`` is None, each trial has its own of this type.
     pruner_ : optuna.pruners.BasePruner
         Pruner of the trials.
-    search_space_ : dict of str to optuna.distributions.BaseDistribution
+    search_space_ : mapping of str to optuna.distributions.BaseDistribution
         Distribution of each parameter.
 
     Raises
@@ -163,6 +163,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         "study_name": [str, None],
         "random_state": ["random_state"],
     }
+
+    # Of what `best_estimator_` was fitted with, where an earlier call of this object fitted it.
+    _refitted: str | None = None
 
     def __init__(
         self,
@@ -368,7 +371,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
         best = clone(self.estimator).set_params(**self.best_params_)
         key = None if self.storage is None else key_of_fit(best, described)
-        if key is not None and key == getattr(self, "_refitted", None):
+        if key is not None and key == self._refitted:
             return
         self.best_estimator_, self._refitted = best, None
         context = root.subcontext(task_name="refit-with-best-params")

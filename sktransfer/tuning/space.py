@@ -138,8 +138,7 @@ def checked_space(estimator: Any, space: Any) -> Space:
     if not space:
         raise ValueError("search_space is empty: name at least one parameter.")
     named, objects = _named(space)
-    distributions: dict[str, Any] = {key: _distribution(key, each) for key, each in named.items()}
-    distributions = Space(distributions, objects)
+    distributions = Space({key: _distribution(key, each) for key, each in named.items()}, objects)
     for key, distribution in distributions.items():
         ends = () if _is_categorical(distribution) else (distribution.low, distribution.high)
         for value in ends or distribution.choices:

@@ -196,3 +196,23 @@ def test_clones_hold_out_the_same_rows_and_saving_warns_that_they_are_not_kept(d
     with pytest.warns(UserWarning, match="validation_fraction"):
         clf.save(tmp_path / "model")
     np.testing.assert_array_equal(load(tmp_path / "model").predict(data[0]), clf.predict(data[0]))
+
+
+# --- too few rows, and rows that nothing looks at ------------------------------------------------
+
+
+def test_rows_without_an_effect_are_told_of(data, further):
+    with pytest.warns(UserWarning, match="X_val and y_val have no effect"):
+        stopping(freeze="frozen").fit(*data, X_val=further[0], y_val=further[1])
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_a_few_rows_more_leave_tuned_thresholds_as_they_are_and_a_warning_says_so(data, n):
+    Y = np.column_stack([data[1] == "positive", np.arange(100) % 3 == 0]).astype(int)
+    clf = stopping(early_stopping=False).fit(data[0], Y)
+    before = clf.thresholds_.copy()
+    assert not np.array_equal(before, [0.5, 0.5])
+    with pytest.warns(UserWarning, match=f"of {n} rows none is held out"):
+        clf.partial_fit(data[0][:n], Y[:n])
+    np.testing.assert_array_equal(clf.thresholds_, before)
+    assert clf.stages_[1]["rows"] == n

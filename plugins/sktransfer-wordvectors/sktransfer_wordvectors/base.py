@@ -163,9 +163,8 @@ class WordBackbone(Backbone):
         """Name the tokenizer of a training, which goes on with that of the one before."""
         if self.tokenizer != "auto":
             return self.tokenizer
-        before = getattr(earlier, "tokenizer", "auto")
-        if before != "auto":
-            return before
+        if isinstance(earlier, WordBackbone) and earlier.tokenizer != "auto":
+            return earlier.tokenizer
         name = chosen_tokenizer(X)
         if name == "characters":
             warnings.warn(
