@@ -61,8 +61,9 @@ def labels_part(record: Record, args: argparse.Namespace) -> list[list[str]]:
         coder = MultiLabelBinarizer().fit(frame.label.str.split("|"))
         test = draw(frame[frame.split == "test"], args.test_rows, 0)
         Y_test = coder.transform(test.label.str.split("|"))
-        sizes: dict[str, int | None] = dict.fromkeys(args.methods)
-        sizes |= {f"{method}, few": args.rows for method in args.methods}
+        sizes: dict[str, int | None] = dict.fromkeys(args.methods if "all" in args.sizes else ())
+        if "few" in args.sizes:
+            sizes |= {f"{method}, few": args.rows for method in args.methods}
         for method, size in sizes.items():
             scores = []
             for seed in range(args.seeds):
@@ -76,6 +77,8 @@ def labels_part(record: Record, args: argparse.Namespace) -> list[list[str]]:
                     elif method.startswith("balanced"):
                         linear = LogisticRegression(class_weight="balanced", max_iter=1000)
                         clf = make_pipeline(TfidfVectorizer(), OneVsRestClassifier(linear))
+                    elif method.startswith("default"):
+                        clf = TransferTextClassifier(random_state=seed)
                     else:
                         clf = TransferTextClassifier(
                             freeze=method.partition(",")[0],
@@ -193,14 +196,15 @@ def main() -> None:
     parser.add_argument("--test-rows", type=int, default=5000)
     parser.add_argument("--long-rows", type=int, default=1500, help="training rows, and test rows")
     parser.add_argument("--labels", nargs="*", choices=LABELS, default=list(LABELS))
-    methods = (*PLAIN, "frozen", "full")
-    parser.add_argument("--methods", nargs="*", choices=methods, default=list(methods))
+    methods = (*PLAIN, "frozen", "full", "default")
+    parser.add_argument("--methods", nargs="*", choices=methods, default=list(methods[:-1]))
+    parser.add_argument("--sizes", nargs="*", choices=("all", "few"), default=["all", "few"])
     parser.add_argument("--parts", nargs="*", choices=PARTS, default=list(PARTS))
     args = parser.parse_args()
     settings = {
         name: value
         for name, value in vars(args).items()
-        if name not in ("json", "parts", "methods")
+        if name not in ("json", "parts", "methods", "sizes")
     }
     record = Record(args.json, settings)
     for part in args.parts:

@@ -129,7 +129,7 @@ def test_a_search_of_ours_decodes_each_image_once(data, files, decoded):
 
 @pytest.mark.parametrize("freeze", ["frozen", "top_layers", "head_by_epochs"])
 def test_a_search_of_ours_decodes_each_view_once_for_all_folds(data, files, decoded, freeze):
-    augmentation = ImageAugmentation(n_views=3)
+    augmentation = ImageAugmentation(n_views=3, zoom=0.1)  # which the first trial keeps
     clf = classifier(freeze=freeze, augmentation=augmentation, random_state=13, max_epochs=2)
     space = {"augmentation__zoom": [0.1, 0.2]}
     search = TransferSearchCV(clf, space, n_trials=2, cv=4, refit=False, random_state=0)
