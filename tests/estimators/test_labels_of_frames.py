@@ -15,11 +15,11 @@ X = ["great", "awful"] * 12
 
 
 def fitted(y):
-    clf = TransferTextClassifier("hashing", freeze="frozen", random_state=0)
-    with warnings.catch_warnings():
     # Two different texts are too few to tune thresholds on.
     params = {"freeze": "frozen", "threshold": 0.5, "random_state": 0}
     clf = TransferTextClassifier("hashing", **params)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
         return clf.fit(X, y)
 
 
