@@ -74,7 +74,15 @@ def test_check_of_a_regressor(estimator, check):
 @parametrize_with_checks(
     [
         RowsAsImages(TransferImageClassifier(VGG, freeze="full", max_epochs=5, **SEEDED)),
-        RowsAsImages(TransferImageRegressor(VGG, freeze="lp_ft", max_epochs=5, **SEEDED)),
+        RowsAsImages(
+            TransferImageRegressor(
+                VGG,
+                freeze="lp_ft",
+                head=resolve("head", "linear").set_params(C=1.0),
+                max_epochs=5,
+                **SEEDED,
+            )
+        ),
     ],
     expected_failed_checks=lambda estimator: TRAINED_BODY,
 )
