@@ -31,8 +31,6 @@ __all__ = [
 ]
 
 _SPLITTER = HasMethods("split")
-# Rows of which a tenth, held out, tells nothing of thresholds.
-_FEWEST = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,12 +125,14 @@ def has_enough(estimator: Any, data: Any) -> bool:
     UserWarning
         If it is False.
     """
+    from sktransfer.training.probe import FEWEST
+
     n_rows = len(data.labelled)
-    if n_rows >= _FEWEST or data.task.calibrates or not is_fraction(estimator, data):
+    if n_rows >= FEWEST or data.task.calibrates or not is_fraction(estimator, data):
         return True
     warn_user(
         f"threshold='auto' leaves the thresholds as they are: of {n_rows} rows none is held out, "
-        f"since fewer than {_FEWEST} would say too little."
+        f"since fewer than {FEWEST} would say too little."
     )
     return False
 

@@ -249,6 +249,11 @@ class _OnnxNet:
         """State of the original, from which saving and further training start."""
         return self._net.state
 
+    @property
+    def seconds(self) -> list[dict[str, Any]]:
+        """Seconds of the original's stages."""
+        return self._net.seconds
+
     def without_head(self) -> Any:
         """Return the net of the original without its head."""
         return self._net.without_head()

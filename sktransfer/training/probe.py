@@ -15,11 +15,13 @@ from sktransfer.training.frozen_prefix import FrozenPrefix
 from sktransfer.training.losses import Supervised
 from sktransfer.training.strength import N_FOLDS, choose_C
 
-__all__ = ["HeadFit", "Probe", "fit_head"]
+__all__ = ["FEWEST", "HeadFit", "Probe", "fit_head"]
 
 # Folds by which each row is predicted once: heads of four fifths of the rows are nearly the head
 # of all of them.
 _FOLDS_OF_ALL = 5
+# Different inputs below which predictions of some by heads of the others tell nothing.
+FEWEST = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,14 +101,14 @@ def fit_head(
         C = choose_C(supervised, head, *data, folds, how.anchor)
     out_of_fold = None
     if how.cross_fits:
-        held_out = folds_of(train, task, features, _FOLDS_OF_ALL).held_out
-        if held_out:
-            outputs = FoldHeads(supervised, head, *data, held_out, how.anchor).outputs(C)
+        folds = folds_of(train, task, features, _FOLDS_OF_ALL)
+        if len(folds.of_group) >= FEWEST:
+            outputs = FoldHeads(supervised, head, *data, folds.held_out, how.anchor).outputs(C)
             out_of_fold = outputs[: len(train.flat()[0])].double()
         else:
             warn_user(
-                "Probabilities and thresholds stay as they are: there are fewer than 4 different "
-                "inputs to tune them on."
+                f"Probabilities and thresholds stay as they are: fewer than {FEWEST} different "
+                "inputs tell nothing of them."
             )
     fitted = fit_to_convergence(supervised, head, *data, C=C, anchor=how.anchor)
     head.to(device)

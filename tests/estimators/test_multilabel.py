@@ -376,7 +376,7 @@ def test_thresholds_of_a_frozen_body_are_of_all_rows_by_heads_that_did_not_see_t
 
 
 def test_thresholds_of_too_few_inputs_stay_at_a_half_and_a_warning_says_so():
-    with pytest.warns(UserWarning, match="fewer than 4 different inputs"):
+    with pytest.warns(UserWarning, match="fewer than 10 different inputs"):
         clf = quick(threshold="auto").fit(["red", "blue"] * 3, [[1, 0], [0, 1]] * 3)
     assert clf.thresholds_.tolist() == [0.5, 0.5]
 
