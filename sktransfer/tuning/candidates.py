@@ -40,7 +40,7 @@ class NamedFrozen(FrozenEstimator):
         return f"{type(inner).__name__}#{hash_of_fitted(inner)[:_N_DIGITS]}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared as mappings are
 class Space(Mapping[str, Any]):
     """Distributions by parameter, in which fitted models and paths are choices by their names.
 
