@@ -246,7 +246,8 @@ def _with_source(
 ) -> Iterator[Score]:
     announce(f"seed {seed}: {SOURCES[name]}")
     started = time.perf_counter()
-    clf = _classifier(sizes, seed).set_params(max_epochs=sizes.source_epochs)
+    # In one epoch the default would fit the head alone.
+    clf = _classifier(sizes, seed).set_params(freeze="full", max_epochs=sizes.source_epochs)
     with warnings.catch_warnings():
         # Texts are cut on purpose, and the footer says so.
         warnings.filterwarnings("ignore", ".*tokens are cut off")
@@ -258,7 +259,7 @@ def _with_source(
         yield Score("source", name, seed, accuracy, time.perf_counter() - started)
     announce(f"seed {seed}: {SOURCES[name]}, then target")
     started = time.perf_counter()
-    clf.set_params(max_epochs="auto").partial_fit(*shots, classes=labels)
+    clf.set_params(freeze="auto", max_epochs="auto").partial_fit(*shots, classes=labels)
     accuracy = clf.score(*test)
     yield Score("transfer", name, seed, accuracy, trained + time.perf_counter() - started)
 
