@@ -149,7 +149,10 @@ class TransferEstimator(
             named = named_rows(self.validation_fraction, len(inputs) + len(inputs.skipped))
             data = replace(data, held_out=kept_rows(named, inputs))
         initial, stage = (state_of_fitted(self), "target") if goes_on else self._initial_state()
-        self._keep(train(self, plugins, data, initial, stage, restart), plugins)
+        trained = train(self, plugins, data, initial, stage, restart)
+        self._keep(trained, plugins)
+        if trained.interrupted:
+            raise KeyboardInterrupt(trained.interrupted)
 
     def _code(
         self,

@@ -140,6 +140,7 @@ class Trained:
     task: Task | None
     attributes: dict[str, Any]
     seconds: list[dict[str, Any]] = field(default_factory=list)
+    interrupted: str = ""
 
 
 def train(
@@ -320,7 +321,7 @@ def train(
     seconds = {"stage": stage, "loading": loading, **result.seconds}
     seconds["total"] = time.perf_counter() - start
     earlier = [] if restart or initial is None else estimator.seconds_
-    return Trained(model, task, attributes, [*earlier, seconds])
+    return Trained(model, task, attributes, [*earlier, seconds], result.interrupted)
 
 
 def execution_of(estimator: Any, n_stages: int = 0) -> Execution:

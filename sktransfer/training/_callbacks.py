@@ -148,6 +148,32 @@ class KeepBest(Callback):
         net.module_.put_trained(self.weights_)
 
 
+class KeepEpochs(Callback):
+    """Copy the weights after each epoch, so that Ctrl-C leaves those of the last one."""
+
+    def initialize(self) -> KeepEpochs:
+        self.weights_: dict[str, torch.Tensor] | None = None
+        self.n_epochs_ = 0
+        return self
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        if net.epoch_offset:  # the head is fitted, which is a result, too
+            self.weights_ = net.module_.trained_weights()
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        self.weights_, self.n_epochs_ = net.module_.trained_weights(), len(net.history)
+
+    def restore(self, net: Any) -> str:
+        """Go back to the last whole epoch, and say so; an empty str if there was none."""
+        if self.weights_ is None:
+            return ""
+        net.module_.put_trained(self.weights_)
+        done = self.n_epochs_ + net.epoch_offset
+        planned = net.max_epochs + net.epoch_offset
+        del net.history[self.n_epochs_ :]
+        return f"Interrupted: the estimator is as it was after epoch {done} of {planned}."
+
+
 class NotifyObserver(Callback):
     """Notify an observer of each epoch, and let it end the training."""
 

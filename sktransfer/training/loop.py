@@ -19,6 +19,7 @@ from skorch.callbacks import EarlyStopping, PassthroughScoring, PrintLog
 
 from sktransfer._compat.skorch import Net
 from sktransfer.contracts import Forward, WeightChange
+from sktransfer.training._callbacks import KeepEpochs
 from sktransfer.training.averaging import WeightAverage
 from sktransfer.training.batch import Batch, Batches, TrainingRows
 from sktransfer.training.errors import TrainingDivergedError
@@ -46,6 +47,8 @@ class TransferNet(Net):
         Shuffles.
     average : WeightAverage or None, default=None
         Scored, and kept in the end, in place of the last weights.
+    kept : KeepEpochs or None, default=None
+        One of the callbacks. If it is given, Ctrl-C ends the training after the last whole epoch.
     **kwargs : dict
         Parameters of `skorch.NeuralNet`.
 
@@ -57,11 +60,14 @@ class TransferNet(Net):
         Set before `fit` where a term of the loss asks for it.
     stop_requested : bool
         Set by a callback that ends the training.
+    interrupted : str
+        After Ctrl-C, which epochs were kept.
     """
 
     valid: TrainingRows | None = None
     change: WeightChange | None = None
     stop_requested = False
+    interrupted = ""
 
     def __init__(
         self,
@@ -72,6 +78,7 @@ class TransferNet(Net):
         schedule: TrainingSchedule | None = None,
         rng: Any = None,
         average: WeightAverage | None = None,
+        kept: KeepEpochs | None = None,
         **kwargs: Any,
     ) -> None:
         own: dict[str, Any] = {"criterion": torch.nn.Identity, "optimizer": torch.optim.AdamW}
@@ -81,6 +88,7 @@ class TransferNet(Net):
         self.schedule = schedule
         self.rng = rng
         self.average = average
+        self.kept = kept
 
     def adapt_callbacks(self, callbacks: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
         """Print short lines, and note the loss of each term."""
@@ -233,12 +241,17 @@ class TransferNet(Net):
     def partial_fit(
         self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any
     ) -> TransferNet:
-        """Train; unlike skorch's own method this lets Ctrl-C reach the caller."""
+        """Train; unlike skorch's own method this tells the caller of Ctrl-C, or lets it through."""
         if not self.initialized_:
             self.initialize()
         self.notify("on_train_begin", X=X, y=y)
-        self.fit_loop(X, y)
-        if self.average is not None:
+        try:
+            self.fit_loop(X, y)
+        except KeyboardInterrupt:
+            if self.kept is None or not (kept := self.kept.restore(self)):
+                raise
+            self.interrupted = kept
+        if self.average is not None and not self.interrupted:
             self.average.apply(self.module_)
         self.notify("on_train_end", X=X, y=y)
         return self

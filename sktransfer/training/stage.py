@@ -21,6 +21,7 @@ from sktransfer.training._callbacks import (
     CheckFinite,
     EpochObserver,
     KeepBest,
+    KeepEpochs,
     NotifyObserver,
     OpenBlocks,
     Score,
@@ -85,7 +86,8 @@ class Monitoring:
     callbacks : sequence
         The user's skorch callbacks, which are copied, or functions that make one.
     verbose : int
-        1 shows a line for the whole stage, 2 prints one for each epoch.
+        1 shows a line for the whole stage, 2 prints one for each epoch; both keep whole epochs
+        when Ctrl-C ends the training.
     """
 
     score: Score | None = None
@@ -117,6 +119,8 @@ class StageResult:
         Which block's inputs were computed once, or why not.
     precision : str
         In which precision blocks trained, where it was another than that of features.
+    interrupted : str
+        Which epochs were kept, if Ctrl-C ended the training.
     """
 
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -127,6 +131,7 @@ class StageResult:
     seconds: dict[str, float] = field(default_factory=dict)
     prefix: str = "nothing was trained by epochs"
     precision: str = ""
+    interrupted: str = ""
 
 
 @dataclass
@@ -260,6 +265,7 @@ class Stage:
             start_counts = schedule.n_probe > 0 or self.head_fit.anchor is not None
             best = KeepBest(monitoring.score, monitoring.patience, start_counts)
         observer = monitoring.observer
+        kept = KeepEpochs() if monitoring.verbose else None
         theirs = copies_of(monitoring.callbacks)
         check_monitored(theirs, self.valid is not None)
         decay = [("lr", WarmupThenDecay(n_steps, self.optimisation.warmup))]
@@ -271,6 +277,7 @@ class Stage:
             ("pace", WatchPace(task, n_steps, self._advice(), monitoring.verbose == 1)),
             *([] if best is None else [("best", best)]),
             *([] if observer is None else [("observer", NotifyObserver(observer))]),
+            *([] if kept is None else [("kept", kept)]),
             ("finite", CheckFinite()),
         ]
         average = self.optimisation.average
@@ -281,6 +288,7 @@ class Stage:
             schedule=schedule,
             rng=np.random.default_rng(self.seed),
             average=None if average is None else WeightAverage(average, n_epochs),
+            kept=kept,
             max_epochs=n_epochs,
             batch_size=size,
             device=module.device,
@@ -297,7 +305,7 @@ class Stage:
     def _note(self, net: TransferNet, best: KeepBest | None) -> None:
         """Copy the history of the loop into the result."""
         result, stage = self.result, self.schedule.stage
-        result.n_iter = len(net.history)
+        result.n_iter, result.interrupted = len(net.history), net.interrupted
         if best is not None and result.history and best.start_counts:
             result.history[-1]["valid_score"] = best.start_score_
         for epoch, record in enumerate(net.history, start=self.schedule.n_probe + 1):

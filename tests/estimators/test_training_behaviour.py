@@ -218,6 +218,62 @@ def test_ctrl_c_between_epochs_reaches_the_caller_too(data):
         quick(callbacks=[Press()]).fit(*data)
 
 
+class InterruptInEpoch(Callback):
+    def __init__(self, number):
+        self.number = number
+
+    def on_batch_begin(self, net, training=False, **kwargs):
+        if training and len(net.history) == self.number and len(net.history[-1]["batches"]) > 1:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("average", [None, "ema"])
+@pytest.mark.parametrize("freeze", ["full", "lp_ft"])
+def test_with_verbose_ctrl_c_raises_and_keeps_the_epochs_that_were_done(data, freeze, average):
+    class Stop(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            net.stop_requested = len(net.history) == 2
+
+    given = {"freeze": freeze, "average": average, "max_epochs": 6, "verbose": 1}
+    clf = quick(**given, callbacks=[InterruptInEpoch(3)])
+    with pytest.raises(KeyboardInterrupt, match=f"after epoch {2 + (freeze == 'lp_ft')} of 6"):
+        clf.fit(*data)
+    stopped = quick(**given, callbacks=[Stop()]).fit(*data)
+    assert clf.n_iter_ == 2
+    assert [e["train_loss"] for e in clf.history_] == [e["train_loss"] for e in stopped.history_]
+    np.testing.assert_array_equal(clf.predict_proba(data[0]), stopped.predict_proba(data[0]))
+
+
+def test_ctrl_c_in_the_first_epoch_keeps_a_head_that_was_fitted_and_nothing_else(data):
+    head = quick(freeze="frozen").fit(*data).predict_proba(data[0])
+    given = {"max_epochs": 6, "verbose": 1, "callbacks": [InterruptInEpoch(1)]}
+    clf = quick(freeze="lp_ft", **given)
+    with pytest.raises(KeyboardInterrupt, match="after epoch 1 of 6"):
+        clf.fit(*data)
+    np.testing.assert_array_equal(clf.predict_proba(data[0]), head)
+    clf = quick(freeze="full", **given)
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(*data)
+    assert not hasattr(clf, "net_")
+
+
+def test_ctrl_c_keeps_the_best_epoch_where_rows_are_held_out(data):
+    given = {"max_epochs": 8, "verbose": 1, "early_stopping": True, "n_iter_no_change": 8}
+    clf = quick(**given, callbacks=[InterruptInEpoch(4)])
+    with pytest.raises(KeyboardInterrupt, match="after epoch 3 of 8"):
+        clf.fit(*data)
+    assert [e["epoch"] for e in clf.history_] == [1, 2, 3]
+    assert clf.predict(data[0]).shape == (200,)
+
+
+def test_a_training_that_was_interrupted_goes_on_by_partial_fit(data):
+    clf = quick(max_epochs=6, verbose=1, callbacks=[InterruptInEpoch(3)])
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(*data)
+    clf.set_params(callbacks=None, max_epochs=2).partial_fit(*data)
+    assert [stage["epochs"] for stage in clf.stages_] == [2, 2]
+
+
 def test_skorchs_own_early_stopping_ends_the_fit_normally(data):
     stop = EarlyStopping(monitor="train_loss", patience=2, threshold=10.0, sink=lambda *a: None)
     clf = quick(callbacks=[stop], max_epochs=20).fit(*data)
