@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sktransfer._warnings import warn_user
 from sktransfer.images.formats import names_of_read
 from sktransfer.weights.global_state import ForkSafeLock
 
@@ -25,6 +26,8 @@ _LOADING = ForkSafeLock()
 _SPARE = 2
 # Resizing and rounding move black and white at most so far beyond 0 and 1.
 _ROUNDING = 0.001
+# Bits a pixel of scanners, which write them into 16.
+_MOST_OF_SCANNERS = 14
 _HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
@@ -204,6 +207,7 @@ def _as_bytes(array: np.ndarray) -> np.ndarray:
     if array.dtype == bool:
         return array.astype(np.uint8) * np.uint8(255)
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:
+        _warn_of_unused_bits(array)
         return (array >> 8).astype(np.uint8)
     got, hint = f"it is an array of {array.dtype}", "array.astype('uint8') if it is from 0 to 255"
     if array.dtype.kind == "f":
@@ -217,6 +221,18 @@ def _as_bytes(array: np.ndarray) -> np.ndarray:
         if low < 0:
             hint = "give pixels before a normalisation, which is a part of the network"
     raise ValueError(f"{got}, expected uint8 (or float from 0 to 1): {hint}")
+
+
+def _warn_of_unused_bits(array: np.ndarray) -> None:
+    """Warn of numbers of 8 to 14 bits in 16, as scanners and X-ray machines write them."""
+    bits = int(array.max()).bit_length()
+    if 0 < bits <= _MOST_OF_SCANNERS:
+        fewest = max(8, bits + bits % 2)
+        warn_user(
+            f"An image of 16 bits a pixel uses the lower {bits} alone, and is read as nearly black. "
+            f"If its numbers have {fewest} bits, as of a scanner, multiply those of all images, in "
+            f"training and in prediction: numpy.asarray(image) * {2 ** (16 - fewest)}."
+        )
 
 
 def check_pixels(pixels: Any, name: str) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 
 import numpy as np
 import pytest
@@ -116,6 +117,24 @@ def test_sixteen_bits_are_scaled_and_not_cut_off():
     ):
         assert found[0, :, 0].tolist() == wanted
         assert (found == found[:, :, :1]).all()
+
+
+@pytest.mark.parametrize(("bits", "factor"), [(8, 256), (11, 16), (12, 16), (14, 4)])
+def test_numbers_of_fewer_bits_than_sixteen_are_warned_of_with_the_factor_that_helps(bits, factor):
+    values = np.array([[0, 2**bits - 1]], dtype=np.uint16)
+    for read in (
+        lambda: from_file(written(Image.fromarray(values), "PNG")),
+        lambda: from_array(values),
+    ):
+        with pytest.warns(UserWarning, match=rf"\* {factor}\."):
+            read()
+    assert from_array(values * np.uint16(factor))[0, 1, 0] >= 127
+
+
+def test_black_images_of_sixteen_bits_are_not_warned_of():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        from_array(np.zeros((2, 2), dtype=np.uint16))
 
 
 def test_a_grey_of_sixteen_bits_that_is_transparent_is_put_on_white():
