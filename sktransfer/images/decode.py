@@ -229,7 +229,7 @@ def _warn_of_unused_bits(array: np.ndarray) -> None:
     if 0 < bits <= _MOST_OF_SCANNERS:
         fewest = max(8, bits + bits % 2)
         warn_user(
-            f"An image of 16 bits a pixel uses the lower {bits} alone, and is read as nearly black. "
+            f"An image of 16 bits a pixel uses the lower {bits} only, and is read as nearly black. "
             f"If its numbers have {fewest} bits, as of a scanner, multiply those of all images, in "
             f"training and in prediction: numpy.asarray(image) * {2 ** (16 - fewest)}."
         )

@@ -477,6 +477,26 @@ def test_mlflow_gets_a_metric_for_each_epoch(data, tmp_path, monkeypatch):
     assert client.get_run(run.info.run_id).info.status == "FINISHED"
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_mlflow_logs_a_model_and_loads_it_as_the_guide_says(data, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.chdir(tmp_path)
+    pytest.importorskip("mlflow")
+    pytest.importorskip("sqlalchemy")
+    import mlflow
+    import mlflow.sklearn
+
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'runs.db'}")
+    clf = quick().fit(*data)
+    with mlflow.start_run():
+        logged = mlflow.sklearn.log_model(
+            clf, name="reviews", serialization_format="cloudpickle", pip_requirements=["sktransfer"]
+        )
+    loaded = mlflow.sklearn.load_model(logged.model_uri)
+    np.testing.assert_array_equal(loaded.predict_proba(data[0]), clf.predict_proba(data[0]))
+
+
 # --- what a notebook shows ----------------------------------------------------------------------
 
 
