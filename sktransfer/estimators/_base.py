@@ -247,6 +247,10 @@ class TransferEstimator(
         """Say whether something else than early stopping needs held-out rows."""
         return False
 
+    def _trains_in_folds(self, task: Task) -> bool:
+        """Say whether rows are held out by further trainings, one a fold, so that none is lost."""
+        return False
+
     def _predicted(self, X: Any, method: str) -> Any:
         """Compute outputs of inputs as a user passed them, and apply a method of the task."""
         check_is_fitted(self)

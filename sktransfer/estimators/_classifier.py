@@ -180,7 +180,9 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
         n_rows = labels.shape[0]
         n_empty = int((np.asarray(labels.sum(axis=1)).ravel() == 0).sum())
         if n_rows >= _MANY_ROWS and 2 * n_empty > n_rows:
-            tunes = "" if self.threshold == "auto" else "threshold='auto' tunes thresholds, and "
+            tunes = (
+                "" if isinstance(self.threshold, str) else "threshold='auto' tunes thresholds, and "
+            )
             warn_user(
                 f"{n_empty} of {n_rows} inputs get no label, since none reaches its threshold (the "
                 f"lowest is {self.thresholds_.min():.3g}): {tunes}class_weight='balanced' makes "
@@ -248,9 +250,10 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
     def _multilabel_task(
         self, y: Any, weights: np.ndarray, columns: Any, earlier: Task | None
     ) -> MultilabelTask:
-        threshold = 0.5 if self.threshold == "auto" else float(self.threshold)
+        tunes = isinstance(self.threshold, str)
+        threshold = 0.5 if tunes else float(self.threshold)
         task = MultilabelTask.from_y(y, None if columns is None else list(columns), threshold)
-        if self.threshold == "auto" and isinstance(earlier, MultilabelTask):
+        if tunes and isinstance(earlier, MultilabelTask):
             # Those of an earlier training hold until others are tuned.
             tuned = dict(zip(earlier.classes.tolist(), earlier.thresholds, strict=True))
             kept = [tuned.get(label, threshold) for label in task.classes.tolist()]
@@ -259,7 +262,7 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
             task,
             smoothing=float(self.label_smoothing),
             calibrates=self.calibrate is not None,
-            tunes_thresholds=self.threshold == "auto",
+            tunes_thresholds=tunes,
         )
         return task.weighted(self.class_weight, task.encode(y), weights)
 
@@ -271,8 +274,11 @@ class TransferClassifier(ClassifierOptions, TunedEncoder, ClassifierMixin, Trans
         return task.from_attributes(vars(self))
 
     def _wants_held_out(self, task: Task) -> bool:
-        tunes = isinstance(task, MultilabelTask) and self.threshold == "auto"
+        tunes = isinstance(task, MultilabelTask) and isinstance(self.threshold, str)
         return self.calibrate is not None or tunes
+
+    def _trains_in_folds(self, task: Task) -> bool:
+        return isinstance(task, MultilabelTask) and self.threshold == "cv"
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.model_selection import GroupKFold
 from sklearn.utils import check_array
 
 from sktransfer._compat.sklearn import HasMethods, num_samples
@@ -15,6 +17,8 @@ from sktransfer._warnings import warn_user
 from sktransfer.contracts import Head, Inputs, Task
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from sktransfer.training.batch import TrainingRows
     from sktransfer.training.initial_state import Model
 
@@ -26,10 +30,12 @@ __all__ = [
     "has_enough",
     "is_fraction",
     "named_rows",
+    "outputs_of_folds",
     "split",
     "warn_of_unused",
 ]
 
+_N_FOLDS = 5
 _SPLITTER = HasMethods("split")
 
 
@@ -131,8 +137,8 @@ def has_enough(estimator: Any, data: Any) -> bool:
     if n_rows >= FEWEST or data.task.calibrates or not is_fraction(estimator, data):
         return True
     warn_user(
-        f"threshold='auto' leaves the thresholds as they are: of {n_rows} rows none is held out, "
-        f"since fewer than {FEWEST} would say too little."
+        f"threshold={estimator.threshold!r} leaves the thresholds as they are: of {n_rows} "
+        f"rows none is held out, since fewer than {FEWEST} would say too little."
     )
     return False
 
@@ -286,16 +292,68 @@ def calibrated(task: Task, head: Head, model: Model, parts: Parts) -> Task:
     -------
     task : Task
     """
+    from sktransfer.training.batch import flatten
+
+    valid, weights = parts.valid, parts.weights
+    assert valid is not None
+    assert weights is not None
+    outputs = _outputs(model, valid.rows)
+    return task.calibrate(head, outputs, *flatten(valid.values, weights))
+
+
+def outputs_of_folds(estimator: Any, data: Any, trainer: Callable[..., Any]) -> Tensor:
+    """Compute the outputs of labelled rows by trainings that did not see them, one a fold.
+
+    Parameters
+    ----------
+    estimator : TransferClassifier
+        Says how to train.
+    data : FitData
+        Of which each fold gives the labelled rows that it holds out the weight 0.
+    trainer : callable
+        ``trainer(estimator, data=data)`` trains.
+
+    Returns
+    -------
+    outputs : torch.Tensor of float64 of shape (n_labelled, n_outputs)
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If Ctrl-C ended one of the trainings.
+    """
+    number: dict[Any, int] = {}
+    groups = np.array([number.setdefault(data.inputs[i], len(number)) for i in data.labelled])
+    splitter = GroupKFold(min(_N_FOLDS, len(number)), shuffle=True, random_state=0)
+    in_fold = copy.copy(estimator).set_params(threshold=0.5, calibrate=None)
+    in_fold.set_callbacks()  # those of skorch, which may set rates, stay
+    outputs = None
+    for _, held_out in splitter.split(groups, groups=groups):
+        weights, sample_weight = data.weights.copy(), data.sample_weight.copy()
+        weights[held_out] = sample_weight[data.labelled[held_out]] = 0
+        fold = replace(data, weights=weights, sample_weight=sample_weight)
+        trained = trainer(in_fold, data=fold)
+        if trained.interrupted:
+            raise KeyboardInterrupt
+        module = trained.model.module
+        rows = module.encoder.prepare([data.inputs[i] for i in data.labelled[held_out]])
+        found = _outputs(trained.model, rows)
+        if outputs is None:
+            outputs = found.new_zeros((len(groups), found.shape[1]))
+        outputs[held_out] = found
+    assert outputs is not None
+    return outputs
+
+
+def _outputs(model: Model, rows: Sequence[Any]) -> Tensor:
+    """Compute the outputs of prepared rows, or of their states."""
     import torch
 
     from sktransfer.features.encode import encode_rows
-    from sktransfer.training.batch import flatten
 
-    valid, weights, module = parts.valid, parts.weights, model.module
-    assert valid is not None
-    assert weights is not None
+    module = model.module
     if module.of_states:
-        features = torch.cat(module.state_features(valid.rows))
+        features = torch.cat(module.state_features(rows))
     else:
-        features = encode_rows(module.encoder, valid.rows, module.precision)
-    return task.calibrate(head, module.outputs(features), *flatten(valid.values, weights))
+        features = encode_rows(module.encoder, rows, module.precision)
+    return module.outputs(features)

@@ -248,12 +248,14 @@ class ClassifierOptions:
     )
     threshold: float | str = param(
         default="auto",
-        type='float or "auto"',
-        constraint=[_SHARE, StrOptions({"auto"})],
+        type='float, "auto" or "cv"',
+        constraint=[_SHARE, StrOptions({"auto", "cv"})],
         doc="For indicator matrices: the probability from which on a label is predicted. "
         '``"auto"`` tunes it for F1 on rows that were not trained on, which are found as for '
         "``calibrate``: label by label, but drawn towards the threshold that is best for all "
-        "labels together, by half for a label that ten of these rows have.",
+        "labels together, by half for a label that ten of these rows have. "
+        '``"cv"`` holds no row out where the encoder trains, too: it trains once more for each of '
+        "five folds, which takes about five times as long.",
     )
 
 

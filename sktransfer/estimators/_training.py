@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -228,8 +229,10 @@ def train(
         if learns and by_epochs:
             learns = _held_out.has_enough(estimator, data)
         # A head that is fitted to convergence is quickly fitted again, without some of the rows.
-        cross_fits = learns and not by_epochs and _held_out.is_fraction(estimator, data)
-        if stops or (learns and not cross_fits):
+        by_fraction = learns and _held_out.is_fraction(estimator, data)
+        cross_fits = by_fraction and not by_epochs
+        in_folds = by_fraction and by_epochs and estimator._trains_in_folds(task)
+        if stops or (learns and not cross_fits and not in_folds):
             parts = _held_out.split(estimator, data, encoder, rows, execution.seed)
         else:
             if data.given is not None:
@@ -243,13 +246,8 @@ def train(
         def state_so_far(task: Task) -> dict[str, Any]:
             return estimator._state_so_far(Trained(model, task, report), plugins)
 
-        bridge = CallbackBridge(
-            estimator,
-            state_so_far,
-            task,
-            len(schedule.epochs) - max(0, schedule.n_probe - 1),
-            data,
-        )
+        n_steps = len(schedule.epochs) - max(0, schedule.n_probe - 1)
+        bridge = CallbackBridge(estimator, state_so_far, task, n_steps, data)
         bridge.begin_fit()
         prefix = FrozenPrefix(
             model.module,
@@ -281,6 +279,9 @@ def train(
             ),
             seed=execution.seed,
         ).run()
+        if in_folds:
+            trainer = partial(train, plugins=plugins, initial=initial, stage=stage, restart=restart)
+            result.out_of_fold = _held_out.outputs_of_folds(estimator, data, trainer)
         if result.out_of_fold is not None:
             known = flatten(data.values, data.sample_weight[data.labelled])
             task = task.calibrate(plugins.head, result.out_of_fold, *known)

@@ -82,7 +82,7 @@ def best_thresholds(
     if not n_wanted.any():
         warn_user(
             f"threshold='auto' leaves all labels at {default[0]}: no held-out row has any. Raise "
-            "validation_fraction."
+            "validation_fraction, or pass threshold='cv'."
         )
         return default
     n_labels = proba.shape[1]
@@ -97,7 +97,7 @@ def best_thresholds(
         warn_user(
             f"threshold='auto' gives {len(never)} of {n_labels} labels the common threshold "
             f"{common:.3g} (columns {never[:10].tolist()}): no held-out row has them. Raise "
-            "validation_fraction."
+            "validation_fraction, or pass threshold='cv'."
         )
     return expit(log_odds)
 

@@ -18,10 +18,16 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, log_loss
-from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    cross_val_predict,
+    cross_val_score,
+)
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils.multiclass import type_of_target
+from skorch.callbacks import Callback
 
 from sktransfer import TransferTextClassifier, TransferTextEncoder, load
 from sktransfer.backbones.hashing import HashingBackbone
@@ -395,6 +401,57 @@ def test_a_warning_says_so_where_most_inputs_get_no_label(data, kind):
 def test_a_trained_body_holds_rows_out_for_thresholds(data):
     clf = quick(threshold="auto", freeze="full").fit(*data)
     assert clf.stages_[0]["rows_held_out"] == 15
+
+
+@pytest.fixture(scope="module")
+def cross_fitted(data):
+    return quick(threshold="cv", freeze="full").fit(*data)
+
+
+def test_thresholds_by_further_trainings_hold_no_row_out_and_change_nothing_else(
+    data, cross_fitted
+):
+    assert (cross_fitted.stages_[0]["rows"], len(cross_fitted.history_)) == (150, 2)
+    assert cross_fitted.stages_[0]["rows_held_out"] == 0
+    fixed = quick(threshold=0.5, freeze="full").fit(*data)
+    np.testing.assert_array_equal(cross_fitted.predict_proba(data[0]), fixed.predict_proba(data[0]))
+
+
+def test_thresholds_by_further_trainings_are_those_of_cross_validation(data, cross_fitted):
+    folds = GroupKFold(5, shuffle=True, random_state=0)
+    clf = quick(threshold=0.5, freeze="full")
+    X = np.array(data[0], dtype=object)
+    groups = np.unique(X, return_inverse=True)[1]
+    first_seen = {g: i for i, g in reversed(list(enumerate(groups.tolist())))}
+    order = np.argsort(np.argsort([first_seen[g] for g in range(len(first_seen))]))
+    proba = cross_val_predict(
+        clf, X, data[1], cv=folds, groups=order[groups], method="predict_proba"
+    )
+    expected = calibration.best_thresholds(
+        proba, data[1] > 0, np.ones(150), default=np.full(3, 0.5)
+    )
+    np.testing.assert_allclose(cross_fitted.thresholds_, expected, atol=1e-5)
+    assert len(set(expected)) == 3
+
+
+def test_rows_that_the_user_holds_out_are_used_in_place_of_further_trainings(data):
+    _, valid = held_out(150, 0.4)
+    given = {"freeze": "full", "validation_fraction": valid}
+    by_folds, by_rows = (quick(threshold=t, **given).fit(*data) for t in ("cv", "auto"))
+    assert by_folds.thresholds_.tolist() == by_rows.thresholds_.tolist()
+
+
+def test_each_further_training_has_skorchs_callbacks_and_a_frozen_body_needs_none(data):
+    begun = []
+
+    class Count(Callback):
+        def on_train_begin(self, net, **kwargs):
+            begun.append(1)
+
+    quick(threshold="cv", freeze="full", callbacks=[Count]).fit(*data)
+    assert len(begun) == 6
+    frozen = [quick(threshold=t).fit(*data).thresholds_.tolist() for t in ("cv", "auto")]
+    assert frozen[0] == frozen[1]
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.0, -1, "best"])
