@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.model_selection import GroupKFold
 from sklearn.utils import check_array
 
-from sktransfer._compat.sklearn import HasMethods, num_samples
+from sktransfer._compat.sklearn import HasMethods, num_samples, safe_indexing
 from sktransfer._warnings import warn_user
 from sktransfer.contracts import Head, Inputs, Task
 
@@ -92,7 +92,8 @@ def given_rows(estimator: Any, X_val: Any, y_val: Any, task: Task) -> GivenRows:
     Raises
     ------
     ValueError
-        If one of them is None, their lengths differ, or nothing would look at them.
+        If one of them is None, their lengths differ, nothing would look at them, or none of the
+        inputs can be read.
     """
     if X_val is None or y_val is None:
         lacking = "X_val" if X_val is None else "y_val"
@@ -102,12 +103,19 @@ def given_rows(estimator: Any, X_val: Any, y_val: Any, task: Task) -> GivenRows:
             "X_val and y_val are passed, but nothing looks at rows that are held out: set "
             "early_stopping=True, or pass them to score."
         )
-    inputs = estimator._modality().validate(X_val)
+    modality = estimator._modality()
+    inputs = modality.validate(X_val)
     if len(inputs) != num_samples(y_val):
         raise ValueError(
             f"X_val and y_val have inconsistent numbers of samples: {len(inputs)} inputs, "
             f"{num_samples(y_val)} targets."
         )
+    if bad := modality.unreadable(inputs):
+        if len(bad) == len(inputs):
+            raise ValueError(f"X_val has no input that can be read. {bad[0]}")
+        modality.warn_of_skipped(bad, len(inputs), "left out of X_val")
+        kept = [i for i in range(len(inputs)) if i not in bad]
+        inputs, y_val = inputs.take(kept), safe_indexing(y_val, kept)
     return GivenRows(inputs, task.encode(y_val))
 
 

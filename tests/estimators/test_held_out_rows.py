@@ -63,13 +63,33 @@ def test_an_encoder_takes_them_too(data, further):
     assert encoder.stages_[0]["rows_held_out"] == 60
 
 
-def test_images_are_passed_as_well():
+def images(n):
     rng = np.random.default_rng(0)
-    X = [rng.integers(0, 255, size=(40, 40, 3), dtype=np.uint8) for _ in range(12)]
+    return [rng.integers(0, 255, size=(40, 40, 3), dtype=np.uint8) for _ in range(n)]
+
+
+def of_images(**params):
     tiny = vision.EfficientNetLite(weights=None, width=0.1, depth=0.3, image_size=33, crop=1.0)
-    clf = TransferImageClassifier(tiny, freeze="head_by_epochs", max_epochs=1, early_stopping=True)
-    clf.fit(X[:8], [0, 1] * 4, X_val=X[8:], y_val=[0, 1] * 2)
+    given = {"freeze": "head_by_epochs", "max_epochs": 1, "early_stopping": True}
+    return TransferImageClassifier(tiny, **given, **params)
+
+
+def test_images_are_passed_as_well():
+    X = images(12)
+    clf = of_images().fit(X[:8], [0, 1] * 4, X_val=X[8:], y_val=[0, 1] * 2)
     assert clf.stages_[0]["rows_held_out"] == 4
+
+
+def test_images_of_them_that_cannot_be_read_are_skipped_with_their_labels():
+    X = [*images(12), "gone.png"]
+    clf = of_images(on_bad_image="skip")
+    with pytest.warns(UserWarning, match=r"1 of 5 images.*left out of X_val.*gone\.png"):
+        clf.fit(X[:8], [0, 1] * 4, X_val=[X[8], X[12], *X[9:12]], y_val=[0, 0, 1, 0, 1])
+    assert clf.stages_[0]["rows_held_out"] == 4
+    with pytest.raises(ValueError, match="X_val has no input that can be read"):
+        clf.fit(X[:8], [0, 1] * 4, X_val=[X[12]], y_val=[0])
+    with pytest.raises(ValueError, match=r"gone\.png, cannot be read"):
+        of_images().fit(X[:8], [0, 1] * 4, X_val=[X[12]], y_val=[0])
 
 
 def test_temperatures_are_fitted_on_them(data):
