@@ -73,11 +73,12 @@ class TransferImageClassifier(ImageOptions, TransferClassifier):
         were not trained on. Predicted labels stay the same where exactly one label is right. Where
         only the head is fitted, these are all rows, by heads of five folds that did not see them;
         otherwise rows are held out.
-    threshold : float or "auto", default="auto"
+    threshold : float, "auto" or "cv", default="auto"
         For indicator matrices: the probability from which on a label is predicted. ``"auto"`` tunes
         it for F1 on rows that were not trained on, which are found as for ``calibrate``: label by
         label, but drawn towards the threshold that is best for all labels together, by half for a
-        label that ten of these rows have.
+        label that ten of these rows have. ``"cv"`` holds no row out where the encoder trains, too:
+        it trains once more for each of five folds, which takes about five times as long.
     early_stopping : bool, default=False
         Whether to hold rows out, to score them after each epoch, to stop when the score no longer
         improves, and to restore the best weights. Without effect where only the head is fitted.
@@ -121,12 +122,14 @@ class TransferImageClassifier(ImageOptions, TransferClassifier):
         Seeds everything random. The same int gives the same bits at the same number of threads.
     verbose : int, default=0
         With 1, a line shows how far a training or a prediction is and how long it still takes; with
-        2, a line is printed for each epoch.
+        2, a line is printed for each epoch. With either, Ctrl-C raises KeyboardInterrupt and leaves
+        the estimator fitted by the epochs that were done.
     callbacks : list, tuple or None, default=None
         Callbacks of skorch, which are copied and never changed, or functions that return one, for
         those that cannot be copied: ``[lambda: TensorBoard(SummaryWriter("runs"))]``. With a
         ``LRScheduler`` among them the rate begins at ``lr`` and follows its policy, in place of
-        ``warmup`` and the decay.
+        ``warmup`` and the decay. One that sets ``net.stop_requested = True`` ends the training
+        after the epoch, with a fitted estimator.
 
     Attributes
     ----------

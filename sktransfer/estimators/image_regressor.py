@@ -113,12 +113,14 @@ class TransferImageRegressor(ImageOptions, TransferRegressor):
         Seeds everything random. The same int gives the same bits at the same number of threads.
     verbose : int, default=0
         With 1, a line shows how far a training or a prediction is and how long it still takes; with
-        2, a line is printed for each epoch.
+        2, a line is printed for each epoch. With either, Ctrl-C raises KeyboardInterrupt and leaves
+        the estimator fitted by the epochs that were done.
     callbacks : list, tuple or None, default=None
         Callbacks of skorch, which are copied and never changed, or functions that return one, for
         those that cannot be copied: ``[lambda: TensorBoard(SummaryWriter("runs"))]``. With a
         ``LRScheduler`` among them the rate begins at ``lr`` and follows its policy, in place of
-        ``warmup`` and the decay.
+        ``warmup`` and the decay. One that sets ``net.stop_requested = True`` ends the training
+        after the epoch, with a fitted estimator.
 
     Attributes
     ----------
