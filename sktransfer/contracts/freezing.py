@@ -124,7 +124,8 @@ class FreezeStrategy(Plugin):
         stage : {"source", "target"}
             What the training is for.
         frozen_below : int, default=0
-            What the backbone says of itself; 0 where an earlier training has changed the encoder.
+            Rows below which the encoder is better used as it is: what the backbone says of itself,
+            or what is known of encoders that an earlier training has changed.
 
         Returns
         -------

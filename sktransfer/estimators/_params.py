@@ -45,8 +45,9 @@ class ModelOptions:
         '``"chain_thaw"`` and ``"bias_only"`` train more. ``"auto"`` picks one by the number of '
         "labelled $inputs per class, label or target, and says why in ``decision_``. Of a "
         'pretrained backbone it picks ``"frozen"`` below the number that the backbone has as '
-        '``frozen_below``, unless a source has trained the encoder, and ``"lp_ft"`` for more; of '
-        'one with random weights, ``"full"``.',
+        '``frozen_below``, and ``"lp_ft"`` for more; of one with random weights, ``"full"``. After '
+        'a source it is ``"frozen"`` below 32 if the labels are the same, and never if they are '
+        "others.",
     )
     head: Any = param(
         default="linear",

@@ -189,7 +189,6 @@ def train(
     task = data.task
     if restart:
         task.check_trainable(data.values)
-    # Each further stage has a seed of its own, so that it draws other batches.
     execution = execution_of(estimator, 0 if initial is None else initial.n_stages)
     decision = _decide(estimator, plugins, data, initial, stage)
     with isolated_rng(execution.seed, execution.device):
@@ -375,13 +374,14 @@ def _decide(
     stage: str,
 ) -> Decision:
     """Ask a strategy which one it stands for, and warn of parameters that have no use then."""
-    untouched = initial is None or not initial.model.body
+    own = plugins.backbone.frozen_below
+    below = own if initial is None else initial.frozen_below(plugins.backbone, data.task)
     decision = plugins.freeze.decide(
         rows=data.task.rows_each(data.values),
         per=data.task.unit,
         pretrained=plugins.backbone.pretrained,
         stage=stage,
-        frozen_below=plugins.backbone.frozen_below if untouched else 0,
+        frozen_below=below,
     )
     strategy = decision.strategy
     # A user who names the strategy is not warned: a search over strategies has one number of

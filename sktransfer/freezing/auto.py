@@ -41,8 +41,7 @@ class Auto(FreezeStrategy):
         if rows < frozen_below:
             return Decision(
                 Frozen(),
-                f"{found}, fewer than {frozen_below}, below which this backbone's features are "
-                "used as they are",
+                f"{found}, fewer than {frozen_below}, below which this encoder is used as it is",
             )
         return Decision(
             LinearProbeFineTune(),

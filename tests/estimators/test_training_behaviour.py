@@ -351,13 +351,26 @@ def test_auto_trains_the_head_alone_below_what_the_backbone_says(data, tiny_mode
 
 def test_auto_asks_a_backbone_for_its_own_features_alone(data, tiny_model):
     texts, labels = data[0][:20], data[1][:20]
+    others = np.where(labels == labels[0], "yes", "no")
     trained = quick(backbone=AsItIs(tiny_model), freeze="full", max_epochs=1).fit(*data)
     frozen = quick(backbone=AsItIs(tiny_model), freeze="frozen").fit(*data)
     for source, strategy in [(trained, "LinearProbeFineTune()"), (frozen, "Frozen()")]:
         found = quick(backbone=AsItIs(tiny_model), source=FrozenEstimator(source))
-        assert found.fit(texts, labels).decision_["freeze"] == strategy
-        source.set_params(freeze="auto", max_epochs="auto").partial_fit(texts, labels)
-        assert source.decision_["freeze"] == strategy
+        assert found.fit(texts, others).decision_["freeze"] == strategy
+
+
+@pytest.mark.parametrize("n", [20, 80])
+def test_after_a_source_of_the_same_labels_auto_adjusts_the_head_to_few_rows(data, tiny_model, n):
+    texts, labels = data[0][:n], data[1][:n]
+    source = quick(backbone=tiny_model, freeze="full", max_epochs=1).fit(*data)
+    strategy = "Frozen()" if n == 20 else "LinearProbeFineTune()"
+    found = quick(backbone=tiny_model, source=FrozenEstimator(source), max_epochs="auto")
+    assert found.fit(texts, labels).decision_["freeze"] == strategy
+    source.set_params(freeze="auto", max_epochs="auto").partial_fit(texts, labels)
+    assert source.decision_["freeze"] == strategy
+    one_more = np.r_[labels[:-1], [7]].tolist()
+    source.partial_fit(texts, one_more, classes=np.unique(one_more))
+    assert source.decision_["freeze"] == "LinearProbeFineTune()"
 
 
 def test_auto_warns_of_parameters_that_a_head_alone_has_no_use_for(data, tiny_model):
